@@ -1,0 +1,142 @@
+//! Decisions: what a command does to the states it concerns.
+//!
+//! Each function takes the states that were read, the facts of the request ([`Context`]) and, where
+//! a code is involved, the counters that matched. It returns what is to be written, or the reason
+//! why nothing may be. It reads no clock, no disk and no secret.
+//!
+//! A wrong code is not an error: it is a recorded denial ([`Verdict::Denied`]). An error
+//! ([`Rejection`]) is a command that may not be asked at all, and records nothing.
+
+mod accounts;
+mod codes;
+mod devices;
+mod enable;
+mod principals;
+
+pub use accounts::{create_virtual_device, delete_virtual_device, import_hardware_token, open_account};
+pub use codes::{resync, verify_code};
+pub use devices::deactivate;
+pub use enable::{Candidate, enable, rotate};
+pub use principals::{Removal, register_user, remove_user, rename_user};
+
+use alloc::vec::Vec;
+
+use crate::caller::Caller;
+use crate::event::{CodeFault, Event, PairFault};
+use crate::ids::{StreamId, UnixMillis};
+use crate::policy::Policy;
+use crate::principal::{Principal, Registered};
+use crate::rejection::Rejection;
+
+/// The facts of a request that every decision needs.
+#[derive(Clone, Copy, Debug)]
+pub struct Context<'a> {
+    /// When it is decided; read once, at the edge.
+    pub now: UnixMillis,
+    /// The rules.
+    pub policy: &'a Policy,
+    /// Who asks.
+    pub caller: &'a Caller,
+}
+
+/// What a decision came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// These events are to be written, all or none.
+    Record(Record),
+    /// Nothing changes; the answer stands already.
+    AlreadySo(Verdict),
+}
+
+/// Events to write atomically, each to the stream it belongs to, and the answer that they stand for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// The events, in order.
+    pub writes: Vec<(StreamId, Event)>,
+    /// The answer once they are durable.
+    pub verdict: Verdict,
+}
+
+/// The answer to a command that was decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Done as asked.
+    Done,
+    /// The device is enabled or resynced; `offset` steps ahead of the server were learned. Beyond
+    /// the code window this may be a late pair, and the device out of sync already (R84, A1).
+    PairAccepted {
+        /// Steps that the device is ahead of the server.
+        offset: i64,
+    },
+    /// The code was accepted and is spent.
+    CodeAccepted {
+        /// Its counter.
+        counter: u64,
+    },
+    /// The proof was refused.
+    Denied(Denial),
+}
+
+/// Why a proof was refused. For the log and its reader; the person at the door learns only that it
+/// was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Denial {
+    /// A single code.
+    Code {
+        /// Why.
+        fault: CodeFault,
+        /// For a code outside the window: steps ahead of the device's time, or behind.
+        steps: i64,
+    },
+    /// A pair.
+    Pair(PairFault),
+    /// The attempt budget is spent until then; nothing was evaluated (R91).
+    Locked {
+        /// When it opens again.
+        until: UnixMillis,
+    },
+}
+
+/// A decision: an outcome, or the reason why the command may not be asked.
+pub type Decision = Result<Outcome, Rejection>;
+
+/// A decision that may first have to ask for evidence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step<Question> {
+    /// Try these counters and ask again with what matched.
+    Ask(Question),
+    /// Decided.
+    Decided(Decision),
+}
+
+/// Builds a decided record.
+fn record<const N: usize>(verdict: Verdict, writes: [(StreamId, Event); N]) -> Decision {
+    Ok(Outcome::Record(Record { writes: Vec::from(writes), verdict }))
+}
+
+/// The principal, if it exists (R64).
+fn existing(principal: Option<&Principal>) -> Result<&Registered, Rejection> {
+    principal.and_then(Principal::registered).ok_or(Rejection::PrincipalUnknown)
+}
+
+/// Refuses to check codes when the clock is behind the principal's history (A40).
+fn clock_holds(principal: &Registered, context: &Context<'_>) -> Result<(), Rejection> {
+    let tolerance_ms = u64::from(context.policy.clock_back_max_s).saturating_mul(1000);
+    if context.now.plus_ms(tolerance_ms) < principal.latest {
+        Err(Rejection::ClockWentBack { latest: principal.latest })
+    } else {
+        Ok(())
+    }
+}
+
+/// R180: a user with a device changes its own devices only in an MFA session.
+fn self_management(principal: Option<&Principal>, context: &Context<'_>) -> Result<(), Rejection> {
+    let Some(owner) = principal.and_then(Principal::registered) else { return Ok(()) };
+    let own = !owner.id.is_root() && context.caller.is(&owner.id);
+    let bare = !context.caller.credential.has_mfa();
+    if context.policy.self_management_needs_mfa && own && bare && !owner.devices.is_empty() {
+        Err(Rejection::SelfManagementNeedsMfa)
+    } else {
+        Ok(())
+    }
+}

@@ -1,0 +1,124 @@
+//! What happened: the events of every stream, in their latest form.
+//!
+//! The stored form of each is frozen under its type id and version in [`crate::wire`].
+
+pub use crate::wire::v1::{
+    AccountOpened, BudgetSpent, CodeAccepted, CodeRefused, DeviceAdded, DeviceAssigned, DeviceDeactivated,
+    DeviceDeleted, DeviceEnabled, DeviceReleased, DeviceRemoved, DeviceResynced, HardwareTokenImported, HostRecord,
+    NameClaimed, NameReleased, PairRefused, PrincipalRegistered, PrincipalRemoved, PrincipalRenamed, ResyncRefused,
+    UserAdded, UserRemoved, VirtualDeviceCreated,
+};
+
+use crate::wire_enum;
+
+wire_enum! {
+    /// What a single code is used for.
+    pub enum Purpose {
+        /// The second page of a console sign-in (R99).
+        SignIn = 1,
+        /// STS GetSessionToken (R131).
+        SessionToken = 2,
+        /// STS AssumeRole (R131).
+        AssumeRole = 3,
+        /// A step-up that the embedding platform asks for.
+        StepUp = 4,
+    }
+}
+
+impl Purpose {
+    /// Whether the rules of STS apply (R95, R131, A43).
+    #[must_use]
+    pub const fn is_sts(self) -> bool {
+        matches!(self, Self::SessionToken | Self::AssumeRole)
+    }
+}
+
+wire_enum! {
+    /// Why a single code was refused; for the log, never for the person who typed it.
+    pub enum CodeFault {
+        /// It is no code of this device anywhere near now.
+        Wrong = 1,
+        /// It was accepted before, or is spent (R87, A43).
+        Used = 2,
+        /// It is a code of this device, but outside the window (R86).
+        Outside = 3,
+        /// It came before the change had propagated (R95); not evaluated.
+        NotPropagated = 4,
+    }
+}
+
+wire_enum! {
+    /// Why a pair was refused.
+    pub enum PairFault {
+        /// The codes are not two consecutive codes of this device in reach (R64, R81).
+        NoMatch = 1,
+        /// They are, but not newer than the last accepted pair (R85).
+        NotNewer = 2,
+    }
+}
+
+wire_enum! {
+    /// Why a device was deactivated.
+    pub enum DeactivateReason {
+        /// Asked for, no reason given.
+        Requested = 1,
+        /// The device was lost, stolen or broken (R129).
+        Lost = 2,
+        /// Another device took its place (R78, R79).
+        Replaced = 3,
+        /// Its owner was removed in the console (R77).
+        OwnerRemoved = 4,
+    }
+}
+
+macro_rules! events {
+    ($($name:ident),* $(,)?) => {
+        /// One fact of a stream.
+        #[derive(Clone, Debug, PartialEq, Eq)]
+        #[expect(missing_docs, reason = "each variant is documented at the struct that it holds")]
+        pub enum Event {
+            $($name($name)),*
+        }
+
+        $(impl From<$name> for Event {
+            fn from(event: $name) -> Self {
+                Self::$name(event)
+            }
+        })*
+
+        impl Event {
+            /// The name of the event's type.
+            #[must_use]
+            pub const fn name(&self) -> &'static str {
+                match self { $(Self::$name(_) => stringify!($name)),* }
+            }
+        }
+    };
+}
+
+events!(
+    AccountOpened,
+    UserAdded,
+    UserRemoved,
+    DeviceAdded,
+    DeviceRemoved,
+    NameClaimed,
+    NameReleased,
+    VirtualDeviceCreated,
+    HardwareTokenImported,
+    DeviceAssigned,
+    DeviceReleased,
+    DeviceDeleted,
+    PairRefused,
+    BudgetSpent,
+    PrincipalRegistered,
+    PrincipalRenamed,
+    PrincipalRemoved,
+    DeviceEnabled,
+    DeviceResynced,
+    ResyncRefused,
+    CodeAccepted,
+    CodeRefused,
+    DeviceDeactivated,
+    HostRecord,
+);

@@ -1,0 +1,221 @@
+//! The life of a principal and of the devices that it owns.
+
+use alloc::vec::Vec;
+
+use serde::{Deserialize, Serialize};
+
+use crate::Corrupt;
+use crate::device::{DeviceKind, DeviceName, Path};
+use crate::event::{CodeFault, Event};
+use crate::ids::{PrincipalId, StreamId, UnixMillis};
+use crate::policy::Policy;
+use crate::totp::{Attempts, Budget, Learned};
+
+/// A principal that exists or existed. Absence is `None`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Principal {
+    /// May own devices.
+    Registered(Registered),
+    /// Gone for good; its stream is never reused.
+    Removed(Removed),
+}
+
+/// A principal that may own devices.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Registered {
+    /// Who it is.
+    pub id: PrincipalId,
+    /// Its stream; follows from `id`.
+    pub stream: StreamId,
+    /// Its present name.
+    pub name: DeviceName,
+    /// Its present path.
+    pub path: Path,
+    /// When it was registered.
+    pub created_at: UnixMillis,
+    /// The latest instant that its history knows (A40).
+    pub latest: UnixMillis,
+    /// Its enabled devices, oldest first.
+    pub devices: Vec<Enabled>,
+}
+
+/// What is left of a removed principal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Removed {
+    /// Who it was.
+    pub id: PrincipalId,
+    /// When it was removed.
+    pub at: UnixMillis,
+}
+
+/// A device that is enabled for a principal; there is no assigned-but-disabled state (R50).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Enabled {
+    /// The device.
+    pub device: StreamId,
+    /// Its kind.
+    pub kind: DeviceKind,
+    /// When it was enabled; a resync does not change it (R117).
+    pub enabled_at: UnixMillis,
+    /// When its time was last learned, by enable or resync (R95).
+    pub learned_at: UnixMillis,
+    /// What is known of its codes. Meaningful for TOTP devices only.
+    pub learned: Learned,
+    /// Whether its codes are understood.
+    pub sync: Sync,
+}
+
+/// Whether a device's codes fit the learned time. Evidence, not a stored status (R51).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Sync {
+    /// The last code fitted, or none was refused yet.
+    InSync {
+        /// Codes refused one after another since (A4).
+        misses: u8,
+    },
+    /// The last refused code was this device's, but outside the window: a resync is due (A5, R102).
+    OutOfSync {
+        /// Codes refused one after another since the last accepted one.
+        misses: u8,
+        /// How many steps the refused code was ahead of the device's time, or behind.
+        steps: i64,
+    },
+}
+
+impl Sync {
+    /// In sync, nothing refused.
+    pub const FRESH: Self = Self::InSync { misses: 0 };
+
+    /// Codes refused one after another.
+    #[must_use]
+    pub const fn misses(self) -> u8 {
+        match self {
+            Self::InSync { misses } | Self::OutOfSync { misses, .. } => misses,
+        }
+    }
+
+    /// Whether a resync should be offered to the person (R102, A4, A5).
+    #[must_use]
+    pub const fn wants_resync(self, policy: &Policy) -> bool {
+        matches!(self, Self::OutOfSync { .. }) || self.misses() >= policy.misses_before_resync
+    }
+}
+
+impl Principal {
+    /// The principal, if it may still do anything.
+    #[must_use]
+    pub const fn registered(&self) -> Option<&Registered> {
+        match self {
+            Self::Registered(principal) => Some(principal),
+            Self::Removed(_) => None,
+        }
+    }
+
+    /// Folds one event of a principal's stream.
+    ///
+    /// # Errors
+    /// When the event cannot follow this state; the stored history is then not ours.
+    pub fn evolve(state: Option<Self>, event: &Event, at: UnixMillis) -> Result<Self, Corrupt> {
+        match (state, event) {
+            (None, Event::PrincipalRegistered(registered)) => Ok(Self::Registered(Registered {
+                stream: registered.id.stream(),
+                id: registered.id.clone(),
+                name: registered.name.clone(),
+                path: registered.path.clone(),
+                created_at: at,
+                latest: at,
+                devices: Vec::new(),
+            })),
+            (Some(Self::Registered(principal)), Event::PrincipalRemoved(_)) if principal.devices.is_empty() => {
+                Ok(Self::Removed(Removed { id: principal.id, at }))
+            }
+            (Some(Self::Registered(mut principal)), event) => {
+                principal.latest = principal.latest.max(at);
+                principal.fold(event, at)?;
+                Ok(Self::Registered(principal))
+            }
+            _ => Err(Corrupt::new("principal", event)),
+        }
+    }
+
+    /// When this state next changes by itself: the end of the first exhausted attempt window.
+    #[must_use]
+    pub fn deadline(&self, policy: &Policy) -> Option<UnixMillis> {
+        let principal = self.registered()?;
+        let ends = |attempts: &Attempts, budget: Budget| {
+            (attempts.used >= budget.max(policy)).then(|| Attempts::ends_at(attempts.window, policy))
+        };
+        let device_ends = |device: &Enabled| {
+            let codes = ends(&device.learned.codes, Budget::Codes);
+            let pairs = ends(&device.learned.pairs, Budget::Pairs);
+            [codes, pairs].into_iter().flatten().min()
+        };
+        principal.devices.iter().filter_map(device_ends).min()
+    }
+}
+
+impl Registered {
+    /// The enabled device of this id.
+    #[must_use]
+    pub fn device(&self, device: StreamId) -> Option<&Enabled> {
+        self.devices.iter().find(|enabled| enabled.device == device)
+    }
+
+    fn fold(&mut self, event: &Event, at: UnixMillis) -> Result<(), Corrupt> {
+        let corrupt = || Corrupt::new("principal", event);
+        match event {
+            Event::PrincipalRenamed(renamed) => {
+                self.name = renamed.name.clone();
+                self.path = renamed.path.clone();
+            }
+            Event::DeviceEnabled(enabled) if self.device(enabled.device).is_none() => self.devices.push(Enabled {
+                device: enabled.device,
+                kind: enabled.kind,
+                enabled_at: at,
+                learned_at: at,
+                learned: enabled.learned.clone(),
+                sync: Sync::FRESH,
+            }),
+            Event::DeviceDeactivated(gone) if self.device(gone.device).is_some() => {
+                self.devices.retain(|enabled| enabled.device != gone.device);
+            }
+            Event::DeviceResynced(resynced) => {
+                let device = self.device_mut(resynced.device).ok_or_else(corrupt)?;
+                device.learned.learn(resynced.counter, resynced.offset);
+                device.learned.pairs.count(resynced.window);
+                device.learned_at = at;
+                device.sync = Sync::FRESH;
+            }
+            Event::ResyncRefused(refused) => {
+                let device = self.device_mut(refused.device).ok_or_else(corrupt)?;
+                device.learned.pairs.count(refused.window);
+            }
+            Event::CodeAccepted(accepted) => {
+                let device = self.device_mut(accepted.device).ok_or_else(corrupt)?;
+                device.learned.codes.count(accepted.window);
+                device.learned.spent.insert(accepted.counter);
+                device.sync = Sync::FRESH;
+            }
+            Event::CodeRefused(refused) => {
+                let device = self.device_mut(refused.device).ok_or_else(corrupt)?;
+                device.learned.codes.count(refused.window);
+                let misses = device.sync.misses().saturating_add(1);
+                device.sync = match (refused.fault, device.sync) {
+                    (CodeFault::Outside, _) => Sync::OutOfSync { misses, steps: refused.steps },
+                    (_, Sync::OutOfSync { steps, .. }) => Sync::OutOfSync { misses, steps },
+                    (_, Sync::InSync { .. }) => Sync::InSync { misses },
+                };
+            }
+            Event::BudgetSpent(spent) => {
+                let device = self.device_mut(spent.device).ok_or_else(corrupt)?;
+                device.learned.budget_mut(spent.budget).close(spent.window);
+            }
+            _ => return Err(corrupt()),
+        }
+        Ok(())
+    }
+
+    fn device_mut(&mut self, device: StreamId) -> Option<&mut Enabled> {
+        self.devices.iter_mut().find(|enabled| enabled.device == device)
+    }
+}

@@ -1,0 +1,121 @@
+//! Commands that may not be asked: nothing is recorded, and the reason has a permanent code.
+
+use core::fmt;
+
+use crate::device::Serial;
+use crate::ids::UnixMillis;
+
+macro_rules! rejections {
+    ($( $(#[$doc:meta])* $name:ident $( { $( $(#[$fdoc:meta])* $field:ident : $ty:ty ),* } )? = $code:literal, $text:literal; )*) => {
+        /// Why a command is refused, in the order in which the reasons are looked at (R56).
+        ///
+        /// The order of the variants is the precedence: where two apply, the earlier one is given.
+        #[derive(Clone, Debug, PartialEq, Eq)]
+        pub enum Rejection {
+            $( $(#[$doc])* $name $( { $( $(#[$fdoc])* $field: $ty ),* } )?, )*
+        }
+
+        impl Rejection {
+            /// The permanent code of this reason; codes are never given to another reason.
+            #[must_use]
+            pub const fn code(&self) -> u16 {
+                match self { $( Self::$name { .. } => $code, )* }
+            }
+
+            /// Every code in order of precedence.
+            pub const PRECEDENCE: &'static [u16] = &[ $( $code ),* ];
+        }
+
+        impl fmt::Display for Rejection {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(match self { $( Self::$name { .. } => $text, )* })
+            }
+        }
+    };
+}
+
+rejections! {
+    /// The channel or the caller may not do this to this principal's devices (R39..R44).
+    ChannelNotAllowed = 101, "this may not be done through this channel by this caller";
+    /// A user with a device needs an MFA session to change devices (R180); before existence (R181).
+    SelfManagementNeedsMfa = 102, "changing your own devices needs a session with multi-factor authentication";
+    /// The clock went back further than the policy allows; codes are not checked (A40).
+    ClockWentBack {
+        /// The latest instant that this principal's history knows.
+        latest: UnixMillis
+    } = 103, "the clock went back too far to check codes safely";
+    /// No account of this id is open.
+    AccountUnknown = 201, "the account does not exist";
+    /// The account is already open.
+    AccountExists = 202, "the account already exists";
+    /// No such principal, or it was removed (R64).
+    PrincipalUnknown = 203, "the principal does not exist";
+    /// The principal already exists.
+    PrincipalExists = 204, "the principal already exists";
+    /// Another principal of the account has this name; case does not count (R9).
+    NameTaken = 205, "the name is taken";
+    /// No such device in reach of this account (R64, R70, R73, A9, A10).
+    DeviceUnknown {
+        /// The serial number that was asked for.
+        serial: Serial
+    } = 301, "the device does not exist";
+    /// The device exists but is not this principal's (R70, R111).
+    DeviceNotYours = 302, "the device is not enabled for this principal";
+    /// The device is already enabled for this principal (R64).
+    DeviceAlreadyYours = 303, "the device is already enabled for this principal";
+    /// The device is enabled for another principal (R64).
+    DeviceInUse = 304, "the device is already in use";
+    /// A device of this name and path, or a token of this serial, exists (R58).
+    DeviceExists = 305, "the device already exists";
+    /// An enabled device cannot be deleted (R73).
+    DeviceAssigned = 306, "the device is in use and must be deactivated first";
+    /// A principal with a device cannot be removed (R76).
+    PrincipalHasDevices = 307, "the principal still has a device";
+    /// One command may not replace a device under this policy (R78).
+    RotationNotAtomic = 308, "this policy replaces a device in two steps";
+    /// The principal has as many devices as the policy allows (R3, R172, A34).
+    PrincipalDeviceLimit {
+        /// The limit.
+        max: u8
+    } = 401, "the principal has as many devices as it may have";
+    /// The account has as many virtual devices as the policy allows (R22).
+    AccountDeviceLimit {
+        /// The limit.
+        max: u32
+    } = 402, "the account has as many virtual devices as it may have";
+    /// The account has as many users as the policy allows.
+    AccountUserLimit {
+        /// The limit.
+        max: u32
+    } = 403, "the account has as many users as it may have";
+}
+
+impl Rejection {
+    /// Where this reason stands in the order of precedence, from 0.
+    #[must_use]
+    pub fn rank(&self) -> usize {
+        Self::PRECEDENCE.iter().position(|&code| code == self.code()).unwrap_or(usize::MAX)
+    }
+
+    /// Whether the same command may succeed later without anyone changing anything.
+    #[must_use]
+    pub const fn is_transient(&self) -> bool {
+        matches!(self, Self::ClockWentBack { .. })
+    }
+}
+
+impl core::error::Error for Rejection {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::collections::BTreeSet;
+
+    /// A code may be retired, never changed: callers and logs of old releases know it.
+    #[test]
+    fn codes_are_permanent_and_distinct() {
+        let codes = [101, 102, 103, 201, 202, 203, 204, 205, 301, 302, 303, 304, 305, 306, 307, 308, 401, 402, 403];
+        assert_eq!(Rejection::PRECEDENCE, codes);
+        assert_eq!(codes.iter().collect::<BTreeSet<_>>().len(), codes.len());
+    }
+}

@@ -1,0 +1,59 @@
+//! Bytes that must never be shown.
+
+use alloc::vec::Vec;
+use core::fmt;
+
+use serde::{Deserialize, Serialize};
+use zeroize::{Zeroize, ZeroizeOnDrop};
+
+/// The shared secret of a TOTP device (R15, R27). Wiped when dropped; `Debug` shows its length only.
+///
+/// It implements `Serialize` because it is part of a stored event; the store seals every event
+/// that holds one (see [`crate::wire::Sealing`]).
+#[derive(Clone, PartialEq, Eq, Zeroize, ZeroizeOnDrop, Serialize, Deserialize)]
+pub struct Seed(Vec<u8>);
+
+impl Seed {
+    /// Shortest secret that is taken: 128 bits (RFC 4226, section 4, R6).
+    pub const MIN_BYTES: usize = 16;
+    /// Longest secret that is taken: one SHA-1 block twice over.
+    pub const MAX_BYTES: usize = 128;
+
+    /// Wraps secret bytes.
+    ///
+    /// # Errors
+    /// When there are fewer than [`Self::MIN_BYTES`] or more than [`Self::MAX_BYTES`].
+    pub fn new(mut bytes: Vec<u8>) -> Result<Self, SeedLength> {
+        if (Self::MIN_BYTES..=Self::MAX_BYTES).contains(&bytes.len()) {
+            Ok(Self(bytes))
+        } else {
+            let length = bytes.len();
+            bytes.zeroize();
+            Err(SeedLength(length))
+        }
+    }
+
+    /// The secret itself, for the code that computes with it.
+    #[must_use]
+    pub fn expose(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Seed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Seed({} bytes)", self.0.len())
+    }
+}
+
+/// A secret of a length that is not taken, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SeedLength(pub usize);
+
+impl fmt::Display for SeedLength {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a seed has {} to {} bytes, not {}", Seed::MIN_BYTES, Seed::MAX_BYTES, self.0)
+    }
+}
+
+impl core::error::Error for SeedLength {}
