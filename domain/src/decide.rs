@@ -27,6 +27,7 @@ use crate::ids::{StreamId, UnixMillis};
 use crate::policy::Policy;
 use crate::principal::{Principal, Registered};
 use crate::rejection::Rejection;
+use crate::totp::Attempts;
 
 /// The facts of a request that every decision needs.
 #[derive(Clone, Copy, Debug)]
@@ -75,6 +76,28 @@ pub enum Verdict {
     },
     /// The proof was refused.
     Denied(Denial),
+}
+
+impl Verdict {
+    /// The answer that a command's recorded events stand for; what a retry of it gets.
+    #[must_use]
+    pub fn recorded<'a>(events: impl IntoIterator<Item = &'a Event>, policy: &Policy) -> Self {
+        let answer = |event: &Event| match event {
+            Event::DeviceEnabled(enabled) => Some(Self::PairAccepted { offset: enabled.learned.offset }),
+            Event::DeviceResynced(resynced) => Some(Self::PairAccepted { offset: resynced.offset }),
+            Event::CodeAccepted(accepted) => Some(Self::CodeAccepted { counter: accepted.counter }),
+            Event::CodeRefused(refused) => {
+                Some(Self::Denied(Denial::Code { fault: refused.fault, steps: refused.steps }))
+            }
+            Event::ResyncRefused(refused) => Some(Self::Denied(Denial::Pair(refused.fault))),
+            Event::PairRefused(refused) => Some(Self::Denied(Denial::Pair(refused.fault))),
+            Event::BudgetSpent(spent) => {
+                Some(Self::Denied(Denial::Locked { until: Attempts::ends_at(spent.window, policy) }))
+            }
+            _ => None,
+        };
+        events.into_iter().find_map(answer).unwrap_or(Self::Done)
+    }
 }
 
 /// Why a proof was refused. For the log and its reader; the person at the door learns only that it

@@ -1,0 +1,235 @@
+//! An account's core: its quotas, its users' names, its device entities; and the two other things
+//! that are written one at a time, the token inventory and the host's own records.
+
+use std::fmt;
+use std::sync::Arc;
+
+use countersign_domain::account::{Account, Claim};
+use countersign_domain::decide::{self, Candidate, Decision, Outcome, Verdict};
+use countersign_domain::device::{Device, DeviceName, Path, Serial};
+use countersign_domain::event::{Event, HostRecord};
+use countersign_domain::ids::{AccountId, PrincipalId, StreamId, UnixMillis, Version};
+use countersign_domain::principal::Principal;
+use countersign_domain::secret::Seed;
+
+use crate::answer::Request;
+use crate::error::Error;
+use crate::history::{self, At};
+use crate::principal::{answered_before, heads, recorded_answer};
+use crate::resident::{Answer, Core};
+use crate::shared::{CommitError, Shared, known_from};
+
+/// What is written one command at a time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum LaneKey {
+    /// An account.
+    Account(AccountId),
+    /// The inventory of hardware tokens.
+    Inventory,
+    /// A stream of the host's own records.
+    Host(String),
+}
+
+impl LaneKey {
+    /// The stream of a host's records.
+    pub(crate) fn host_stream(name: &str) -> StreamId {
+        StreamId::derive(&["host", name])
+    }
+}
+
+impl fmt::Display for LaneKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Account(account) => account.fmt(f),
+            Self::Inventory => f.write_str("inventory"),
+            Self::Host(name) => write!(f, "host/{name}"),
+        }
+    }
+}
+
+/// A command to an account, the inventory, or a host's stream.
+#[derive(Debug)]
+pub(crate) enum LaneWork {
+    /// Opens the account with its root user.
+    Open { root_name: DeviceName },
+    /// R9.
+    Register { id: PrincipalId, name: DeviceName, path: Path },
+    /// R57..R61. The seed is fresh randomness.
+    CreateVirtual { serial: Serial, seed: Seed },
+    /// R73..R75.
+    DeleteVirtual { serial: Serial },
+    /// R27, A10.
+    Import { serial: Serial, seed: Seed, manufacturer: String },
+    /// A record of the host; `expected` is the version that it must follow.
+    Record { expected: Option<u64>, record: HostRecord },
+}
+
+/// An account in memory. The inventory and host streams have no account.
+pub(crate) struct LaneCore {
+    shared: Arc<Shared>,
+    key: LaneKey,
+    at: At<Account>,
+}
+
+impl Core for LaneCore {
+    type Key = LaneKey;
+    type Work = LaneWork;
+
+    fn stream(key: &LaneKey) -> StreamId {
+        match key {
+            LaneKey::Account(account) => Account::stream(*account),
+            LaneKey::Inventory => StreamId::derive(&["inventory"]),
+            LaneKey::Host(name) => LaneKey::host_stream(name),
+        }
+    }
+
+    async fn load(shared: Arc<Shared>, key: LaneKey) -> Result<Self, Error> {
+        let mut core = Self { shared, key, at: At::nothing() };
+        core.reload().await?;
+        Ok(core)
+    }
+
+    async fn perform(&mut self, request: Request, work: LaneWork) -> Result<Answer, Error> {
+        if let Some(answer) = answered_before(&self.shared, &request).await? {
+            return Ok(answer);
+        }
+        for _attempt in 0..=self.shared.limits.retries_max {
+            let now = self.shared.clock.now();
+            match self.attempt(&request, &work, now).await? {
+                Some(answer) => return Ok(answer),
+                None => self.reload().await?,
+            }
+        }
+        Err(Error::conflict())
+    }
+
+    async fn passivate(self) {}
+}
+
+impl LaneCore {
+    async fn attempt(&mut self, request: &Request, work: &LaneWork, now: UnixMillis) -> Result<Option<Answer>, Error> {
+        let context = self.shared.context(now, &request.caller);
+        let account = self.at.state.as_ref();
+        let (decision, read, seed) = match work {
+            LaneWork::Open { root_name } => {
+                let LaneKey::Account(id) = self.key else { return Err(misrouted()) };
+                (decide::open_account(account, id, root_name.clone(), &context), Vec::new(), None)
+            }
+            LaneWork::Register { id, name, path } => {
+                let (principal, claim) = self.newcomer(id.clone(), name.clone()).await?;
+                let read = vec![(id.stream(), principal.version), (self.name_stream(id, name), claim.version)];
+                let profile = (id.clone(), name.clone(), path.clone());
+                let decision = decide::register_user(account, principal.state.as_ref(), claim.state, profile, &context);
+                (decision, read, None)
+            }
+            LaneWork::CreateVirtual { serial, seed } => {
+                let device = self.device(serial).await?;
+                let candidate = Candidate { serial, device: device.state.as_ref() };
+                let decision = decide::create_virtual_device(account, candidate, seed.clone(), &context);
+                (decision, vec![(serial.stream(), device.version)], Some(seed.clone()))
+            }
+            LaneWork::DeleteVirtual { serial } => {
+                let device = self.device(serial).await?;
+                let candidate = Candidate { serial, device: device.state.as_ref() };
+                let decision = decide::delete_virtual_device(account, candidate, &context);
+                (decision, vec![(serial.stream(), device.version)], None)
+            }
+            LaneWork::Import { serial, seed, manufacturer } => {
+                let device = self.device(serial).await?;
+                let candidate = Candidate { serial, device: device.state.as_ref() };
+                let decision = decide::import_hardware_token(candidate, seed.clone(), manufacturer.clone(), &context);
+                (decision, vec![(serial.stream(), device.version)], None)
+            }
+            LaneWork::Record { expected, record } => {
+                let stream = Self::stream(&self.key);
+                let known = self.shared.blocking(move |shared| heads(shared, &[stream])).await?;
+                let version = known.first().map_or(Version::NONE, |(_, version)| *version);
+                if expected.is_some_and(|expected| expected != version.0) {
+                    return Err(Error::conflict());
+                }
+                let writes = vec![(stream, Event::from(record.clone()))];
+                let decision = Ok(Outcome::Record(decide::Record { writes, verdict: Verdict::Done }));
+                (decision, known, None)
+            }
+        };
+        self.write(request, now, decision, &read, seed).await
+    }
+
+    async fn newcomer(&self, id: PrincipalId, name: DeviceName) -> Result<(At<Principal>, At<Claim>), Error> {
+        let (principal, claim) = (id.stream(), self.name_stream(&id, &name));
+        let read = move |shared: &Shared| {
+            let journal = &*shared.journal;
+            let principal = history::fold_stream(journal, principal, At::nothing(), Principal::evolve)?;
+            Ok((principal, history::fold_stream(journal, claim, At::nothing(), Claim::evolve)?))
+        };
+        self.shared.blocking(read).await
+    }
+
+    fn name_stream(&self, id: &PrincipalId, name: &DeviceName) -> StreamId {
+        Claim::stream(id.account(), name)
+    }
+
+    async fn device(&self, serial: &Serial) -> Result<At<Device>, Error> {
+        let stream = serial.stream();
+        self.shared.blocking(move |shared| history::device(&*shared.journal, stream)).await
+    }
+
+    async fn write(
+        &mut self,
+        request: &Request,
+        now: UnixMillis,
+        decision: Decision,
+        read: &[(StreamId, Version)],
+        seed: Option<Seed>,
+    ) -> Result<Option<Answer>, Error> {
+        let record = match decision? {
+            Outcome::AlreadySo(verdict) => {
+                let position = self.shared.journal.head();
+                return Ok(Some(Answer { verdict, position, at: now, seed: None }));
+            }
+            Outcome::Record(record) => record,
+        };
+        let verdict = record.verdict;
+        let (stream, version) = (Self::stream(&self.key), self.at.version);
+        let own: Vec<Event> = match self.key {
+            LaneKey::Account(_) => {
+                record.writes.iter().filter(|(to, _)| *to == stream).map(|(_, e)| e.clone()).collect()
+            }
+            LaneKey::Inventory | LaneKey::Host(_) => Vec::new(),
+        };
+        let version_of = |wanted: StreamId| {
+            let known = read.iter().find(|(stream, _)| *stream == wanted).map(|(_, version)| *version);
+            known.unwrap_or(if wanted == stream { version } else { Version::NONE })
+        };
+        let command = self.shared.command_of(request);
+        match self.shared.commit(command, now, record, version_of).await {
+            Ok(committed) => {
+                for event in &own {
+                    self.at.state = Some(Account::evolve(self.at.state.take(), event, now)?);
+                    self.at.version = self.at.version.next();
+                }
+                Ok(Some(Answer { verdict, position: known_from(&committed), at: now, seed }))
+            }
+            Err(CommitError::Conflict) => Ok(None),
+            Err(CommitError::Duplicate(done)) => {
+                self.reload().await?;
+                recorded_answer(&self.shared, done).await.map(Some)
+            }
+            Err(CommitError::Failed(error)) => Err(error),
+        }
+    }
+
+    async fn reload(&mut self) -> Result<(), Error> {
+        if let LaneKey::Account(account) = self.key {
+            let stream = Account::stream(account);
+            let fold =
+                move |shared: &Shared| history::fold_stream(&*shared.journal, stream, At::nothing(), Account::evolve);
+            self.at = self.shared.blocking(fold).await?;
+        }
+        Ok(())
+    }
+}
+
+fn misrouted() -> Error {
+    Error::unavailable("the command went to the wrong actor")
+}

@@ -1,0 +1,45 @@
+//! Countersign: the MFA lifecycle engine that an account platform embeds.
+//!
+//! Every principal is an actor; what happens to its MFA devices is an append-only, durable,
+//! hash-chained log; queries are answered by projections that never miss what was acknowledged. See
+//! [`Countersign`] for what a platform calls, [`Config`] for how it is set up, and [`domain`] for the
+//! rules.
+
+pub use countersign_domain as domain;
+pub use countersign_store as store;
+
+pub use countersign_domain::caller::{Caller, Channel, Credential};
+pub use countersign_domain::decide::Removal;
+pub use countersign_domain::device::{DeviceKind, DeviceName, Path, Serial};
+pub use countersign_domain::event::{DeactivateReason, Purpose};
+pub use countersign_domain::ids::{AccountId, CommandId, Position, PrincipalId, UnixMillis, UserId};
+pub use countersign_domain::policy::{CodeOrder, PairCodes, Policy};
+pub use countersign_domain::rejection::Rejection;
+pub use countersign_domain::secret::Seed;
+
+mod account;
+mod answer;
+mod code;
+mod config;
+mod engine;
+mod error;
+mod history;
+mod open;
+mod ports;
+mod principal;
+mod registry;
+mod resident;
+mod runtime;
+mod shared;
+mod totp;
+mod views;
+mod writer;
+
+pub use answer::{Ack, HostEntry, NewVirtualDevice, Proof, Refusal, Request};
+pub use code::{Code, CodeFormat};
+pub use config::{Config, Limits};
+pub use engine::{Countersign, PAGE_MAX};
+pub use error::Error;
+pub use open::{Layout, OpenError};
+pub use ports::{Clock, Entropy, ManualClock, NoEntropy, SystemClock, SystemEntropy};
+pub use views::{AccountView, Assignment, DeviceView, UserView};

@@ -1,0 +1,446 @@
+//! A principal's core: its state, its devices' generators, and its commands.
+
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+
+use countersign_domain::account::Claim;
+use countersign_domain::decide::{self, Candidate, Decision, Outcome, Record, Removal, Step, Verdict};
+use countersign_domain::device::{Device, DeviceName, Path, Serial};
+use countersign_domain::event::{DeactivateReason, Event, Purpose};
+use countersign_domain::ids::{PrincipalId, StreamId, UnixMillis, Version};
+use countersign_domain::principal::Principal;
+use countersign_domain::rejection::Rejection;
+use countersign_domain::totp::{CodeMatches, PairSearch};
+use countersign_store::{Committed, Snapshot};
+
+use crate::answer::Request;
+use crate::code::Code;
+use crate::error::Error;
+use crate::history::{self, At};
+use crate::resident::{Answer, Core};
+use crate::shared::{CommitError, Shared, known_from};
+use crate::totp::Generator;
+
+/// Changes whenever the encoded state or its fold changes its meaning; older snapshots are then
+/// thrown away.
+const STATE_FINGERPRINT: u64 = 1;
+
+/// A command to a principal.
+pub(crate) enum PrincipalWork {
+    /// R86..R91.
+    Verify { serial: Serial, code: Code, purpose: Purpose },
+    /// R62..R67.
+    Enable { serial: Serial, first: Code, second: Code },
+    /// R79.
+    Rotate { old: Serial, new: Serial, first: Code, second: Code },
+    /// R109..R117.
+    Resync { serial: Serial, first: Code, second: Code },
+    /// R68..R72.
+    Deactivate { serial: Serial, reason: DeactivateReason },
+    /// R10.
+    Rename { name: DeviceName, path: Path },
+    /// R76, R77.
+    Remove { removal: Removal },
+}
+
+impl fmt::Debug for PrincipalWork {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Verify { .. } => "Verify",
+            Self::Enable { .. } => "Enable",
+            Self::Rotate { .. } => "Rotate",
+            Self::Resync { .. } => "Resync",
+            Self::Deactivate { .. } => "Deactivate",
+            Self::Rename { .. } => "Rename",
+            Self::Remove { .. } => "Remove",
+        })
+    }
+}
+
+/// An enabled TOTP device as the ceremony needs it.
+#[derive(Debug)]
+struct Held {
+    device: StreamId,
+    serial: Serial,
+    generator: Arc<Generator>,
+}
+
+/// A principal in memory.
+pub(crate) struct PrincipalCore {
+    shared: Arc<Shared>,
+    stream: StreamId,
+    at: At<Principal>,
+    held: Vec<Held>,
+    snapshot: Version,
+}
+
+impl Core for PrincipalCore {
+    type Key = PrincipalId;
+    type Work = PrincipalWork;
+
+    fn stream(key: &PrincipalId) -> StreamId {
+        key.stream()
+    }
+
+    async fn load(shared: Arc<Shared>, key: PrincipalId) -> Result<Self, Error> {
+        let stream = key.stream();
+        let (at, held, snapshot) = shared.blocking(move |shared| read(shared, stream)).await?;
+        Ok(Self { shared, stream, at, held, snapshot })
+    }
+
+    async fn perform(&mut self, request: Request, work: PrincipalWork) -> Result<Answer, Error> {
+        if let Some(answer) = answered_before(&self.shared, &request).await? {
+            return Ok(answer);
+        }
+        for _attempt in 0..=self.shared.limits.retries_max {
+            let now = self.shared.clock.now();
+            match self.attempt(&request, &work, now).await? {
+                Some(answer) => return Ok(answer),
+                None => self.reload().await?,
+            }
+        }
+        Err(Error::conflict())
+    }
+
+    async fn passivate(self) {
+        let due = self.at.version.0.saturating_sub(self.snapshot.0) >= self.shared.limits.snapshot_every;
+        if !due {
+            return;
+        }
+        let Some(state) = self.at.state.as_ref().and_then(|state| postcard::to_allocvec(state).ok()) else { return };
+        let (stream, version) = (self.stream, self.at.version);
+        let saved = self.shared.blocking(move |shared| save_snapshot(shared, stream, version, state)).await;
+        if let Err(error) = saved {
+            tracing::debug!(%error, "the snapshot was not written; the next activation reads more of the log");
+        }
+    }
+}
+
+impl PrincipalCore {
+    /// Decides once and writes; `None` when a stream had moved on.
+    async fn attempt(
+        &mut self,
+        request: &Request,
+        work: &PrincipalWork,
+        now: UnixMillis,
+    ) -> Result<Option<Answer>, Error> {
+        match work {
+            PrincipalWork::Verify { serial, code, purpose } => self.verify(request, now, serial, code, *purpose).await,
+            PrincipalWork::Enable { serial, first, second } => {
+                let candidate = self.look_up(serial).await?;
+                let step = decide::enable(self.state(), candidate.of(serial), None, &self.context(request, now));
+                let decision = match step {
+                    Step::Decided(decision) => decision,
+                    Step::Ask(search) => {
+                        let found = self.search_pair(candidate.generator()?, first, second, search).await?;
+                        let context = self.context(request, now);
+                        settled(decide::enable(self.state(), candidate.of(serial), Some(&found), &context))?
+                    }
+                };
+                self.write(request, now, decision, &[(serial.stream(), candidate.at.version)]).await
+            }
+            PrincipalWork::Rotate { old, new, first, second } => {
+                let (retired, candidate) = (self.look_up(old).await?, self.look_up(new).await?);
+                let exact = retired.of(old).device.and_then(Device::entity).is_some_and(|entity| entity.serial == *old);
+                if !exact {
+                    return Err(Rejection::DeviceUnknown { serial: old.clone() }.into());
+                }
+                let gone = old.stream();
+                let step = decide::rotate(self.state(), gone, candidate.of(new), None, &self.context(request, now));
+                let decision = match step {
+                    Step::Decided(decision) => decision,
+                    Step::Ask(search) => {
+                        let found = self.search_pair(candidate.generator()?, first, second, search).await?;
+                        let context = self.context(request, now);
+                        settled(decide::rotate(self.state(), gone, candidate.of(new), Some(&found), &context))?
+                    }
+                };
+                let read = [(new.stream(), candidate.at.version), (gone, retired.at.version)];
+                self.write(request, now, decision, &read).await
+            }
+            PrincipalWork::Resync { serial, first, second } => {
+                let candidate = self.look_up(serial).await?;
+                let step = decide::resync(self.state(), candidate.of(serial), None, &self.context(request, now));
+                let decision = match step {
+                    Step::Decided(decision) => decision,
+                    Step::Ask(search) => {
+                        let found = self.search_pair(candidate.generator()?, first, second, search).await?;
+                        let context = self.context(request, now);
+                        settled(decide::resync(self.state(), candidate.of(serial), Some(&found), &context))?
+                    }
+                };
+                self.write(request, now, decision, &[]).await
+            }
+            PrincipalWork::Deactivate { serial, reason } => {
+                let candidate = self.look_up(serial).await?;
+                let context = self.context(request, now);
+                let decision = decide::deactivate(self.state(), candidate.of(serial), *reason, &context);
+                self.write(request, now, decision, &[(serial.stream(), candidate.at.version)]).await
+            }
+            PrincipalWork::Rename { name, path } => {
+                let (claim, read) = self.claims(Some(name)).await?;
+                let context = self.context(request, now);
+                let decision = decide::rename_user(self.state(), claim, name.clone(), path.clone(), &context);
+                self.write(request, now, decision, &read).await
+            }
+            PrincipalWork::Remove { removal } => {
+                let (_, mut read) = self.claims(None).await?;
+                read.extend(self.heads_for_removal().await?);
+                let decision = decide::remove_user(self.state(), *removal, &self.context(request, now));
+                self.write(request, now, decision, &read).await
+            }
+        }
+    }
+
+    /// The hot path: no read, no search, unless the code is refused.
+    async fn verify(
+        &mut self,
+        request: &Request,
+        now: UnixMillis,
+        serial: &Serial,
+        code: &Code,
+        purpose: Purpose,
+    ) -> Result<Option<Answer>, Error> {
+        let Some(held) = self.held.iter().find(|held| held.serial == *serial) else {
+            let exists = self.state().is_some_and(|state| state.registered().is_some());
+            return Err(if exists { Rejection::DeviceNotYours } else { Rejection::PrincipalUnknown }.into());
+        };
+        let (device, generator) = (held.device, Arc::clone(&held.generator));
+        let step = decide::verify_code(self.state(), device, purpose, None, &self.context(request, now));
+        let decision = match step {
+            Step::Decided(decision) => decision,
+            Step::Ask(search) => {
+                let mut matches = generator.try_window(code, &search);
+                if matches.window.is_empty() {
+                    let code = code.clone();
+                    matches = self.shared.blocking(move |_| Ok(wide(&generator, &code, search.wide))).await?;
+                }
+                let context = self.context(request, now);
+                settled(decide::verify_code(self.state(), device, purpose, Some(&matches), &context))?
+            }
+        };
+        self.write(request, now, decision, &[]).await
+    }
+
+    const fn state(&self) -> Option<&Principal> {
+        self.at.state.as_ref()
+    }
+
+    fn context<'a>(&'a self, request: &'a Request, now: UnixMillis) -> decide::Context<'a> {
+        self.shared.context(now, &request.caller)
+    }
+
+    /// The device that a serial number names, as the log has it now.
+    async fn look_up(&self, serial: &Serial) -> Result<Found, Error> {
+        let stream = serial.stream();
+        let at = self.shared.blocking(move |shared| history::device(&*shared.journal, stream)).await?;
+        Ok(Found { at })
+    }
+
+    async fn search_pair(
+        &self,
+        generator: Generator,
+        first: &Code,
+        second: &Code,
+        search: PairSearch,
+    ) -> Result<Vec<u64>, Error> {
+        let (first, second) = (first.clone(), second.clone());
+        self.shared.blocking(move |_| Ok(generator.try_pair(&first, &second, &search))).await
+    }
+
+    /// The state of a new name, and the versions of it and of the present name.
+    async fn claims(&self, new: Option<&DeviceName>) -> Result<(Option<Claim>, Vec<(StreamId, Version)>), Error> {
+        let Some(user) = self.state().and_then(Principal::registered) else { return Ok((None, Vec::new())) };
+        let account = user.id.account();
+        let present = Claim::stream(account, &user.name);
+        let wanted = new.map(|name| Claim::stream(account, name));
+        let read = move |shared: &Shared| {
+            let fold = |stream| history::fold_stream(&*shared.journal, stream, At::nothing(), Claim::evolve);
+            let mut versions = vec![(present, fold(present)?.version)];
+            let mut claim = None;
+            if let Some(wanted) = wanted.filter(|wanted| *wanted != present) {
+                let at = fold(wanted)?;
+                claim = at.state;
+                versions.push((wanted, at.version));
+            }
+            Ok((claim, versions))
+        };
+        self.shared.blocking(read).await
+    }
+
+    /// The versions of the account and of every device that a removal may take along.
+    async fn heads_for_removal(&self) -> Result<Vec<(StreamId, Version)>, Error> {
+        let Some(user) = self.state().and_then(Principal::registered) else { return Ok(Vec::new()) };
+        let account = countersign_domain::account::Account::stream(user.id.account());
+        let streams: Vec<StreamId> = user.devices.iter().map(|enabled| enabled.device).chain([account]).collect();
+        self.shared.blocking(move |shared| heads(shared, &streams)).await
+    }
+
+    /// Writes what was decided and takes it into the state; `None` when a stream had moved on.
+    async fn write(
+        &mut self,
+        request: &Request,
+        now: UnixMillis,
+        decision: Decision,
+        read: &[(StreamId, Version)],
+    ) -> Result<Option<Answer>, Error> {
+        let record = match decision? {
+            Outcome::AlreadySo(verdict) => {
+                let position = self.shared.journal.head();
+                return Ok(Some(Answer { verdict, position, at: now, seed: None }));
+            }
+            Outcome::Record(record) => record,
+        };
+        let verdict = record.verdict;
+        let own: Vec<Event> = events_of(&record, self.stream);
+        let (stream, version) = (self.stream, self.at.version);
+        let version_of = |wanted: StreamId| {
+            let known = read.iter().find(|(stream, _)| *stream == wanted).map(|(_, version)| *version);
+            if wanted == stream { version } else { known.unwrap_or(Version::NONE) }
+        };
+        let command = self.shared.command_of(request);
+        match self.shared.commit(command, now, record, version_of).await {
+            Ok(committed) => {
+                self.take(&own, now).await?;
+                Ok(Some(Answer { verdict, position: known_from(&committed), at: now, seed: None }))
+            }
+            Err(CommitError::Conflict) => Ok(None),
+            Err(CommitError::Duplicate(done)) => {
+                self.reload().await?;
+                recorded_answer(&self.shared, done).await.map(Some)
+            }
+            Err(CommitError::Failed(error)) => Err(error),
+        }
+    }
+
+    /// Evolves by what was committed.
+    async fn take(&mut self, own: &[Event], now: UnixMillis) -> Result<(), Error> {
+        let mut devices_changed = false;
+        for event in own {
+            self.at.state = Some(Principal::evolve(self.at.state.take(), event, now)?);
+            self.at.version = self.at.version.next();
+            devices_changed |= matches!(event, Event::DeviceEnabled(_) | Event::DeviceDeactivated(_));
+        }
+        if devices_changed {
+            let devices = code_devices(self.state());
+            self.held = self.shared.blocking(move |shared| hold(shared, &devices)).await?;
+        }
+        Ok(())
+    }
+
+    async fn reload(&mut self) -> Result<(), Error> {
+        let stream = self.stream;
+        (self.at, self.held, self.snapshot) = self.shared.blocking(move |shared| read(shared, stream)).await?;
+        Ok(())
+    }
+}
+
+/// A device that was looked up.
+struct Found {
+    at: At<Device>,
+}
+
+impl Found {
+    const fn of<'a>(&'a self, serial: &'a Serial) -> Candidate<'a> {
+        Candidate { serial, device: self.at.state.as_ref() }
+    }
+
+    fn generator(&self) -> Result<Generator, Error> {
+        let entity = self.at.state.as_ref().and_then(Device::entity);
+        Generator::new(&entity.ok_or_else(|| Error::history("the device has no seed"))?.seed)
+    }
+}
+
+/// What was recorded for this command id before, if it is a retry.
+pub(crate) fn answered_before(
+    shared: &Arc<Shared>,
+    request: &Request,
+) -> impl Future<Output = Result<Option<Answer>, Error>> {
+    let done = request.command.and_then(|command| shared.journal.find_command(command));
+    let shared = Arc::clone(shared);
+    async move {
+        match done {
+            Some(done) => recorded_answer(&shared, done).await.map(Some),
+            None => Ok(None),
+        }
+    }
+}
+
+/// The answer that a command's recorded events stand for.
+pub(crate) async fn recorded_answer(shared: &Arc<Shared>, done: Committed) -> Result<Answer, Error> {
+    let events = shared.blocking(move |shared| history::recorded(&*shared.journal, done)).await?;
+    let at = events.first().map_or(UnixMillis(0), |(_, _, at)| *at);
+    let seed = events.iter().find_map(|(_, event, _)| match event {
+        Event::VirtualDeviceCreated(created) => Some(created.seed.clone()),
+        _ => None,
+    });
+    let verdict = Verdict::recorded(events.iter().map(|(_, event, _)| event), &shared.policy);
+    Ok(Answer { verdict, position: known_from(&done), at, seed })
+}
+
+/// The versions of some streams.
+pub(crate) fn heads(shared: &Shared, streams: &[StreamId]) -> Result<Vec<(StreamId, Version)>, Error> {
+    let head = |stream: &StreamId| {
+        let head = shared.journal.stream_head(*stream)?;
+        Ok((*stream, head.map_or(Version::NONE, |head| head.version)))
+    };
+    streams.iter().map(head).collect()
+}
+
+type Read = (At<Principal>, Vec<Held>, Version);
+
+/// Reads a principal: its snapshot, what came after, and its devices.
+fn read(shared: &Shared, stream: StreamId) -> Result<Read, Error> {
+    let snapshot = shared.journal.load_snapshot(stream)?;
+    let known = snapshot.filter(|snapshot| snapshot.fingerprint == STATE_FINGERPRINT).and_then(|snapshot| {
+        let (state, rest) = postcard::take_from_bytes(&snapshot.state).ok()?;
+        rest.is_empty().then_some(At { version: snapshot.version, state: Some(state) })
+    });
+    let from = known.unwrap_or(At::nothing());
+    let snapshot = from.version;
+    let at = history::fold_stream(&*shared.journal, stream, from, Principal::evolve)?;
+    let held = hold(shared, &code_devices(at.state.as_ref()))?;
+    Ok((at, held, snapshot))
+}
+
+fn code_devices(state: Option<&Principal>) -> Vec<StreamId> {
+    let devices = state.and_then(Principal::registered).map(|user| user.devices.as_slice()).unwrap_or_default();
+    devices.iter().filter(|enabled| enabled.kind.is_totp()).map(|enabled| enabled.device).collect()
+}
+
+/// The generators of a principal's devices, their seeds opened.
+fn hold(shared: &Shared, devices: &[StreamId]) -> Result<Vec<Held>, Error> {
+    let open = |device: &StreamId| {
+        let found = history::device(&*shared.journal, *device)?;
+        let entity = found.state.as_ref().and_then(Device::entity);
+        let entity = entity.ok_or_else(|| Error::history("an enabled device has no entity"))?;
+        let generator = Arc::new(Generator::new(&entity.seed)?);
+        Ok(Held { device: *device, serial: entity.serial.clone(), generator })
+    };
+    devices.iter().map(open).collect()
+}
+
+fn save_snapshot(shared: &Shared, stream: StreamId, version: Version, state: Vec<u8>) -> Result<(), Error> {
+    let head = shared.journal.stream_head(stream)?;
+    let Some(head) = head.filter(|head| head.version == version) else { return Ok(()) };
+    let (position, leaf) = (head.position, head.leaf);
+    let snapshot = Snapshot { stream, version, position, leaf, fingerprint: STATE_FINGERPRINT, state };
+    Ok(shared.journal.save_snapshot(snapshot)?)
+}
+
+fn wide(generator: &Generator, code: &Code, search: PairSearch) -> CodeMatches {
+    CodeMatches { window: Vec::new(), wide: generator.try_wide(code, &search) }
+}
+
+fn events_of(record: &Record, stream: StreamId) -> Vec<Event> {
+    record.writes.iter().filter(|(target, _)| *target == stream).map(|(_, event)| event.clone()).collect()
+}
+
+/// A decision that was given its evidence.
+fn settled<Question>(step: Step<Question>) -> Result<Decision, Error> {
+    match step {
+        Step::Decided(decision) => Ok(decision),
+        Step::Ask(_) => Err(Error::history("a decision asked twice for the same evidence")),
+    }
+}

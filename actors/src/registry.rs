@@ -1,0 +1,171 @@
+//! The registry: which principals are in memory, and the way of a command to its actor.
+//!
+//! It runs on the actors' thread and alone holds their addresses. An actor that panicked is noticed by
+//! its dead address, and a fresh one is activated from the log. An actor that was idle too long, or is
+//! one too many, is asked to leave; commands that come meanwhile wait for the next one, so that there
+//! are never two actors of one principal.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::prelude::*;
+use countersign_domain::ids::StreamId;
+use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
+
+use crate::error::Error;
+use crate::resident::{Core, Job, Passivate, Resident};
+use crate::shared::Shared;
+use crate::views::StreamMap;
+
+/// Commands that are taken from the queue at once.
+const TAKE_MAX: usize = 256;
+
+/// How long the registry waits for its actors to leave when the engine closes.
+const LEAVE_MAX: Duration = Duration::from_secs(10);
+
+enum Slot<C: Core> {
+    Live { address: Addr<Resident<C>>, used: Instant },
+    Leaving { address: Addr<Resident<C>>, waiting: VecDeque<Job<C>> },
+}
+
+/// The registry of one kind of actor.
+pub(crate) struct Registry<C: Core> {
+    shared: Arc<Shared>,
+    slots: StreamMap<Slot<C>>,
+    gone: mpsc::UnboundedSender<StreamId>,
+}
+
+/// Takes commands until the engine stops, then lets every actor leave.
+pub(crate) async fn serve<C: Core>(
+    shared: Arc<Shared>,
+    mut jobs: mpsc::Receiver<Job<C>>,
+    mut stop: watch::Receiver<bool>,
+) {
+    let (gone, mut left) = mpsc::unbounded_channel();
+    let idle = shared.limits.idle;
+    let mut registry = Registry { shared, slots: StreamMap::default(), gone };
+    let mut sweep = tokio::time::interval((idle / 4).max(Duration::from_millis(10)));
+    let mut taken = Vec::with_capacity(TAKE_MAX);
+    loop {
+        tokio::select! {
+            count = jobs.recv_many(&mut taken, TAKE_MAX) => {
+                if count == 0 {
+                    break;
+                }
+                let now = Instant::now();
+                for job in taken.drain(..) {
+                    registry.dispatch(job, now);
+                }
+            }
+            Some(stream) = left.recv() => registry.forget(stream),
+            _ = sweep.tick() => registry.sweep(Instant::now()),
+            _ = stop.changed() => jobs.close(),
+        }
+    }
+    registry.leave_all();
+    let until = Instant::now() + LEAVE_MAX;
+    while !registry.slots.is_empty() {
+        match tokio::time::timeout_at(until, left.recv()).await {
+            Ok(Some(stream)) => registry.forget(stream),
+            Ok(None) | Err(_) => break,
+        }
+    }
+}
+
+impl<C: Core> Registry<C> {
+    fn dispatch(&mut self, job: Job<C>, now: Instant) {
+        let stream = job.stream;
+        let closed = match self.slots.get_mut(&stream) {
+            Some(Slot::Leaving { waiting, .. }) => {
+                if waiting.len() < self.shared.limits.mailbox_max {
+                    waiting.push_back(job);
+                } else {
+                    job.refuse(Error::busy());
+                }
+                return;
+            }
+            Some(Slot::Live { address, used }) => {
+                *used = now;
+                match address.try_send(job) {
+                    Ok(()) => return,
+                    Err(SendError::Full(job)) => return job.refuse(Error::busy()),
+                    Err(SendError::Closed(job)) => job,
+                }
+            }
+            None => job,
+        };
+        self.activate(stream, closed, now);
+    }
+
+    fn activate(&mut self, stream: StreamId, job: Job<C>, now: Instant) {
+        let address = Resident::<C>::activate(Arc::clone(&self.shared), stream, self.gone.clone());
+        match address.try_send(job) {
+            Ok(()) => {
+                self.slots.insert(stream, Slot::Live { address, used: now });
+            }
+            Err(SendError::Full(job) | SendError::Closed(job)) => job.refuse(Error::busy()),
+        }
+    }
+
+    /// An actor left, and another one may take the commands that waited.
+    fn forget(&mut self, stream: StreamId) {
+        match self.slots.get(&stream) {
+            Some(Slot::Live { address, .. }) if address.connected() => {}
+            Some(Slot::Live { .. }) => {
+                self.slots.remove(&stream);
+            }
+            Some(Slot::Leaving { .. }) => {
+                let Some(Slot::Leaving { waiting, .. }) = self.slots.remove(&stream) else { return };
+                let now = Instant::now();
+                for job in waiting {
+                    self.dispatch(job, now);
+                }
+            }
+            None => {}
+        }
+    }
+
+    fn sweep(&mut self, now: Instant) {
+        let limits = self.shared.limits;
+        let mut dead = Vec::new();
+        let mut live: Vec<(Instant, StreamId)> = Vec::new();
+        for (stream, slot) in &self.slots {
+            match slot {
+                Slot::Live { address, used } if address.connected() => live.push((*used, *stream)),
+                Slot::Leaving { address, .. } if address.connected() => {}
+                Slot::Live { .. } | Slot::Leaving { .. } => dead.push(*stream),
+            }
+        }
+        for stream in dead {
+            self.forget(stream);
+        }
+        live.sort_unstable_by_key(|(used, _)| *used);
+        let surplus = live.len().saturating_sub(limits.resident_max);
+        let old = |used: Instant| now.saturating_duration_since(used) >= limits.idle;
+        for (place, (used, stream)) in live.into_iter().enumerate() {
+            if place < surplus || old(used) {
+                self.leave(stream);
+            }
+        }
+    }
+
+    fn leave(&mut self, stream: StreamId) {
+        let Some(Slot::Live { address, used }) = self.slots.remove(&stream) else { return };
+        // A full mailbox is not idle after all.
+        let slot = match address.try_send(Passivate) {
+            Ok(()) => Slot::Leaving { address, waiting: VecDeque::new() },
+            Err(_) => Slot::Live { address, used },
+        };
+        self.slots.insert(stream, slot);
+    }
+
+    fn leave_all(&mut self) {
+        self.slots.retain(|_, slot| matches!(slot, Slot::Live { address, .. } if address.connected()));
+        let streams: Vec<StreamId> = self.slots.keys().copied().collect();
+        for stream in streams {
+            self.leave(stream);
+        }
+    }
+}

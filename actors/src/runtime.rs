@@ -1,0 +1,199 @@
+//! The engine's own threads: one that the actors live on, one that writes.
+//!
+//! actix needs a `System`, and the host may have any executor or none. So the engine brings its own,
+//! and commands reach it over bounded queues whose answers can be awaited from anywhere.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::thread::{Builder, JoinHandle};
+
+use countersign_domain::ids::Position;
+use countersign_store::Journal;
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
+
+use crate::account::LaneCore;
+use crate::answer::Request;
+use crate::config::Config;
+use crate::error::Error;
+use crate::history;
+use crate::principal::PrincipalCore;
+use crate::registry;
+use crate::resident::{Answer, Core, Job};
+use crate::shared::{CommandIds, Shared};
+use crate::views::{CHECKPOINT_NAME, FINGERPRINT, Views};
+use crate::writer::Writer;
+
+/// A running engine. Dropping it stops its threads; nothing acknowledged is lost either way.
+pub(crate) struct Runtime {
+    pub(crate) shared: Arc<Shared>,
+    principals: mpsc::Sender<Job<PrincipalCore>>,
+    lanes: mpsc::Sender<Job<LaneCore>>,
+    permits: Arc<Semaphore>,
+    in_flight_max: u32,
+    stop: watch::Sender<bool>,
+    closing: AtomicBool,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+}
+
+impl Runtime {
+    /// Reads the views back and starts the threads.
+    pub(crate) fn start(journal: Arc<dyn Journal>, config: Config) -> Result<Self, Error> {
+        let views = Arc::new(RwLock::new(restore_views(&*journal)?));
+        let limits = config.limits;
+        let (writer, writing) =
+            Writer::start(Arc::clone(&journal), Arc::clone(&views), limits).map_err(Error::unavailable)?;
+        let shared = Arc::new(Shared {
+            journal,
+            clock: config.clock,
+            command_ids: CommandIds::new(&*config.entropy)?,
+            entropy: config.entropy,
+            policy: config.policy,
+            limits,
+            issuer: config.issuer,
+            views,
+            writer,
+            searches: Arc::new(Semaphore::new(limits.searches_max.max(1))),
+        });
+        let places = usize::try_from(limits.in_flight_max.max(1)).unwrap_or(usize::MAX);
+        let (principals, for_principals) = mpsc::channel(places);
+        let (lanes, for_lanes) = mpsc::channel(places);
+        let (stop, stopped) = watch::channel(false);
+        let acting = spawn_actors(Arc::clone(&shared), for_principals, for_lanes, stopped)?;
+        Ok(Self {
+            shared,
+            principals,
+            lanes,
+            permits: Arc::new(Semaphore::new(places)),
+            in_flight_max: limits.in_flight_max.max(1),
+            stop,
+            closing: AtomicBool::new(false),
+            threads: Mutex::new(vec![acting, writing]),
+        })
+    }
+
+    pub(crate) async fn ask_principal(
+        &self,
+        key: <PrincipalCore as Core>::Key,
+        request: Request,
+        work: <PrincipalCore as Core>::Work,
+    ) -> Result<Answer, Error> {
+        self.ask(&self.principals, key, request, work).await
+    }
+
+    pub(crate) async fn ask_lane(
+        &self,
+        key: <LaneCore as Core>::Key,
+        request: Request,
+        work: <LaneCore as Core>::Work,
+    ) -> Result<Answer, Error> {
+        self.ask(&self.lanes, key, request, work).await
+    }
+
+    async fn ask<C: Core>(
+        &self,
+        queue: &mpsc::Sender<Job<C>>,
+        key: C::Key,
+        request: Request,
+        work: C::Work,
+    ) -> Result<Answer, Error> {
+        if self.closing.load(Ordering::Acquire) {
+            return Err(Error::closed());
+        }
+        let permit = Arc::clone(&self.permits).try_acquire_owned().map_err(|_| Error::busy())?;
+        let (reply, answer) = oneshot::channel();
+        let stream = C::stream(&key);
+        let job = Job { key, stream, request, work, reply, permit };
+        queue.try_send(job).map_err(|refused| match refused {
+            mpsc::error::TrySendError::Full(_) => Error::busy(),
+            mpsc::error::TrySendError::Closed(_) => Error::closed(),
+        })?;
+        answer.await.unwrap_or_else(|_| Err(Error::interrupted()))
+    }
+
+    /// Whether commands can be done: not closing, the writer at work, the journal sound.
+    pub(crate) fn is_ready(&self) -> bool {
+        let closing = self.closing.load(Ordering::Acquire);
+        !closing && self.shared.writer.is_alive() && !self.shared.journal.is_poisoned() && !self.principals.is_closed()
+    }
+
+    /// Refuses new commands, waits for those under way, and stops the threads.
+    pub(crate) async fn close(&self) -> Result<(), Error> {
+        if self.closing.swap(true, Ordering::AcqRel) {
+            return Ok(());
+        }
+        let all = self.permits.acquire_many(self.in_flight_max).await.map_err(|_| Error::closed())?;
+        all.forget();
+        self.join();
+        if self.shared.journal.is_poisoned() {
+            return Err(Error::unavailable("the journal is poisoned by an earlier failed write"));
+        }
+        Ok(())
+    }
+
+    fn join(&self) {
+        self.stop.send_replace(true);
+        let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
+        for (place, thread) in threads.drain(..).enumerate() {
+            if place == 1 {
+                self.shared.writer.stop();
+            }
+            if thread.join().is_err() {
+                tracing::error!("a thread of the engine had panicked; what it acknowledged is durable");
+            }
+        }
+    }
+}
+
+impl Drop for Runtime {
+    fn drop(&mut self) {
+        self.closing.store(true, Ordering::Release);
+        self.join();
+    }
+}
+
+/// Starts the thread of the actors. It ends when both registries have let their actors leave.
+fn spawn_actors(
+    shared: Arc<Shared>,
+    principals: mpsc::Receiver<Job<PrincipalCore>>,
+    lanes: mpsc::Receiver<Job<LaneCore>>,
+    stopped: watch::Receiver<bool>,
+) -> Result<JoinHandle<()>, Error> {
+    let (ready, is_ready) = std::sync::mpsc::channel();
+    let thread = Builder::new().name("countersign-actors".to_owned()).spawn(move || {
+        let system = actix_rt::System::new();
+        system.block_on(async move {
+            // Nobody waits any more when the receiver is gone.
+            let _gone = ready.send(());
+            let principals = registry::serve(Arc::clone(&shared), principals, stopped.clone());
+            let lanes = registry::serve(shared, lanes, stopped);
+            let principals = actix_rt::spawn(principals);
+            let lanes = actix_rt::spawn(lanes);
+            let ended = (principals.await, lanes.await);
+            if ended.0.is_err() || ended.1.is_err() {
+                tracing::error!("a registry had panicked");
+            }
+        });
+    });
+    let thread = thread.map_err(Error::unavailable)?;
+    is_ready.recv().map_err(|_| Error::unavailable("the actors' thread did not start"))?;
+    Ok(thread)
+}
+
+/// The views as of the end of the log: from their checkpoint, and what came after.
+pub(crate) fn restore_views(journal: &dyn Journal) -> Result<Views, Error> {
+    let saved = journal.load_checkpoint(CHECKPOINT_NAME)?.filter(|saved| saved.fingerprint == FINGERPRINT);
+    let mut views = saved.and_then(|saved| Views::from_blocks(saved.position.0, &saved.blocks)).unwrap_or_default();
+    let mut failed = None;
+    let from = Position(views.folded);
+    journal.scan(from, &mut |entry| {
+        match history::event_of(journal, &entry.header, entry.body) {
+            Ok(event) => views.fold(entry.position, entry.header.stream, &event, entry.header.time),
+            Err(error) => {
+                failed = Some(error);
+                return std::ops::ControlFlow::Break(());
+            }
+        }
+        std::ops::ControlFlow::Continue(())
+    })?;
+    failed.map_or(Ok(views), Err)
+}

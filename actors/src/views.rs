@@ -1,0 +1,258 @@
+//! The projections that answer queries: status by principal, devices by serial, account counters.
+//!
+//! They are folded from committed events by the writer, before it answers the command, so a query
+//! never misses what was acknowledged. They are checkpointed behind the acks, and rebuilt when their
+//! code changes ([`FINGERPRINT`]).
+
+mod checkpoint;
+mod rows;
+
+pub(crate) use checkpoint::{CHECKPOINT_NAME, FINGERPRINT};
+pub use rows::{AccountView, Assignment, DeviceView, UserView};
+
+use std::collections::{BTreeMap, HashMap};
+use std::hash::{BuildHasherDefault, Hasher};
+use std::ops::Bound;
+
+use countersign_domain::device::{DeviceKind, Serial};
+use countersign_domain::event::{CodeFault, Event};
+use countersign_domain::ids::{AccountId, Position, PrincipalId, StreamId, UnixMillis};
+use countersign_domain::policy::Policy;
+use countersign_domain::totp::Attempts;
+
+use rows::{AccountRow, DeviceRow, PrincipalRow, Use};
+
+/// Stream ids are hashes already: their first bytes are as good as any.
+#[derive(Default)]
+pub(crate) struct IdHasher(u64);
+
+impl Hasher for IdHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for chunk in bytes.chunks(8) {
+            let mut word = [0; 8];
+            word[..chunk.len()].copy_from_slice(chunk);
+            self.0 = self.0.rotate_left(5) ^ u64::from_le_bytes(word);
+        }
+    }
+
+    fn write_usize(&mut self, _length: usize) {}
+}
+
+/// A map from streams.
+pub(crate) type StreamMap<V> = HashMap<StreamId, V, BuildHasherDefault<IdHasher>>;
+
+/// Everything that queries read.
+#[derive(Debug, Default)]
+pub(crate) struct Views {
+    /// How many entries of the log were folded.
+    pub(crate) folded: u64,
+    principals: StreamMap<PrincipalRow>,
+    devices: StreamMap<DeviceRow>,
+    accounts: BTreeMap<AccountId, AccountRow>,
+    names: BTreeMap<(AccountId, String), StreamId>,
+    serials: BTreeMap<(AccountId, String), StreamId>,
+}
+
+impl Views {
+    /// Folds one committed event. What a query needs is taken; the rest is passed over.
+    pub(crate) fn fold(&mut self, position: Position, stream: StreamId, event: &Event, at: UnixMillis) {
+        self.folded = position.0.saturating_add(1);
+        match event {
+            Event::AccountOpened(opened) => {
+                self.accounts.entry(opened.account).or_insert_with(|| AccountRow::opened(at));
+            }
+            Event::PrincipalRegistered(registered) => {
+                let account = registered.id.account();
+                if !registered.id.is_root() {
+                    self.names.insert((account, registered.name.folded()), stream);
+                    self.account(account).users += 1;
+                }
+                self.principals.insert(stream, PrincipalRow::registered(registered, at));
+            }
+            Event::PrincipalRenamed(renamed) => {
+                if let Some(row) = self.principals.get_mut(&stream) {
+                    let account = row.id.account();
+                    self.names.remove(&(account, row.name.folded()));
+                    self.names.insert((account, renamed.name.folded()), stream);
+                    row.name = renamed.name.clone();
+                    row.path = renamed.path.clone();
+                }
+            }
+            Event::PrincipalRemoved(_) => {
+                if let Some(row) = self.principals.remove(&stream) {
+                    self.names.remove(&(row.id.account(), row.name.folded()));
+                    let account = self.account(row.id.account());
+                    account.users = account.users.saturating_sub(1);
+                }
+            }
+            Event::VirtualDeviceCreated(created) => {
+                self.serials.insert((created.account, created.serial.as_str().to_owned()), stream);
+                self.account(created.account).virtual_devices += 1;
+                let row = DeviceRow::new(created.serial.clone(), DeviceKind::VirtualTotp, at);
+                self.devices.insert(stream, row);
+            }
+            Event::HardwareTokenImported(imported) => {
+                let row = DeviceRow::new(imported.serial.clone(), DeviceKind::HardwareTotp, at);
+                self.devices.insert(stream, row);
+            }
+            Event::DeviceDeleted(_) => {
+                if let Some(row) = self.devices.remove(&stream)
+                    && let Some(account) = row.serial.account()
+                {
+                    self.serials.remove(&(account, row.serial.as_str().to_owned()));
+                    let counters = self.account(account);
+                    counters.virtual_devices = counters.virtual_devices.saturating_sub(1);
+                }
+            }
+            Event::DeviceEnabled(enabled) => {
+                let used = Use::started(stream, at, enabled.learned.offset);
+                self.with_device(enabled.device, |row| row.used = Some(used));
+                self.own(stream, |devices| devices.push(enabled.device), 1);
+            }
+            Event::DeviceDeactivated(gone) => {
+                self.with_device(gone.device, |row| row.used = None);
+                self.own(stream, |devices| devices.retain(|device| *device != gone.device), -1);
+            }
+            Event::DeviceResynced(resynced) => self.with_use(resynced.device, |used| {
+                used.offset = resynced.offset;
+                used.misses = 0;
+                used.outside = None;
+            }),
+            Event::CodeAccepted(accepted) => self.with_use(accepted.device, |used| {
+                used.last_used_at = Some(at);
+                used.misses = 0;
+                used.outside = None;
+            }),
+            Event::CodeRefused(refused) => self.with_use(refused.device, |used| {
+                used.misses = used.misses.saturating_add(1);
+                if refused.fault == CodeFault::Outside {
+                    used.outside = Some(refused.steps);
+                }
+            }),
+            Event::BudgetSpent(spent) => self.with_use(spent.device, |used| used.locked_window = Some(spent.window)),
+            Event::UserAdded(_)
+            | Event::UserRemoved(_)
+            | Event::DeviceAdded(_)
+            | Event::DeviceRemoved(_)
+            | Event::NameClaimed(_)
+            | Event::NameReleased(_)
+            | Event::DeviceAssigned(_)
+            | Event::DeviceReleased(_)
+            | Event::PairRefused(_)
+            | Event::ResyncRefused(_)
+            | Event::HostRecord(_) => {}
+        }
+    }
+
+    fn account(&mut self, account: AccountId) -> &mut AccountRow {
+        self.accounts.entry(account).or_insert_with(|| AccountRow::opened(UnixMillis(0)))
+    }
+
+    fn with_device(&mut self, device: StreamId, change: impl FnOnce(&mut DeviceRow)) {
+        if let Some(row) = self.devices.get_mut(&device) {
+            change(row);
+        }
+    }
+
+    fn with_use(&mut self, device: StreamId, change: impl FnOnce(&mut Use)) {
+        if let Some(used) = self.devices.get_mut(&device).and_then(|row| row.used.as_mut()) {
+            change(used);
+        }
+    }
+
+    fn own(&mut self, principal: StreamId, change: impl FnOnce(&mut Vec<StreamId>), step: i32) {
+        let Some(row) = self.principals.get_mut(&principal) else { return };
+        change(&mut row.devices);
+        let (account, root, has) = (row.id.account(), row.id.is_root(), !row.devices.is_empty());
+        let counters = self.account(account);
+        counters.devices_in_use = counters.devices_in_use.saturating_add_signed(step);
+        if root {
+            counters.root_has_mfa = has;
+        }
+    }
+
+    // ---- queries ----
+
+    pub(crate) fn accounts(&self) -> Vec<AccountId> {
+        self.accounts.keys().copied().collect()
+    }
+
+    pub(crate) fn account_view(&self, account: AccountId) -> Option<AccountView> {
+        let row = self.accounts.get(&account)?;
+        Some(AccountView {
+            id: account,
+            opened_at: row.opened_at,
+            users: row.users,
+            virtual_devices: row.virtual_devices,
+            devices_in_use: row.devices_in_use,
+            root_has_mfa: row.root_has_mfa,
+        })
+    }
+
+    pub(crate) fn user_named(&self, account: AccountId, name: &str) -> Option<UserView> {
+        let stream = self.names.get(&(account, name.to_ascii_lowercase()))?;
+        self.principals.get(stream).map(PrincipalRow::view)
+    }
+
+    pub(crate) fn principal(&self, id: &PrincipalId) -> Option<UserView> {
+        self.principals.get(&id.stream()).map(PrincipalRow::view)
+    }
+
+    pub(crate) fn users(&self, account: AccountId, after: Option<&str>, limit: usize) -> Vec<UserView> {
+        let from = after.map(str::to_ascii_lowercase);
+        let start = match from {
+            Some(name) => Bound::Excluded((account, name)),
+            None => Bound::Included((account, String::new())),
+        };
+        let of_account = self.names.range((start, Bound::Unbounded)).take_while(|((owner, _), _)| *owner == account);
+        of_account.filter_map(|(_, stream)| self.principals.get(stream).map(PrincipalRow::view)).take(limit).collect()
+    }
+
+    pub(crate) fn devices_of(&self, id: &PrincipalId, now: UnixMillis, policy: &Policy) -> Vec<DeviceView> {
+        let Some(row) = self.principals.get(&id.stream()) else { return Vec::new() };
+        row.devices.iter().filter_map(|device| self.device_view(*device, now, policy)).collect()
+    }
+
+    pub(crate) fn device(&self, serial: &Serial, now: UnixMillis, policy: &Policy) -> Option<DeviceView> {
+        let view = self.device_view(serial.stream(), now, policy)?;
+        (view.serial == *serial).then_some(view)
+    }
+
+    pub(crate) fn virtual_devices(
+        &self,
+        account: AccountId,
+        which: Assignment,
+        after: Option<&Serial>,
+        limit: usize,
+        (now, policy): (UnixMillis, &Policy),
+    ) -> Vec<DeviceView> {
+        let start = match after {
+            Some(serial) => Bound::Excluded((account, serial.as_str().to_owned())),
+            None => Bound::Included((account, String::new())),
+        };
+        let of_account = self.serials.range((start, Bound::Unbounded)).take_while(|((owner, _), _)| *owner == account);
+        let views = of_account.filter_map(|(_, device)| self.device_view(*device, now, policy));
+        views.filter(|view| which.takes(view.owner.is_some())).take(limit).collect()
+    }
+
+    fn device_view(&self, device: StreamId, now: UnixMillis, policy: &Policy) -> Option<DeviceView> {
+        let row = self.devices.get(&device)?;
+        let used = row.used.as_ref();
+        let locked = used.and_then(|used| used.locked_window).map(|window| Attempts::ends_at(window, policy));
+        Some(DeviceView {
+            serial: row.serial.clone(),
+            kind: row.kind,
+            created_at: row.created_at,
+            owner: used.and_then(|used| self.principals.get(&used.owner)).map(|owner| owner.id.clone()),
+            enabled_at: used.map(|used| used.enabled_at),
+            last_used_at: used.and_then(|used| used.last_used_at),
+            offset_steps: used.map_or(0, |used| used.offset),
+            wants_resync: used.is_some_and(|used| used.outside.is_some() || used.misses >= policy.misses_before_resync),
+            locked_until: locked.filter(|until| *until > now),
+        })
+    }
+}

@@ -1,0 +1,75 @@
+//! The projections as blocks of bytes, so that a start reads only the tail of the log.
+
+use countersign_domain::ids::{AccountId, StreamId};
+use serde::{Deserialize, Serialize};
+
+use super::Views;
+use super::rows::{AccountRow, DeviceRow, PrincipalRow};
+
+/// The checkpoint's name in the journal.
+pub(crate) const CHECKPOINT_NAME: &str = "views";
+
+/// Changes whenever a row or the fold changes its meaning; an old checkpoint is then rebuilt.
+pub(crate) const FINGERPRINT: u64 = 1;
+
+/// Rows in one block; a row is a few hundred bytes at most, a block at most 64 KiB.
+const BLOCK_BYTES: usize = 60 * 1024;
+
+#[derive(Serialize, Deserialize)]
+enum Row {
+    Account(AccountId, AccountRow),
+    Principal(StreamId, PrincipalRow),
+    Device(StreamId, DeviceRow),
+}
+
+impl Views {
+    /// Every row, packed.
+    pub(crate) fn to_blocks(&self) -> Result<Vec<Vec<u8>>, postcard::Error> {
+        let accounts = self.accounts.iter().map(|(id, row)| Row::Account(*id, *row));
+        let principals = self.principals.iter().map(|(id, row)| Row::Principal(*id, row.clone()));
+        let devices = self.devices.iter().map(|(id, row)| Row::Device(*id, row.clone()));
+        let mut blocks = vec![Vec::new()];
+        for row in accounts.chain(principals).chain(devices) {
+            let bytes = postcard::to_allocvec(&row)?;
+            match blocks.last_mut() {
+                Some(block) if block.len() + bytes.len() <= BLOCK_BYTES => block.extend_from_slice(&bytes),
+                _ => blocks.push(bytes),
+            }
+        }
+        Ok(blocks)
+    }
+
+    /// The views that were packed; `None` when the bytes are not what [`Self::to_blocks`] made.
+    pub(crate) fn from_blocks(folded: u64, blocks: &[Vec<u8>]) -> Option<Self> {
+        let mut views = Self { folded, ..Self::default() };
+        for block in blocks {
+            let mut rest = block.as_slice();
+            while !rest.is_empty() {
+                let (row, after) = postcard::take_from_bytes(rest).ok()?;
+                views.put(row);
+                rest = after;
+            }
+        }
+        Some(views)
+    }
+
+    fn put(&mut self, row: Row) {
+        match row {
+            Row::Account(id, row) => {
+                self.accounts.insert(id, row);
+            }
+            Row::Principal(stream, row) => {
+                if !row.id.is_root() {
+                    self.names.insert((row.id.account(), row.name.folded()), stream);
+                }
+                self.principals.insert(stream, row);
+            }
+            Row::Device(stream, row) => {
+                if let Some(account) = row.serial.account() {
+                    self.serials.insert((account, row.serial.as_str().to_owned()), stream);
+                }
+                self.devices.insert(stream, row);
+            }
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! The writer: one plain thread that makes what is queued durable together.
+//!
+//! It drains what waits, across all principals, appends it as one group, folds the views, and only
+//! then answers everybody. The batch is whatever arrived during the previous sync, so no timer is
+//! needed and a lone command does not wait for company.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::thread::{Builder, JoinHandle};
+use std::time::Duration;
+
+use countersign_domain::event::Event;
+use countersign_domain::ids::{Position, StreamId, UnixMillis};
+use countersign_store::{Append, AppendError, Committed, Journal};
+use tokio::sync::oneshot;
+
+use crate::config::Limits;
+use crate::error::Error;
+use crate::views::{CHECKPOINT_NAME, FINGERPRINT, Views};
+
+/// How long the queue must be empty before derived data is written.
+const QUIET: Duration = Duration::from_millis(500);
+
+/// One append with the events that it stands for, in the same order.
+pub(crate) struct WriteJob {
+    pub(crate) append: Append,
+    pub(crate) facts: Vec<(StreamId, Event)>,
+    pub(crate) at: UnixMillis,
+}
+
+type Reply = oneshot::Sender<Result<Committed, AppendError>>;
+
+/// A job whose append is with the journal: what to fold, and whom to answer.
+struct Waiting {
+    facts: Vec<(StreamId, Event)>,
+    at: UnixMillis,
+    reply: Reply,
+}
+
+enum Message {
+    Write(WriteJob, Reply),
+    Stop,
+}
+
+/// The way to the writer's thread.
+#[derive(Clone)]
+pub(crate) struct Writer {
+    queue: SyncSender<Message>,
+    alive: Arc<AtomicBool>,
+}
+
+impl Writer {
+    /// Starts the thread. It ends when it is stopped, and closes the journal then.
+    pub(crate) fn start(
+        journal: Arc<dyn Journal>,
+        views: Arc<RwLock<Views>>,
+        limits: Limits,
+    ) -> std::io::Result<(Self, JoinHandle<()>)> {
+        // One place for each command in flight, and one for the stop.
+        let places = usize::try_from(limits.in_flight_max).unwrap_or(usize::MAX).saturating_add(1);
+        let (queue, jobs) = sync_channel(places);
+        let alive = Arc::new(AtomicBool::new(true));
+        let loop_state = Loop { journal, views, limits, jobs, checkpointed: 0 };
+        let flag = AliveFlag(Arc::clone(&alive));
+        let thread = Builder::new().name("countersign-writer".to_owned()).spawn(move || {
+            let _flag = flag;
+            loop_state.run();
+        })?;
+        Ok((Self { queue, alive }, thread))
+    }
+
+    /// Queues a job and waits until it is durable or refused.
+    pub(crate) async fn write(&self, job: WriteJob) -> Result<Result<Committed, AppendError>, Error> {
+        let (reply, answer) = oneshot::channel();
+        self.queue.try_send(Message::Write(job, reply)).map_err(|refused| match refused {
+            TrySendError::Full(_) => Error::busy(),
+            TrySendError::Disconnected(_) => Error::closed(),
+        })?;
+        answer.await.map_err(|_| Error::interrupted())
+    }
+
+    pub(crate) fn stop(&self) {
+        // The queue has a place for this; when its thread is gone there is nothing to stop.
+        let _gone = self.queue.send(Message::Stop);
+    }
+
+    pub(crate) fn is_alive(&self) -> bool {
+        self.alive.load(Ordering::Relaxed)
+    }
+}
+
+/// Falls when the thread ends, however it ends.
+struct AliveFlag(Arc<AtomicBool>);
+
+impl Drop for AliveFlag {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Relaxed);
+    }
+}
+
+struct Loop {
+    journal: Arc<dyn Journal>,
+    views: Arc<RwLock<Views>>,
+    limits: Limits,
+    jobs: Receiver<Message>,
+    checkpointed: u64,
+}
+
+impl Loop {
+    fn run(mut self) {
+        self.checkpointed = self.views.read().unwrap_or_else(PoisonError::into_inner).folded;
+        loop {
+            match self.jobs.recv_timeout(QUIET) {
+                Ok(Message::Write(job, reply)) => {
+                    if self.drain(job, reply) {
+                        break;
+                    }
+                }
+                Ok(Message::Stop) | Err(RecvTimeoutError::Disconnected) => break,
+                Err(RecvTimeoutError::Timeout) => self.maintain(self.limits.checkpoint_every),
+            }
+        }
+        self.maintain(1);
+        if let Err(cause) = self.journal.close() {
+            tracing::error!(%cause, "the journal did not close cleanly; nothing acknowledged is lost");
+        }
+    }
+
+    /// Writes the job and whatever waits behind it; says whether a stop was among it.
+    fn drain(&self, job: WriteJob, reply: Reply) -> bool {
+        let mut stop = false;
+        let mut group = Vec::with_capacity(self.limits.batch_max.min(256));
+        let mut waiting = Vec::with_capacity(group.capacity());
+        let mut take = |job: WriteJob, reply: Reply| {
+            group.push(job.append);
+            waiting.push(Waiting { facts: job.facts, at: job.at, reply });
+        };
+        take(job, reply);
+        let mut taken = 1;
+        while taken < self.limits.batch_max {
+            match self.jobs.try_recv() {
+                Ok(Message::Write(job, reply)) => take(job, reply),
+                Ok(Message::Stop) => {
+                    stop = true;
+                    break;
+                }
+                Err(_) => break,
+            }
+            taken += 1;
+        }
+        let answers = self.journal.append_group(group);
+        self.fold(&answers, &waiting);
+        for (Waiting { reply, .. }, answer) in waiting.into_iter().zip(answers) {
+            // Whoever asked may have gone; what was written stays written.
+            let _gone = reply.send(answer);
+        }
+        stop
+    }
+
+    fn fold(&self, answers: &[Result<Committed, AppendError>], jobs: &[Waiting]) {
+        let mut views = self.views.write().unwrap_or_else(PoisonError::into_inner);
+        for (answer, job) in answers.iter().zip(jobs) {
+            let Ok(committed) = answer else { continue };
+            for (position, (stream, event)) in (committed.first.0..).zip(&job.facts) {
+                views.fold(Position(position), *stream, event, job.at);
+            }
+        }
+    }
+
+    /// Writes the derived data when enough is new. It can be made again, so a failure is only told.
+    fn maintain(&mut self, enough: u64) {
+        let packed = {
+            let views = self.views.read().unwrap_or_else(PoisonError::into_inner);
+            if views.folded.saturating_sub(self.checkpointed) < enough {
+                return;
+            }
+            views.to_blocks().map(|blocks| (views.folded, blocks))
+        };
+        let Ok((folded, blocks)) = packed else { return };
+        let saved = self.journal.save_checkpoint(CHECKPOINT_NAME, Position(folded), FINGERPRINT, blocks);
+        if let Err(cause) = saved.and_then(|()| self.journal.checkpoint_index()) {
+            tracing::warn!(%cause, "the checkpoint was not written; the next start reads more of the log");
+        }
+        self.checkpointed = folded;
+    }
+}
