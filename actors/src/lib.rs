@@ -43,3 +43,8 @@ pub use error::Error;
 pub use open::{Layout, OpenError};
 pub use ports::{Clock, Entropy, ManualClock, NoEntropy, SystemClock, SystemEntropy};
 pub use views::{AccountView, Assignment, DeviceView, UserView};
+
+/// The README's example is run with the tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;
