@@ -15,6 +15,7 @@ use countersign_domain::secret::Seed;
 use crate::answer::Request;
 use crate::error::Error;
 use crate::history::{self, At};
+use crate::identity::{Identity, Work};
 use crate::principal::{answered_before, heads, recorded_answer};
 use crate::resident::{Answer, Core};
 use crate::shared::{CommitError, Shared, known_from};
@@ -62,6 +63,25 @@ pub(crate) enum LaneWork {
     Import { serial: Serial, seed: Seed, manufacturer: String },
     /// A record of the host; `expected` is the version that it must follow.
     Record { expected: Option<u64>, record: HostRecord },
+}
+
+impl Work for LaneWork {
+    /// The seed of a device is made afresh for each try, so it is no part of what the command is.
+    fn identity(&self, identity: &mut Identity) {
+        match self {
+            Self::Open { root_name } => identity.text("open").text(root_name.as_str()),
+            Self::Register { id, name, path } => {
+                identity.text("register").text(&id.to_string()).text(name.as_str()).text(path.as_str())
+            }
+            Self::CreateVirtual { serial, .. } => identity.text("create").text(serial.as_str()),
+            Self::DeleteVirtual { serial } => identity.text("delete").text(serial.as_str()),
+            Self::Import { serial, seed, .. } => identity.text("import").text(serial.as_str()).part(seed.expose()),
+            Self::Record { expected, record } => {
+                let expected = expected.map_or(u64::MAX, |expected| expected).to_be_bytes();
+                identity.text("record").part(&expected).part(&record.kind.to_be_bytes()).part(&record.body)
+            }
+        };
+    }
 }
 
 /// An account in memory. The inventory and host streams have no account.

@@ -25,7 +25,8 @@ use crate::totp::{Provisioning, base32};
 pub struct Request {
     /// Who asks, with which credentials, through which door.
     pub caller: Caller,
-    /// The caller's own id for this command. The same id asked again gets the recorded answer.
+    /// The caller's own id for this command. The same command asked again under the same id gets the
+    /// recorded answer; another command under it is another command.
     pub command: Option<CommandId>,
 }
 

@@ -17,6 +17,7 @@ use crate::account::{LaneKey, LaneWork};
 use crate::answer::{Ack, Proof, Request};
 use crate::config::Config;
 use crate::error::Error;
+use crate::identity::IdentityKey;
 use crate::open::{Layout, OpenError};
 use crate::principal::PrincipalWork;
 use crate::resident::Answer;
@@ -126,7 +127,8 @@ impl Countersign {
     /// ```
     pub fn on(journal: Arc<dyn Journal>, ring: Arc<dyn KeyRing>, config: Config) -> Result<Self, OpenError> {
         config.policy.check()?;
-        Ok(Self { runtime: Arc::new(Runtime::start(journal, config)?), ring })
+        let identity = IdentityKey::new(Zeroizing::new(*ring.derive("commands")?.expose()));
+        Ok(Self { runtime: Arc::new(Runtime::start(journal, identity, config)?), ring })
     }
 
     /// Refuses new commands, waits for those under way and writes checkpoints.

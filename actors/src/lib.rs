@@ -24,6 +24,7 @@ mod config;
 mod engine;
 mod error;
 mod history;
+mod identity;
 mod open;
 mod ports;
 mod principal;

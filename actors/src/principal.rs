@@ -18,6 +18,7 @@ use crate::answer::Request;
 use crate::code::Code;
 use crate::error::Error;
 use crate::history::{self, At};
+use crate::identity::{Identity, Work};
 use crate::resident::{Answer, Core};
 use crate::shared::{CommitError, Shared, known_from};
 use crate::totp::Generator;
@@ -44,17 +45,49 @@ pub(crate) enum PrincipalWork {
     Remove { removal: Removal },
 }
 
+impl PrincipalWork {
+    const fn name(&self) -> &'static str {
+        match self {
+            Self::Verify { .. } => "verify",
+            Self::Enable { .. } => "enable",
+            Self::Rotate { .. } => "rotate",
+            Self::Resync { .. } => "resync",
+            Self::Deactivate { .. } => "deactivate",
+            Self::Rename { .. } => "rename",
+            Self::Remove { .. } => "remove",
+        }
+    }
+}
+
+impl Work for PrincipalWork {
+    fn identity(&self, identity: &mut Identity) {
+        identity.part(self.name().as_bytes());
+        match self {
+            Self::Verify { serial, code, purpose } => {
+                identity.text(serial.as_str()).text(code.as_str()).part(&[u8::from(*purpose)]);
+            }
+            Self::Enable { serial, first, second } | Self::Resync { serial, first, second } => {
+                identity.text(serial.as_str()).text(first.as_str()).text(second.as_str());
+            }
+            Self::Rotate { old, new, first, second } => {
+                identity.text(old.as_str()).text(new.as_str()).text(first.as_str()).text(second.as_str());
+            }
+            Self::Deactivate { serial, reason } => {
+                identity.text(serial.as_str()).part(&[u8::from(*reason)]);
+            }
+            Self::Rename { name, path } => {
+                identity.text(name.as_str()).text(path.as_str());
+            }
+            Self::Remove { removal } => {
+                identity.part(&[u8::from(*removal == Removal::TakeDevices)]);
+            }
+        }
+    }
+}
+
 impl fmt::Debug for PrincipalWork {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Verify { .. } => "Verify",
-            Self::Enable { .. } => "Enable",
-            Self::Rotate { .. } => "Rotate",
-            Self::Resync { .. } => "Resync",
-            Self::Deactivate { .. } => "Deactivate",
-            Self::Rename { .. } => "Rename",
-            Self::Remove { .. } => "Remove",
-        })
+        f.write_str(self.name())
     }
 }
 
@@ -142,11 +175,7 @@ impl PrincipalCore {
             }
             PrincipalWork::Rotate { old, new, first, second } => {
                 let (retired, candidate) = (self.look_up(old).await?, self.look_up(new).await?);
-                let exact = retired.of(old).device.and_then(Device::entity).is_some_and(|entity| entity.serial == *old);
-                if !exact {
-                    return Err(Rejection::DeviceUnknown { serial: old.clone() }.into());
-                }
-                let gone = old.stream();
+                let gone = retired.of(old);
                 let step = decide::rotate(self.state(), gone, candidate.of(new), None, &self.context(request, now));
                 let decision = match step {
                     Step::Decided(decision) => decision,
@@ -156,7 +185,7 @@ impl PrincipalCore {
                         settled(decide::rotate(self.state(), gone, candidate.of(new), Some(&found), &context))?
                     }
                 };
-                let read = [(new.stream(), candidate.at.version), (gone, retired.at.version)];
+                let read = [(new.stream(), candidate.at.version), (old.stream(), retired.at.version)];
                 self.write(request, now, decision, &read).await
             }
             PrincipalWork::Resync { serial, first, second } => {

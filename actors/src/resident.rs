@@ -16,6 +16,7 @@ use tracing::Instrument;
 
 use crate::answer::Request;
 use crate::error::Error;
+use crate::identity::Work;
 use crate::shared::Shared;
 
 /// What a core answers to a command.
@@ -33,7 +34,7 @@ pub(crate) trait Core: Sized + Unpin + 'static {
     /// Whose core it is.
     type Key: Clone + Send + Unpin + std::fmt::Display + 'static;
     /// A command.
-    type Work: Send + std::fmt::Debug + 'static;
+    type Work: Work + Send + std::fmt::Debug + 'static;
 
     /// The stream under which the actor is registered.
     fn stream(key: &Self::Key) -> StreamId;

@@ -16,6 +16,7 @@ use crate::answer::Request;
 use crate::config::Config;
 use crate::error::Error;
 use crate::history;
+use crate::identity::IdentityKey;
 use crate::principal::PrincipalCore;
 use crate::registry;
 use crate::resident::{Answer, Core, Job};
@@ -28,6 +29,7 @@ pub(crate) struct Runtime {
     pub(crate) shared: Arc<Shared>,
     principals: mpsc::Sender<Job<PrincipalCore>>,
     lanes: mpsc::Sender<Job<LaneCore>>,
+    identity: IdentityKey,
     permits: Arc<Semaphore>,
     in_flight_max: u32,
     stop: watch::Sender<bool>,
@@ -37,7 +39,7 @@ pub(crate) struct Runtime {
 
 impl Runtime {
     /// Reads the views back and starts the threads.
-    pub(crate) fn start(journal: Arc<dyn Journal>, config: Config) -> Result<Self, Error> {
+    pub(crate) fn start(journal: Arc<dyn Journal>, identity: IdentityKey, config: Config) -> Result<Self, Error> {
         let views = Arc::new(RwLock::new(restore_views(&*journal)?));
         let limits = config.limits;
         let (writer, writing) =
@@ -63,6 +65,7 @@ impl Runtime {
             shared,
             principals,
             lanes,
+            identity,
             permits: Arc::new(Semaphore::new(places)),
             in_flight_max: limits.in_flight_max.max(1),
             stop,
@@ -102,6 +105,7 @@ impl Runtime {
         let permit = Arc::clone(&self.permits).try_acquire_owned().map_err(|_| Error::busy())?;
         let (reply, answer) = oneshot::channel();
         let stream = C::stream(&key);
+        let request = self.identity.bind(request, &key.to_string(), &work);
         let job = Job { key, stream, request, work, reply, permit };
         queue.try_send(job).map_err(|refused| match refused {
             mpsc::error::TrySendError::Full(_) => Error::busy(),

@@ -18,7 +18,7 @@ use countersign_domain::device::{DeviceKind, Serial};
 use countersign_domain::event::{CodeFault, Event};
 use countersign_domain::ids::{AccountId, Position, PrincipalId, StreamId, UnixMillis};
 use countersign_domain::policy::Policy;
-use countersign_domain::totp::Attempts;
+use countersign_domain::totp::{Attempts, Budget};
 
 use rows::{AccountRow, DeviceRow, PrincipalRow, Use};
 
@@ -109,7 +109,7 @@ impl Views {
                 }
             }
             Event::DeviceEnabled(enabled) => {
-                let used = Use::started(stream, at, enabled.learned.offset);
+                let used = Use::started(stream, at, &enabled.learned);
                 self.with_device(enabled.device, |row| row.used = Some(used));
                 self.own(stream, |devices| devices.push(enabled.device), 1);
             }
@@ -133,7 +133,9 @@ impl Views {
                     used.outside = Some(refused.steps);
                 }
             }),
-            Event::BudgetSpent(spent) => self.with_use(spent.device, |used| used.locked_window = Some(spent.window)),
+            Event::BudgetSpent(spent) if spent.budget == Budget::Codes => {
+                self.with_use(spent.device, |used| used.locked_window = Some(spent.window));
+            }
             Event::UserAdded(_)
             | Event::UserRemoved(_)
             | Event::DeviceAdded(_)
@@ -143,6 +145,7 @@ impl Views {
             | Event::DeviceAssigned(_)
             | Event::DeviceReleased(_)
             | Event::PairRefused(_)
+            | Event::BudgetSpent(_)
             | Event::ResyncRefused(_)
             | Event::HostRecord(_) => {}
         }

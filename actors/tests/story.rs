@@ -166,6 +166,29 @@ async fn a_retry_under_the_same_command_gets_the_recorded_answer() {
     assert_eq!(verify().await.unwrap().value, Proof::Accepted);
     assert_eq!(verify().await.unwrap().value, Proof::Accepted, "the same command, not the same code again");
     assert_eq!(world.sts(&phone, START + 90).await, Proof::Refused(Refusal::Wrong));
+    let wrong = phone.wrong_code(START + 90);
+    let other = world.engine.verify_code(request(), &world.lee, &phone.serial, wrong, Purpose::SessionToken).await;
+    assert_eq!(other.unwrap().value, Proof::Refused(Refusal::Wrong), "another command under the same id");
+    let id = CommandId::derive(&["create", "1"]);
+    let other = world.by_lee().with_command(id);
+    let made = world.engine.create_virtual_device(other, world.account, Path::root(), name("tab")).await.unwrap();
+    assert_ne!(made.value.base32(), once.value.base32());
+}
+
+#[tokio::test]
+async fn codes_of_any_accepted_pair_do_not_sign_in() {
+    let world = World::new(Policy::classic()).await;
+    let phone = world.phone("lee").await;
+    assert_eq!(world.enable(&phone, START - 30).await, Ok(Proof::Accepted));
+    let (first, second) = (phone.code(START + 30), phone.code(START + 60));
+    let resync = world.engine.resync(world.by_lee(), &world.lee, &phone.serial, first, second).await;
+    assert_eq!(resync.unwrap().value, Proof::Accepted);
+    for seconds in [START, START + 30, START + 60] {
+        let code = phone.code(seconds);
+        let by = world.by_lee();
+        let ack = world.engine.verify_code(by, &world.lee, &phone.serial, code, Purpose::SignIn).await.unwrap();
+        assert_eq!(ack.value, Proof::Refused(Refusal::Wrong), "{seconds}");
+    }
 }
 
 #[tokio::test]

@@ -21,7 +21,8 @@ pub use principals::{Removal, register_user, remove_user, rename_user};
 
 use alloc::vec::Vec;
 
-use crate::caller::Caller;
+use crate::caller::{Caller, DeviceAct, channel_allows};
+use crate::device::DeviceKind;
 use crate::event::{CodeFault, Event, PairFault};
 use crate::ids::{StreamId, UnixMillis};
 use crate::policy::Policy;
@@ -142,6 +143,25 @@ fn existing(principal: Option<&Principal>) -> Result<&Registered, Rejection> {
     principal.and_then(Principal::registered).ok_or(Rejection::PrincipalUnknown)
 }
 
+/// What stands before the question whether anything exists, in order of precedence: the channel
+/// (R39..R44), then the self-management rule (R180, R181). Gives the principal, if it exists.
+fn admitted<'a>(
+    principal: Option<&'a Principal>,
+    act: DeviceAct,
+    kind: DeviceKind,
+    context: &Context<'_>,
+) -> Result<&'a Registered, Rejection> {
+    let owner = existing(principal)?;
+    if !channel_allows(context.caller, act, kind, &owner.id) {
+        return Err(Rejection::ChannelNotAllowed);
+    }
+    // A resync needs no MFA session (R112, R181).
+    if act != DeviceAct::Resync {
+        self_management(owner, context)?;
+    }
+    Ok(owner)
+}
+
 /// Refuses to check codes when the clock is behind the principal's history (A40).
 fn clock_holds(principal: &Registered, context: &Context<'_>) -> Result<(), Rejection> {
     let tolerance_ms = u64::from(context.policy.clock_back_max_s).saturating_mul(1000);
@@ -153,8 +173,7 @@ fn clock_holds(principal: &Registered, context: &Context<'_>) -> Result<(), Reje
 }
 
 /// R180: a user with a device changes its own devices only in an MFA session.
-fn self_management(principal: Option<&Principal>, context: &Context<'_>) -> Result<(), Rejection> {
-    let Some(owner) = principal.and_then(Principal::registered) else { return Ok(()) };
+fn self_management(owner: &Registered, context: &Context<'_>) -> Result<(), Rejection> {
     let own = !owner.id.is_root() && context.caller.is(&owner.id);
     let bare = !context.caller.credential.has_mfa();
     if context.policy.self_management_needs_mfa && own && bare && !owner.devices.is_empty() {

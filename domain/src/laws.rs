@@ -237,7 +237,7 @@ impl LawBook {
             }
             Event::DeviceEnabled(enabled) if enabled.kind.is_totp() => {
                 let pairs = enabled.learned.pairs;
-                broken.extend(enabled.learned.last_pair.and_then(|last| self.pair(enabled.device, last)));
+                broken.extend(enabled.learned.last_pair().and_then(|last| self.pair(enabled.device, last)));
                 broken.extend(self.attempt(enabled.device, Budget::Pairs, pairs.window));
             }
             Event::DeviceResynced(resynced) => {

@@ -132,7 +132,7 @@ impl Scene {
     fn rotate(&self, context: &Context<'_>) -> Result<Decision, &'static str> {
         let serial = virtual_serial("spare")?;
         let spare = created(&serial)?;
-        let old = self.serial.stream();
+        let old = self.candidate();
         let candidate = Candidate { serial: &serial, device: Some(&spare) };
         let asked = rotate(self.principal.as_ref(), old, candidate, None, context);
         Ok(answer_pair(asked, true, |matches| rotate(self.principal.as_ref(), old, candidate, Some(matches), context)))

@@ -24,8 +24,8 @@ use crate::policy::{CodeOrder, PairCodes, Policy};
 pub struct Learned {
     /// Steps that the device is ahead of the server: learned by enable and resync only (R82, R89).
     pub offset: i64,
-    /// Counter of the second code of the last accepted pair (R82, R85).
-    pub last_pair: Option<u64>,
+    /// Counters of the codes of accepted pairs; the highest is the last pair's second (R82, R85).
+    pub paired: Spent,
     /// Counters accepted as single codes (R87, R88).
     pub spent: Spent,
     /// Attempts at single codes in the current window (R91).
@@ -59,12 +59,14 @@ impl Learned {
     /// Takes a pair whose second code is at `counter` (R82).
     pub(crate) fn learn(&mut self, counter: u64, offset: i64) {
         self.offset = offset;
-        self.last_pair = Some(counter);
+        self.paired.insert(counter.saturating_sub(1));
+        self.paired.insert(counter);
     }
 
-    /// Whether `counter` was one of the two codes of the last accepted pair.
-    fn in_last_pair(&self, counter: u64) -> bool {
-        self.last_pair.is_some_and(|last| counter == last || counter.checked_add(1) == Some(last))
+    /// Counter of the second code of the last accepted pair (R85).
+    #[must_use]
+    pub fn last_pair(&self) -> Option<u64> {
+        self.paired.highest()
     }
 }
 
@@ -159,9 +161,9 @@ pub(crate) fn judge_code(
     nearest.sort_unstable_by_key(|c| c.abs_diff(search.wide.centre));
     let fresh = nearest.iter().copied().find(|&counter| {
         let spent = learned.spent.contains(counter);
-        let of_pair = pair_codes == PairCodes::Spent && learned.in_last_pair(counter);
+        let of_pair = pair_codes == PairCodes::Spent && learned.paired.contains(counter);
         let behind = policy.code_order == CodeOrder::Increasing
-            && learned.spent.highest().max(learned.last_pair).is_some_and(|high| counter <= high);
+            && learned.spent.highest().max(learned.last_pair()).is_some_and(|high| counter <= high);
         !(spent || of_pair || behind)
     });
     match (fresh, nearest.first(), matches.wide) {
@@ -193,7 +195,7 @@ pub(crate) fn judge_pair(
     policy: &Policy,
 ) -> PairJudgement {
     let in_range = |c: &&u64| (search.first..=search.last).contains(*c);
-    let newer = |c: &u64| learned.last_pair.is_none_or(|last| c.saturating_sub(1) > last);
+    let newer = |c: &u64| learned.last_pair().is_none_or(|last| c.saturating_sub(1) > last);
     let mut found: Vec<u64> = matches.iter().filter(in_range).copied().collect();
     found.sort_unstable_by_key(|c| c.abs_diff(search.centre));
     match found.iter().copied().find(newer) {
@@ -250,7 +252,8 @@ mod tests {
     #[test]
     fn a_pair_must_lie_wholly_after_the_last_one() {
         let step = 1_700_000_010 / 30;
-        let learned = Learned { last_pair: Some(step), ..Learned::default() };
+        let mut learned = Learned::default();
+        learned.learn(step, 0);
         for (counter, good) in [(step, false), (step + 1, false), (step + 2, true)] {
             let verdict = judge_pair(&learned, &search(&learned), &[counter], NOW, &Policy::classic());
             assert_eq!(matches!(verdict, PairJudgement::Good { .. }), good, "{counter}");

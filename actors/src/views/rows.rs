@@ -3,6 +3,7 @@
 use countersign_domain::device::{DeviceKind, DeviceName, Path, Serial};
 use countersign_domain::event::PrincipalRegistered;
 use countersign_domain::ids::{AccountId, PrincipalId, StreamId, UnixMillis};
+use countersign_domain::totp::Learned;
 use serde::{Deserialize, Serialize};
 
 /// A principal as queries give it out.
@@ -49,7 +50,7 @@ pub struct DeviceView {
     pub offset_steps: i64,
     /// Whether a resync should be offered (R102, A4, A5).
     pub wants_resync: bool,
-    /// Until when its attempt budget is spent (R91).
+    /// Until when its budget of single codes is spent (R91).
     pub locked_until: Option<UnixMillis>,
 }
 
@@ -154,8 +155,16 @@ pub(super) struct Use {
 }
 
 impl Use {
-    pub(super) const fn started(owner: StreamId, enabled_at: UnixMillis, offset: i64) -> Self {
-        Self { owner, enabled_at, last_used_at: None, offset, misses: 0, outside: None, locked_window: None }
+    pub(super) fn started(owner: StreamId, enabled_at: UnixMillis, learned: &Learned) -> Self {
+        Self {
+            owner,
+            enabled_at,
+            last_used_at: None,
+            offset: learned.offset,
+            misses: 0,
+            outside: None,
+            locked_window: learned.codes.closed.then_some(learned.codes.window),
+        }
     }
 }
 

@@ -1,7 +1,9 @@
 //! Single codes and resync pairs of enabled devices (R86..R93, R109..R117).
 
-use super::{Candidate, Context, Decision, Denial, Outcome, Record, Step, Verdict, clock_holds, existing, record};
-use crate::caller::{DeviceAct, channel_allows};
+use super::{
+    Candidate, Context, Decision, Denial, Outcome, Record, Step, Verdict, admitted, clock_holds, existing, record,
+};
+use crate::caller::DeviceAct;
 use crate::event::{
     BudgetSpent, CodeAccepted, CodeFault, CodeRefused, DeviceResynced, PairFault, Purpose, ResyncRefused,
 };
@@ -25,7 +27,7 @@ pub fn verify_code(
     evidence: Option<&CodeMatches>,
     context: &Context<'_>,
 ) -> Step<CodeSearch> {
-    let (owner, enabled) = match code_device(principal, device, context) {
+    let (owner, enabled) = match ready_to_verify(principal, device, context) {
         Ok(found) => found,
         Err(rejection) => return Step::Decided(Err(rejection)),
     };
@@ -87,33 +89,31 @@ pub fn resync(
     Step::Decided(record(Verdict::Denied(Denial::Pair(fault)), [(owner.stream, refused.into())]))
 }
 
+fn ready_to_verify<'a>(
+    principal: Option<&'a Principal>,
+    device: StreamId,
+    context: &Context<'_>,
+) -> Result<(&'a Registered, &'a Enabled), Rejection> {
+    let owner = existing(principal)?;
+    clock_holds(owner, context)?;
+    Ok((owner, enabled_totp(owner, device)?))
+}
+
 /// The checks of a resync in the order of R56; a device without codes cannot be resynced (A13).
 fn ready_to_resync<'a>(
     principal: Option<&'a Principal>,
     candidate: Candidate<'_>,
     context: &Context<'_>,
 ) -> Result<(&'a Registered, &'a Enabled), Rejection> {
-    let owner = existing(principal)?;
+    let owner = admitted(principal, DeviceAct::Resync, candidate.serial.kind(), context)?;
+    clock_holds(owner, context)?;
     candidate.entity_for(owner).ok_or_else(|| candidate.unknown())?;
-    let found = code_device(principal, candidate.stream(), context)?;
-    if channel_allows(context.caller, DeviceAct::Resync, found.1.kind, &owner.id) {
-        Ok(found)
-    } else {
-        Err(Rejection::ChannelNotAllowed)
-    }
+    Ok((owner, enabled_totp(owner, candidate.stream())?))
 }
 
-/// The enabled TOTP device that a code is for.
-fn code_device<'a>(
-    principal: Option<&'a Principal>,
-    device: StreamId,
-    context: &Context<'_>,
-) -> Result<(&'a Registered, &'a Enabled), Rejection> {
-    let owner = existing(principal)?;
-    let enabled = owner.device(device).filter(|enabled| enabled.kind.is_totp());
-    let enabled = enabled.ok_or(Rejection::DeviceNotYours)?;
-    clock_holds(owner, context)?;
-    Ok((owner, enabled))
+/// The enabled device that shows the codes.
+fn enabled_totp(owner: &Registered, device: StreamId) -> Result<&Enabled, Rejection> {
+    owner.device(device).filter(|enabled| enabled.kind.is_totp()).ok_or(Rejection::DeviceNotYours)
 }
 
 /// The answer when the window's budget is spent: recorded the first time, then standing (R91).

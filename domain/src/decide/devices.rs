@@ -1,7 +1,7 @@
 //! Taking a device from its owner (R68..R72).
 
-use super::{Candidate, Context, Decision, Verdict, existing, record, self_management};
-use crate::caller::{DeviceAct, channel_allows};
+use super::{Candidate, Context, Decision, Verdict, admitted, record};
+use crate::caller::DeviceAct;
 use crate::event::{DeactivateReason, DeviceDeactivated, DeviceReleased};
 use crate::principal::Principal;
 use crate::rejection::Rejection;
@@ -19,12 +19,8 @@ pub fn deactivate(
     reason: DeactivateReason,
     context: &Context<'_>,
 ) -> Decision {
-    self_management(principal, context)?;
-    let owner = existing(principal)?;
-    let exists = candidate.entity_for(owner).ok_or_else(|| candidate.unknown())?.1;
-    if !channel_allows(context.caller, DeviceAct::Deactivate, exists.kind, &owner.id) {
-        return Err(Rejection::ChannelNotAllowed);
-    }
+    let owner = admitted(principal, DeviceAct::Deactivate, candidate.serial.kind(), context)?;
+    candidate.entity_for(owner).ok_or_else(|| candidate.unknown())?;
     let device = candidate.stream();
     let enabled = owner.device(device).ok_or(Rejection::DeviceNotYours)?;
     let released = DeviceReleased { owner: owner.stream, learned: enabled.learned.clone() };

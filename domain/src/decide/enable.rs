@@ -3,10 +3,8 @@
 use alloc::vec;
 
 use super::codes::locked;
-use super::{
-    Context, Decision, Denial, Outcome, Record, Step, Verdict, clock_holds, existing, record, self_management,
-};
-use crate::caller::{DeviceAct, channel_allows};
+use super::{Context, Decision, Denial, Outcome, Record, Step, Verdict, admitted, clock_holds, record};
+use crate::caller::DeviceAct;
 use crate::device::{Assigned, Device, Entity, Serial, Unassigned};
 use crate::event::{
     DeactivateReason, DeviceAssigned, DeviceDeactivated, DeviceEnabled, DeviceReleased, PairFault, PairRefused,
@@ -71,7 +69,7 @@ pub fn enable(
 #[must_use]
 pub fn rotate(
     principal: Option<&Principal>,
-    old: StreamId,
+    old: Candidate<'_>,
     candidate: Candidate<'_>,
     evidence: Option<&[u64]>,
     context: &Context<'_>,
@@ -99,18 +97,19 @@ struct Ready<'a> {
 fn ready_to_enable<'a>(
     principal: Option<&'a Principal>,
     candidate: Candidate<'a>,
-    old: Option<StreamId>,
+    old: Option<Candidate<'_>>,
     context: &Context<'_>,
 ) -> Result<Ready<'a>, Rejection> {
-    if let Some(owner) = principal.and_then(Principal::registered)
-        && !channel_allows(context.caller, DeviceAct::Enable, candidate.serial.kind(), &owner.id)
-    {
-        return Err(Rejection::ChannelNotAllowed);
-    }
-    self_management(principal, context)?;
-    let owner = existing(principal)?;
+    let owner = admitted(principal, DeviceAct::Enable, candidate.serial.kind(), context)?;
     clock_holds(owner, context)?;
+    if let Some(old) = &old {
+        old.entity_for(owner).ok_or_else(|| old.unknown())?;
+    }
     let (device, entity) = candidate.entity_for(owner).ok_or_else(|| candidate.unknown())?;
+    let replaces = match &old {
+        Some(old) => Some(owner.device(old.stream()).ok_or(Rejection::DeviceNotYours)?),
+        None => None,
+    };
     let learned = match device {
         Device::Unassigned(Unassigned { learned, .. }) => learned,
         Device::Assigned(Assigned { owner: holder, .. }) if *holder == owner.stream => {
@@ -118,10 +117,6 @@ fn ready_to_enable<'a>(
         }
         Device::Assigned(_) => return Err(Rejection::DeviceInUse),
         Device::Deleted(_) => return Err(candidate.unknown()),
-    };
-    let replaces = match old {
-        Some(old) => Some(owner.device(old).ok_or(Rejection::DeviceNotYours)?),
-        None => None,
     };
     let max = context.policy.devices_per_principal_max;
     if replaces.is_none() && owner.devices.len() >= usize::from(max) {
