@@ -1,6 +1,7 @@
 //! The counters whose codes were accepted once (R87, R88).
 
 use alloc::collections::VecDeque;
+use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
@@ -13,6 +14,7 @@ use serde::{Deserialize, Serialize};
 ///
 /// Part of stored events: its fields are frozen.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Packed", into = "Packed")]
 pub struct Spent {
     floor: u64,
     used: VecDeque<u64>,
@@ -25,8 +27,7 @@ impl Spent {
     /// Whether the code at `counter` is spent.
     #[must_use]
     pub fn contains(&self, counter: u64) -> bool {
-        let from_above = self.used.iter().rev().take_while(|&&used| used >= counter);
-        counter < self.floor || from_above.into_iter().last() == Some(&counter)
+        counter < self.floor || self.used.binary_search(&counter).is_ok()
     }
 
     /// The highest spent counter.
@@ -63,6 +64,42 @@ impl Spent {
     }
 }
 
+/// The stored form: each counter as its distance from the one before it, the first from the floor.
+/// A distance is a byte as a rule, so that eight full devices fit one append.
+#[derive(Serialize, Deserialize)]
+struct Packed {
+    floor: u64,
+    distances: Vec<u64>,
+}
+
+impl From<Spent> for Packed {
+    fn from(spent: Spent) -> Self {
+        let mut before = spent.floor;
+        let distance = |&used: &u64| {
+            let distance = used.saturating_sub(before);
+            before = used;
+            distance
+        };
+        Self { floor: spent.floor, distances: spent.used.iter().map(distance).collect() }
+    }
+}
+
+impl TryFrom<Packed> for Spent {
+    type Error = &'static str;
+    fn try_from(packed: Packed) -> Result<Self, &'static str> {
+        let mut used = VecDeque::with_capacity(packed.distances.len());
+        let mut counter = packed.floor;
+        for (place, distance) in packed.distances.into_iter().enumerate() {
+            if place > 0 && distance == 0 {
+                return Err("a counter is spent twice");
+            }
+            counter = counter.checked_add(distance).ok_or("a counter is out of range")?;
+            used.push_back(counter);
+        }
+        Ok(Self { floor: packed.floor, used })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -76,6 +113,16 @@ mod tests {
         assert!((0..5000).all(|counter| spent.contains(counter)));
         assert!(!spent.contains(5000));
         assert!(spent.len() <= 1 + usize::try_from(Spent::SPAN).unwrap());
+    }
+
+    #[test]
+    fn a_full_memory_packs_into_little_and_comes_back() {
+        let mut spent = Spent::default();
+        (0..3000).for_each(|step| spent.insert(56_000_000 + step));
+        let bytes = postcard::to_allocvec(&spent).unwrap();
+        assert!(bytes.len() < 1100, "{}", bytes.len());
+        assert_eq!(postcard::from_bytes::<Spent>(&bytes).unwrap(), spent);
+        assert!(postcard::from_bytes::<Spent>(&[0, 2, 1, 0]).is_err(), "the same counter twice");
     }
 
     #[test]
