@@ -32,9 +32,33 @@ pub(crate) struct Runtime {
     identity: IdentityKey,
     permits: Arc<Semaphore>,
     in_flight_max: u32,
-    stop: watch::Sender<bool>,
     closing: AtomicBool,
-    threads: Mutex<Vec<JoinHandle<()>>>,
+    threads: Arc<Threads>,
+}
+
+/// The two threads, and how they are told to end.
+struct Threads {
+    stop: watch::Sender<bool>,
+    writer: Writer,
+    acting: Mutex<Option<JoinHandle<()>>>,
+    writing: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Threads {
+    /// Lets the actors leave, then the writer finish, and waits for both.
+    fn join(&self) {
+        self.stop.send_replace(true);
+        join(&self.acting);
+        self.writer.stop();
+        join(&self.writing);
+    }
+}
+
+fn join(thread: &Mutex<Option<JoinHandle<()>>>) {
+    let handle = thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+    if handle.is_some_and(|handle| handle.join().is_err()) {
+        tracing::error!("a thread of the engine had panicked; what it acknowledged is durable");
+    }
 }
 
 impl Runtime {
@@ -61,6 +85,12 @@ impl Runtime {
         let (lanes, for_lanes) = mpsc::channel(places);
         let (stop, stopped) = watch::channel(false);
         let acting = spawn_actors(Arc::clone(&shared), for_principals, for_lanes, stopped)?;
+        let threads = Threads {
+            stop,
+            writer: shared.writer.clone(),
+            acting: Mutex::new(Some(acting)),
+            writing: Mutex::new(Some(writing)),
+        };
         Ok(Self {
             shared,
             principals,
@@ -68,9 +98,8 @@ impl Runtime {
             identity,
             permits: Arc::new(Semaphore::new(places)),
             in_flight_max: limits.in_flight_max.max(1),
-            stop,
             closing: AtomicBool::new(false),
-            threads: Mutex::new(vec![acting, writing]),
+            threads: Arc::new(threads),
         })
     }
 
@@ -127,31 +156,26 @@ impl Runtime {
         }
         let all = self.permits.acquire_many(self.in_flight_max).await.map_err(|_| Error::closed())?;
         all.forget();
-        self.join();
+        // The threads take as long as their last writes; the host's executor goes on meanwhile.
+        let (threads, (ended, end)) = (Arc::clone(&self.threads), oneshot::channel());
+        let waiting = Builder::new().name("countersign-closing".to_owned()).spawn(move || {
+            threads.join();
+            // Whoever closed may have given up waiting.
+            let _gone = ended.send(());
+        });
+        waiting.map_err(Error::unavailable)?;
+        end.await.map_err(|_| Error::unavailable("the engine's threads did not end"))?;
         if self.shared.journal.is_poisoned() {
             return Err(Error::unavailable("the journal is poisoned by an earlier failed write"));
         }
         Ok(())
-    }
-
-    fn join(&self) {
-        self.stop.send_replace(true);
-        let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
-        for (place, thread) in threads.drain(..).enumerate() {
-            if place == 1 {
-                self.shared.writer.stop();
-            }
-            if thread.join().is_err() {
-                tracing::error!("a thread of the engine had panicked; what it acknowledged is durable");
-            }
-        }
     }
 }
 
 impl Drop for Runtime {
     fn drop(&mut self) {
         self.closing.store(true, Ordering::Release);
-        self.join();
+        self.threads.join();
     }
 }
 
