@@ -1,6 +1,7 @@
 //! An account's core: its quotas, its users' names, its device entities; and the two other things
 //! that are written one at a time, the token inventory and the host's own records.
 
+use std::convert::Infallible;
 use std::fmt;
 use std::sync::Arc;
 
@@ -11,13 +12,14 @@ use countersign_domain::event::{Event, HostRecord};
 use countersign_domain::ids::{AccountId, PrincipalId, StreamId, UnixMillis, Version};
 use countersign_domain::principal::Principal;
 use countersign_domain::secret::Seed;
+use countersign_store::Committed;
 
 use crate::answer::Request;
 use crate::error::Error;
 use crate::history::{self, At};
 use crate::identity::{Identity, Work};
-use crate::principal::{answered_before, heads, recorded_answer};
-use crate::resident::{Answer, Core};
+use crate::principal::{done_before, heads, recorded_answer};
+use crate::resident::{Answer, Begun, Core};
 use crate::shared::{CommitError, Shared, known_from};
 
 /// What is written one command at a time.
@@ -94,6 +96,7 @@ pub(crate) struct LaneCore {
 impl Core for LaneCore {
     type Key = LaneKey;
     type Work = LaneWork;
+    type Pending = Infallible;
 
     fn stream(key: &LaneKey) -> StreamId {
         match key {
@@ -109,9 +112,22 @@ impl Core for LaneCore {
         Ok(core)
     }
 
+    /// Every command reads another stream first.
+    fn begin(&mut self, _request: &Request, _work: &LaneWork) -> Begun<Infallible> {
+        Begun::Waits
+    }
+
+    fn settle(
+        &mut self,
+        pending: Infallible,
+        _written: Result<Committed, CommitError>,
+    ) -> Result<Option<Answer>, Error> {
+        match pending {}
+    }
+
     async fn perform(&mut self, request: Request, work: LaneWork) -> Result<Answer, Error> {
-        if let Some(answer) = answered_before(&self.shared, &request).await? {
-            return Ok(answer);
+        if let Some(done) = done_before(&self.shared, &request) {
+            return recorded_answer(&self.shared, done).await;
         }
         for _attempt in 0..=self.shared.limits.retries_max {
             let now = self.shared.clock.now();

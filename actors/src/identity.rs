@@ -4,6 +4,8 @@
 //! and everything it says, under a key of the key ring: codes are part of it, and must not be guessed
 //! from what is stored.
 
+use std::fmt::Display;
+
 use countersign_domain::ids::CommandId;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
@@ -26,13 +28,13 @@ impl IdentityKey {
     }
 
     /// The request under the id that its command is remembered by. Without an id it is not.
-    pub(crate) fn bind(&self, request: Request, target: &str, work: &impl Work) -> Request {
+    pub(crate) fn bind(&self, request: Request, target: &impl Display, work: &impl Work) -> Request {
         let Some(command) = request.command else { return request };
         // HMAC fills a short key up with zeros to the block of its hash (RFC 2104).
         let mut block = Zeroizing::new([0; 64]);
         block[..32].copy_from_slice(&*self.0);
         let mut identity = Identity(<Hmac<Sha256> as KeyInit>::new((&*block).into()));
-        identity.part(command.as_bytes()).text(target);
+        identity.part(command.as_bytes()).text(&target.to_string());
         match &request.caller.principal {
             Some(caller) => identity.text(&caller.to_string()),
             None => identity.text(""),

@@ -1,7 +1,6 @@
 //! A principal's core: its state, its devices' generators, and its commands.
 
 use std::fmt;
-use std::future::Future;
 use std::sync::Arc;
 
 use countersign_domain::account::Claim;
@@ -19,7 +18,7 @@ use crate::code::Code;
 use crate::error::Error;
 use crate::history::{self, At};
 use crate::identity::{Identity, Work};
-use crate::resident::{Answer, Core};
+use crate::resident::{Answer, Begun, Core};
 use crate::shared::{CommitError, Shared, known_from};
 use crate::totp::Generator;
 
@@ -111,6 +110,7 @@ pub(crate) struct PrincipalCore {
 impl Core for PrincipalCore {
     type Key = PrincipalId;
     type Work = PrincipalWork;
+    type Pending = Pending;
 
     fn stream(key: &PrincipalId) -> StreamId {
         key.stream()
@@ -122,15 +122,43 @@ impl Core for PrincipalCore {
         Ok(Self { shared, stream, at, held, snapshot })
     }
 
+    fn begin(&mut self, request: &Request, work: &PrincipalWork) -> Begun<Pending> {
+        match work {
+            PrincipalWork::Verify { serial, code, purpose } if done_before(&self.shared, request).is_none() => {
+                self.begin_verify(request, serial, code, *purpose)
+            }
+            _ => Begun::Waits,
+        }
+    }
+
+    fn settle(&mut self, pending: Pending, written: Result<Committed, CommitError>) -> Result<Option<Answer>, Error> {
+        match written {
+            Ok(committed) => {
+                let Pending { event, verdict, now } = pending;
+                self.evolve(&event, now)?;
+                Ok(Some(Answer { verdict, position: known_from(&committed), at: now, seed: None }))
+            }
+            Err(CommitError::Conflict | CommitError::Duplicate(_)) => Ok(None),
+            Err(CommitError::Failed(error)) => Err(error),
+        }
+    }
+
     async fn perform(&mut self, request: Request, work: PrincipalWork) -> Result<Answer, Error> {
-        if let Some(answer) = answered_before(&self.shared, &request).await? {
-            return Ok(answer);
+        if let Some(done) = done_before(&self.shared, &request) {
+            return recorded_answer(&self.shared, done).await;
         }
         for _attempt in 0..=self.shared.limits.retries_max {
             let now = self.shared.clock.now();
-            match self.attempt(&request, &work, now).await? {
+            let answer = match &work {
+                PrincipalWork::Verify { serial, code, purpose } => {
+                    self.verify(&request, now, serial, code, *purpose).await?
+                }
+                // Boxed, so that what every verification carries around stays small.
+                change => Box::pin(self.change(&request, change, now)).await?,
+            };
+            match answer {
                 Some(answer) => return Ok(answer),
-                None => self.reload().await?,
+                None => Box::pin(self.reload()).await?,
             }
         }
         Err(Error::conflict())
@@ -150,9 +178,54 @@ impl Core for PrincipalCore {
     }
 }
 
+/// A verification that is on its way into the log.
+pub(crate) struct Pending {
+    event: Event,
+    verdict: Verdict,
+    now: UnixMillis,
+}
+
 impl PrincipalCore {
+    /// Verifies a code that is found in the window, which most are. One that is not has to be looked
+    /// for in the wide range first.
+    fn begin_verify(&self, request: &Request, serial: &Serial, code: &Code, purpose: Purpose) -> Begun<Pending> {
+        let Some(held) = self.held.iter().find(|held| held.serial == *serial) else { return Begun::Waits };
+        let now = self.shared.clock.now();
+        let context = self.context(request, now);
+        let search = match decide::verify_code(self.state(), held.device, purpose, None, &context) {
+            Step::Ask(search) => search,
+            Step::Decided(_) => return Begun::Waits,
+        };
+        let decided = |matches: &CodeMatches| {
+            let step = decide::verify_code(self.state(), held.device, purpose, Some(matches), &context);
+            settled(step).ok().and_then(Decision::ok)
+        };
+        let accepted = |outcome: &Outcome| {
+            matches!(outcome, Outcome::Record(Record { verdict: Verdict::CodeAccepted { .. }, .. }))
+        };
+        let at_once = decided(&held.generator.try_now(code, &search)).filter(accepted);
+        let outcome = at_once.or_else(|| {
+            let matches = held.generator.try_window(code, &search);
+            if matches.window.is_empty() { None } else { decided(&matches) }
+        });
+        let Some(Outcome::Record(record)) = outcome else { return Begun::Waits };
+        let [(_, event)] = record.writes.as_slice() else { return Begun::Waits };
+        let pending = Pending { event: event.clone(), verdict: record.verdict, now };
+        let (command, version) = (self.shared.command_of(request), self.at.version);
+        match self.shared.submit(command, now, record, |_| version) {
+            Ok(written) => Begun::Queued(pending, written),
+            Err(error) => Begun::Answered(Err(error)),
+        }
+    }
+
+    fn evolve(&mut self, event: &Event, now: UnixMillis) -> Result<(), Error> {
+        self.at.state = Some(Principal::evolve(self.at.state.take(), event, now)?);
+        self.at.version = self.at.version.next();
+        Ok(())
+    }
+
     /// Decides once and writes; `None` when a stream had moved on.
-    async fn attempt(
+    async fn change(
         &mut self,
         request: &Request,
         work: &PrincipalWork,
@@ -222,7 +295,7 @@ impl PrincipalCore {
         }
     }
 
-    /// The hot path: no read, no search, unless the code is refused.
+    /// Verifies a code with all that a refusal takes.
     async fn verify(
         &mut self,
         request: &Request,
@@ -243,7 +316,8 @@ impl PrincipalCore {
                 let mut matches = generator.try_window(code, &search);
                 if matches.window.is_empty() {
                     let code = code.clone();
-                    matches = self.shared.blocking(move |_| Ok(wide(&generator, &code, search.wide))).await?;
+                    let explain = self.shared.blocking(move |_| Ok(wide(&generator, &code, search.wide)));
+                    matches = Box::pin(explain).await?;
                 }
                 let context = self.context(request, now);
                 settled(decide::verify_code(self.state(), device, purpose, Some(&matches), &context))?
@@ -336,7 +410,7 @@ impl PrincipalCore {
             }
             Err(CommitError::Conflict) => Ok(None),
             Err(CommitError::Duplicate(done)) => {
-                self.reload().await?;
+                Box::pin(self.reload()).await?;
                 recorded_answer(&self.shared, done).await.map(Some)
             }
             Err(CommitError::Failed(error)) => Err(error),
@@ -347,13 +421,12 @@ impl PrincipalCore {
     async fn take(&mut self, own: &[Event], now: UnixMillis) -> Result<(), Error> {
         let mut devices_changed = false;
         for event in own {
-            self.at.state = Some(Principal::evolve(self.at.state.take(), event, now)?);
-            self.at.version = self.at.version.next();
+            self.evolve(event, now)?;
             devices_changed |= matches!(event, Event::DeviceEnabled(_) | Event::DeviceDeactivated(_));
         }
         if devices_changed {
             let devices = code_devices(self.state());
-            self.held = self.shared.blocking(move |shared| hold(shared, &devices)).await?;
+            self.held = Box::pin(self.shared.blocking(move |shared| hold(shared, &devices))).await?;
         }
         Ok(())
     }
@@ -381,24 +454,14 @@ impl Found {
     }
 }
 
-/// What was recorded for this command id before, if it is a retry.
-pub(crate) fn answered_before(
-    shared: &Arc<Shared>,
-    request: &Request,
-) -> impl Future<Output = Result<Option<Answer>, Error>> {
-    let done = request.command.and_then(|command| shared.journal.find_command(command));
-    let shared = Arc::clone(shared);
-    async move {
-        match done {
-            Some(done) => recorded_answer(&shared, done).await.map(Some),
-            None => Ok(None),
-        }
-    }
+/// Where this command was recorded before, if it is a retry.
+pub(crate) fn done_before(shared: &Shared, request: &Request) -> Option<Committed> {
+    request.command.and_then(|command| shared.journal.find_command(command))
 }
 
 /// The answer that a command's recorded events stand for.
 pub(crate) async fn recorded_answer(shared: &Arc<Shared>, done: Committed) -> Result<Answer, Error> {
-    let events = shared.blocking(move |shared| history::recorded(&*shared.journal, done)).await?;
+    let events = Box::pin(shared.blocking(move |shared| history::recorded(&*shared.journal, done))).await?;
     let at = events.first().map_or(UnixMillis(0), |(_, _, at)| *at);
     let seed = events.iter().find_map(|(_, event, _)| match event {
         Event::VirtualDeviceCreated(created) => Some(created.seed.clone()),

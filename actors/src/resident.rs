@@ -11,13 +11,15 @@ use actix::prelude::*;
 use countersign_domain::decide::Verdict;
 use countersign_domain::ids::{Position, StreamId, UnixMillis};
 use countersign_domain::secret::Seed;
+use countersign_store::Committed;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
-use tracing::Instrument;
+use tracing::{Instrument, Span};
 
 use crate::answer::Request;
 use crate::error::Error;
 use crate::identity::Work;
-use crate::shared::Shared;
+use crate::shared::{CommitError, Shared, commit_result};
+use crate::writer::Written;
 
 /// What a core answers to a command.
 #[derive(Clone, Debug)]
@@ -34,7 +36,9 @@ pub(crate) trait Core: Sized + Unpin + 'static {
     /// Whose core it is.
     type Key: Clone + Send + Unpin + std::fmt::Display + 'static;
     /// A command.
-    type Work: Work + Send + std::fmt::Debug + 'static;
+    type Work: Work + Send + Unpin + std::fmt::Debug + 'static;
+    /// A decision that is on its way into the log.
+    type Pending: Unpin + 'static;
 
     /// The stream under which the actor is registered.
     fn stream(key: &Self::Key) -> StreamId;
@@ -42,12 +46,35 @@ pub(crate) trait Core: Sized + Unpin + 'static {
     /// Reads the state back from the log.
     fn load(shared: Arc<Shared>, key: Self::Key) -> impl Future<Output = Result<Self, Error>>;
 
-    /// Decides a command and writes what it decided. After an error the core is read afresh.
+    /// Decides at once where nothing has to be read or searched first: the way of most commands.
+    fn begin(&mut self, request: &Request, work: &Self::Work) -> Begun<Self::Pending>;
+
+    /// Takes what was begun into the state once it is durable; `None` when it has to be decided again.
+    fn settle(
+        &mut self,
+        pending: Self::Pending,
+        written: Result<Committed, CommitError>,
+    ) -> Result<Option<Answer>, Error>;
+
+    /// Decides a command with all that it takes, and writes what it decided.
     fn perform(&mut self, request: Request, work: Self::Work) -> impl Future<Output = Result<Answer, Error>>;
 
     /// Leaves what makes the next start quick.
     fn passivate(self) -> impl Future<Output = ()>;
 }
+
+/// How far a command came without waiting.
+pub(crate) enum Begun<Pending> {
+    /// To its end.
+    Answered(Result<Answer, Error>),
+    /// Decided, and queued for writing.
+    Queued(Pending, Written),
+    /// Nowhere: something has to be read or searched first.
+    Waits,
+}
+
+/// Where the answer to a command goes.
+type Reply = oneshot::Sender<Result<Answer, Error>>;
 
 /// A command on its way to an actor, with the place that it holds among those in flight.
 pub(crate) struct Job<C: Core> {
@@ -55,7 +82,7 @@ pub(crate) struct Job<C: Core> {
     pub(crate) stream: StreamId,
     pub(crate) request: Request,
     pub(crate) work: C::Work,
-    pub(crate) reply: oneshot::Sender<Result<Answer, Error>>,
+    pub(crate) reply: Reply,
     pub(crate) permit: OwnedSemaphorePermit,
 }
 
@@ -107,41 +134,88 @@ impl<C: Core> Actor for Resident<C> {
 }
 
 impl<C: Core> Handler<Job<C>> for Resident<C> {
-    type Result = AtomicResponse<Self, ()>;
+    type Result = ();
 
-    fn handle(&mut self, job: Job<C>, _context: &mut Self::Context) -> Self::Result {
-        let (core, shared) = (self.core.take(), Arc::clone(&self.shared));
-        let span = tracing::debug_span!("command", who = %job.key, outcome = tracing::field::Empty);
-        let work = run(core, shared, job).instrument(span);
-        AtomicResponse::new(Box::pin(work.into_actor(self).map(|core, actor, _context| actor.core = core)))
+    /// Whatever has to be waited for is waited for by the whole actor: no second command in between.
+    fn handle(&mut self, job: Job<C>, context: &mut Self::Context) {
+        let span = tracing::debug_span!("command", who = %job.key, work = ?job.work, outcome = tracing::field::Empty);
+        let begun = match &mut self.core {
+            Some(core) => span.in_scope(|| core.begin(&job.request, &job.work)),
+            None => Begun::Waits,
+        };
+        match begun {
+            Begun::Answered(result) => self.finish(job.reply, job.permit, result, &span),
+            Begun::Queued(pending, written) => {
+                let settle = move |written, actor: &mut Self, context: &mut Self::Context| {
+                    actor.settle(job, span, pending, commit_result(written), context);
+                };
+                context.wait(written.into_actor(self).map(settle));
+            }
+            Begun::Waits => self.take_time(job, span, context),
+        }
     }
 }
 
-/// Performs one command; gives the core back, unless what it holds may not be what is stored.
-async fn run<C: Core>(core: Option<C>, shared: Arc<Shared>, job: Job<C>) -> Option<C> {
-    let Job { key, request, work, reply, permit, .. } = job;
-    let loaded = match core {
-        Some(core) => Ok(core),
-        None => C::load(shared, key).await,
-    };
-    let (core, result) = match loaded {
-        Ok(mut core) => {
-            let result = core.perform(request, work).await;
-            let keep = result.as_ref().err().is_none_or(|error| error.rejection().is_some());
-            (keep.then_some(core), result)
+impl<C: Core> Resident<C> {
+    fn settle(
+        &mut self,
+        job: Job<C>,
+        span: Span,
+        pending: C::Pending,
+        written: Result<Committed, CommitError>,
+        context: &mut Context<Self>,
+    ) {
+        let Some(core) = &mut self.core else { return job.refuse(Error::interrupted()) };
+        match core.settle(pending, written) {
+            Ok(Some(answer)) => self.finish(job.reply, job.permit, Ok(answer), &span),
+            Ok(None) => self.take_time(job, span, context),
+            Err(error) => self.finish(job.reply, job.permit, Err(error), &span),
         }
-        Err(error) => (None, Err(error)),
-    };
-    match &result {
-        Ok(answer) => {
-            tracing::Span::current().record("outcome", tracing::field::debug(answer.verdict));
-        }
-        Err(error) => tracing::debug!(%error, "not done"),
     }
-    drop(permit);
-    // Whoever asked may have gone; what was written stays written.
-    let _gone = reply.send(result);
-    core
+
+    /// Reads, searches, writes, and decides again where it must.
+    fn take_time(&mut self, job: Job<C>, span: Span, context: &mut Context<Self>) {
+        let (core, shared) = (self.core.take(), Arc::clone(&self.shared));
+        let Job { key, request, work, reply, permit, .. } = job;
+        let inside = span.clone();
+        let perform = async move {
+            let mut core = match core {
+                Some(core) => core,
+                None => C::load(shared, key).await?,
+            };
+            let result = core.perform(request, work).await;
+            Ok((core, result))
+        };
+        let done = move |performed, actor: &mut Self, _context: &mut Context<Self>| {
+            let result = match performed {
+                Ok((core, result)) => {
+                    actor.core = Some(core);
+                    result
+                }
+                Err(error) => Err(error),
+            };
+            actor.finish(reply, permit, result, &span);
+        };
+        context.wait(perform.instrument(inside).into_actor(self).map(done));
+    }
+
+    /// Answers. After a failure the state is read afresh: what is held may not be what is stored.
+    fn finish(&mut self, reply: Reply, permit: OwnedSemaphorePermit, result: Result<Answer, Error>, span: &Span) {
+        match &result {
+            Ok(answer) => {
+                span.record("outcome", tracing::field::debug(answer.verdict));
+            }
+            Err(error) => {
+                span.record("outcome", tracing::field::display(error));
+                if error.rejection().is_none() && !error.is_busy() {
+                    self.core = None;
+                }
+            }
+        }
+        drop(permit);
+        // Whoever asked may have gone; what was written stays written.
+        let _gone = reply.send(result);
+    }
 }
 
 impl<C: Core> Handler<Passivate> for Resident<C> {

@@ -64,10 +64,11 @@ fn join(thread: &Mutex<Option<JoinHandle<()>>>) {
 impl Runtime {
     /// Reads the views back and starts the threads.
     pub(crate) fn start(journal: Arc<dyn Journal>, identity: IdentityKey, config: Config) -> Result<Self, Error> {
-        let views = Arc::new(RwLock::new(restore_views(&*journal)?));
+        let (views, checkpointed) = restore_views(&*journal)?;
+        let views = Arc::new(RwLock::new(views));
         let limits = config.limits;
-        let (writer, writing) =
-            Writer::start(Arc::clone(&journal), Arc::clone(&views), limits).map_err(Error::unavailable)?;
+        let (writer, writing) = Writer::start(Arc::clone(&journal), Arc::clone(&views), checkpointed, limits)
+            .map_err(Error::unavailable)?;
         let shared = Arc::new(Shared {
             journal,
             clock: config.clock,
@@ -134,7 +135,7 @@ impl Runtime {
         let permit = Arc::clone(&self.permits).try_acquire_owned().map_err(|_| Error::busy())?;
         let (reply, answer) = oneshot::channel();
         let stream = C::stream(&key);
-        let request = self.identity.bind(request, &key.to_string(), &work);
+        let request = self.identity.bind(request, &key, &work);
         let job = Job { key, stream, request, work, reply, permit };
         queue.try_send(job).map_err(|refused| match refused {
             mpsc::error::TrySendError::Full(_) => Error::busy(),
@@ -207,12 +208,14 @@ fn spawn_actors(
     Ok(thread)
 }
 
-/// The views as of the end of the log: from their checkpoint, and what came after.
-pub(crate) fn restore_views(journal: &dyn Journal) -> Result<Views, Error> {
+/// The views as of the end of the log: from their checkpoint, and what came after. Also says how much of
+/// the log the checkpoint had.
+fn restore_views(journal: &dyn Journal) -> Result<(Views, u64), Error> {
     let saved = journal.load_checkpoint(CHECKPOINT_NAME)?.filter(|saved| saved.fingerprint == FINGERPRINT);
     let mut views = saved.and_then(|saved| Views::from_blocks(saved.position.0, &saved.blocks)).unwrap_or_default();
     let mut failed = None;
-    let from = Position(views.folded);
+    let checkpointed = views.folded;
+    let from = Position(checkpointed);
     journal.scan(from, &mut |entry| {
         match history::event_of(journal, &entry.header, entry.body) {
             Ok(event) => views.fold(entry.position, entry.header.stream, &event, entry.header.time),
@@ -223,5 +226,5 @@ pub(crate) fn restore_views(journal: &dyn Journal) -> Result<Views, Error> {
         }
         std::ops::ControlFlow::Continue(())
     })?;
-    failed.map_or(Ok(views), Err)
+    failed.map_or(Ok((views, checkpointed)), Err)
 }

@@ -5,18 +5,20 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use countersign_domain::caller::Caller;
 use countersign_domain::decide::{Context, Record};
+use countersign_domain::event::Event;
 use countersign_domain::ids::{CommandId, Position, StreamId, UnixMillis, Version};
 use countersign_domain::policy::Policy;
 use countersign_domain::wire::{self, Sealing};
 use countersign_store::{Append, AppendError, Committed, Journal, NewEntry, StreamAppend};
 use tokio::sync::Semaphore;
+use tokio::sync::oneshot::error::RecvError;
 
 use crate::answer::Request;
 use crate::config::Limits;
 use crate::error::Error;
 use crate::ports::{Clock, Entropy};
 use crate::views::Views;
-use crate::writer::{WriteJob, Writer};
+use crate::writer::{WriteJob, Writer, Written};
 
 /// What every actor of one engine works with.
 pub(crate) struct Shared {
@@ -61,7 +63,19 @@ impl Shared {
         request.command.unwrap_or_else(|| self.command_ids.next())
     }
 
-    /// Writes a decided record, expecting each stream at the version that it was read at.
+    /// Queues a decided record, expecting each stream at the version that it was read at.
+    pub(crate) fn submit(
+        &self,
+        command: CommandId,
+        now: UnixMillis,
+        record: Record,
+        version_of: impl Fn(StreamId) -> Version,
+    ) -> Result<Written, Error> {
+        let (streams, facts) = grouped(record.writes, now, version_of)?;
+        self.writer.submit(WriteJob { append: Append { command, streams }, facts, at: now })
+    }
+
+    /// Writes a decided record and waits until it is durable.
     pub(crate) async fn commit(
         &self,
         command: CommandId,
@@ -69,44 +83,55 @@ impl Shared {
         record: Record,
         version_of: impl Fn(StreamId) -> Version,
     ) -> Result<Committed, CommitError> {
-        let mut streams: Vec<StreamAppend> = Vec::with_capacity(3);
-        let mut order = Vec::with_capacity(record.writes.len());
-        for (stream, event) in &record.writes {
-            let encoded = wire::encode(event).map_err(|cause| CommitError::Failed(cause.into()))?;
-            let entry = NewEntry {
-                event_type: encoded.event_type,
-                type_version: encoded.type_version,
-                time: now,
-                body: encoded.body,
-                seal: encoded.sealing == Sealing::Sealed,
-            };
-            let place = streams.iter().position(|append| append.stream == *stream);
-            let place = place.unwrap_or_else(|| {
-                streams.push(StreamAppend { stream: *stream, expected: version_of(*stream), entries: Vec::new() });
-                streams.len() - 1
-            });
-            streams[place].entries.push(entry);
-            order.push(place);
-        }
-        let facts = in_append_order(record.writes, &order, streams.len());
-        let append = Append { command, streams };
-        match self.writer.write(WriteJob { append, facts, at: now }).await {
-            Ok(Ok(committed)) => Ok(committed),
-            Ok(Err(AppendError::Conflict { .. })) => Err(CommitError::Conflict),
-            Ok(Err(AppendError::Duplicate(done))) => Err(CommitError::Duplicate(done)),
-            Ok(Err(cause)) => Err(CommitError::Failed(cause.into())),
-            Err(cause) => Err(CommitError::Failed(cause)),
-        }
+        let written = self.submit(command, now, record, version_of).map_err(CommitError::Failed)?;
+        commit_result(written.await)
     }
 }
 
-/// Events in the order in which the append numbers them: stream by stream.
-fn in_append_order<T>(writes: Vec<(StreamId, T)>, order: &[usize], streams: usize) -> Vec<(StreamId, T)> {
-    let mut by_stream: Vec<Vec<(StreamId, T)>> = (0..streams).map(|_| Vec::new()).collect();
-    for (write, place) in writes.into_iter().zip(order) {
-        by_stream[*place].push(write);
+/// What came of a queued record.
+pub(crate) fn commit_result(
+    written: Result<Result<Committed, AppendError>, RecvError>,
+) -> Result<Committed, CommitError> {
+    match written {
+        Ok(Ok(committed)) => Ok(committed),
+        Ok(Err(AppendError::Conflict { .. })) => Err(CommitError::Conflict),
+        Ok(Err(AppendError::Duplicate(done))) => Err(CommitError::Duplicate(done)),
+        Ok(Err(cause)) => Err(CommitError::Failed(cause.into())),
+        Err(_) => Err(CommitError::Failed(Error::interrupted())),
     }
-    by_stream.into_iter().flatten().collect()
+}
+
+/// An event and the stream that it belongs to.
+pub(crate) type Fact = (StreamId, Event);
+
+/// The events stream by stream, encoded, and as facts in the order in which the append numbers them.
+fn grouped(
+    mut writes: Vec<Fact>,
+    now: UnixMillis,
+    version_of: impl Fn(StreamId) -> Version,
+) -> Result<(Vec<StreamAppend>, Vec<Fact>), Error> {
+    let mut streams: Vec<StreamAppend> = Vec::with_capacity(writes.len());
+    let mut places = Vec::with_capacity(writes.len());
+    for (stream, event) in &writes {
+        let place = streams.iter().position(|append| append.stream == *stream).unwrap_or_else(|| {
+            let (stream, expected) = (*stream, version_of(*stream));
+            streams.push(StreamAppend { stream, expected, entries: Vec::with_capacity(1) });
+            streams.len() - 1
+        });
+        streams[place].entries.push(entry_of(event, now)?);
+        places.push(place);
+    }
+    if !places.is_sorted() {
+        let mut placed: Vec<_> = places.into_iter().zip(writes).collect();
+        placed.sort_by_key(|(place, _)| *place);
+        writes = placed.into_iter().map(|(_, write)| write).collect();
+    }
+    Ok((streams, writes))
+}
+
+fn entry_of(event: &Event, time: UnixMillis) -> Result<NewEntry, Error> {
+    let wire::Encoded { event_type, type_version, sealing, body } = wire::encode(event)?;
+    Ok(NewEntry { event_type, type_version, time, body, seal: sealing == Sealing::Sealed })
 }
 
 /// Why a record was not written.

@@ -10,13 +10,13 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
-use countersign_domain::event::Event;
-use countersign_domain::ids::{Position, StreamId, UnixMillis};
+use countersign_domain::ids::{Position, UnixMillis};
 use countersign_store::{Append, AppendError, Committed, Journal};
 use tokio::sync::oneshot;
 
 use crate::config::Limits;
 use crate::error::Error;
+use crate::shared::Fact;
 use crate::views::{CHECKPOINT_NAME, FINGERPRINT, Views};
 
 /// How long the queue must be empty before derived data is written.
@@ -25,15 +25,18 @@ const QUIET: Duration = Duration::from_millis(500);
 /// One append with the events that it stands for, in the same order.
 pub(crate) struct WriteJob {
     pub(crate) append: Append,
-    pub(crate) facts: Vec<(StreamId, Event)>,
+    pub(crate) facts: Vec<Fact>,
     pub(crate) at: UnixMillis,
 }
+
+/// Where the answer to a job comes in.
+pub(crate) type Written = oneshot::Receiver<Result<Committed, AppendError>>;
 
 type Reply = oneshot::Sender<Result<Committed, AppendError>>;
 
 /// A job whose append is with the journal: what to fold, and whom to answer.
 struct Waiting {
-    facts: Vec<(StreamId, Event)>,
+    facts: Vec<Fact>,
     at: UnixMillis,
     reply: Reply,
 }
@@ -55,13 +58,14 @@ impl Writer {
     pub(crate) fn start(
         journal: Arc<dyn Journal>,
         views: Arc<RwLock<Views>>,
+        checkpointed: u64,
         limits: Limits,
     ) -> std::io::Result<(Self, JoinHandle<()>)> {
         // One place for each command in flight, and one for the stop.
         let places = usize::try_from(limits.in_flight_max).unwrap_or(usize::MAX).saturating_add(1);
         let (queue, jobs) = sync_channel(places);
         let alive = Arc::new(AtomicBool::new(true));
-        let loop_state = Loop { journal, views, limits, jobs, checkpointed: 0 };
+        let loop_state = Loop { journal, views, limits, jobs, checkpointed };
         let flag = AliveFlag(Arc::clone(&alive));
         let thread = Builder::new().name("countersign-writer".to_owned()).spawn(move || {
             let _flag = flag;
@@ -70,14 +74,14 @@ impl Writer {
         Ok((Self { queue, alive }, thread))
     }
 
-    /// Queues a job and waits until it is durable or refused.
-    pub(crate) async fn write(&self, job: WriteJob) -> Result<Result<Committed, AppendError>, Error> {
+    /// Queues a job; the answer comes when it is durable or refused, and does not come when the thread dies.
+    pub(crate) fn submit(&self, job: WriteJob) -> Result<Written, Error> {
         let (reply, answer) = oneshot::channel();
         self.queue.try_send(Message::Write(job, reply)).map_err(|refused| match refused {
             TrySendError::Full(_) => Error::busy(),
             TrySendError::Disconnected(_) => Error::closed(),
         })?;
-        answer.await.map_err(|_| Error::interrupted())
+        Ok(answer)
     }
 
     pub(crate) fn stop(&self) {
@@ -109,7 +113,6 @@ struct Loop {
 
 impl Loop {
     fn run(mut self) {
-        self.checkpointed = self.views.read().unwrap_or_else(PoisonError::into_inner).folded;
         loop {
             match self.jobs.recv_timeout(QUIET) {
                 Ok(Message::Write(job, reply)) => {

@@ -25,6 +25,17 @@ impl AccountId {
     pub const fn from_number(number: u64) -> Option<Self> {
         if number < Self::END { Some(Self(number)) } else { None }
     }
+
+    /// The twelve digits, in ASCII.
+    fn digits(self) -> [u8; 12] {
+        let mut digits = [b'0'; 12];
+        let mut rest = self.0;
+        for digit in digits.iter_mut().rev() {
+            *digit = b'0' + u8::try_from(rest % 10).unwrap_or_default();
+            rest /= 10;
+        }
+        digits
+    }
 }
 
 impl From<AccountId> for u64 {
@@ -150,9 +161,11 @@ impl PrincipalId {
     /// The stream that holds this principal's life.
     #[must_use]
     pub fn stream(&self) -> StreamId {
+        let account = self.account().digits();
+        let account = core::str::from_utf8(&account).unwrap_or_default();
         match self {
-            Self::Root(account) => StreamId::derive(&["root", &alloc::format!("{account}")]),
-            Self::User(account, user) => StreamId::derive(&["user", &alloc::format!("{account}"), user.as_str()]),
+            Self::Root(_) => StreamId::derive(&["root", account]),
+            Self::User(_, user) => StreamId::derive(&["user", account, user.as_str()]),
         }
     }
 }
@@ -319,6 +332,9 @@ mod tests {
         assert_ne!(root, user);
         assert_ne!(StreamId::derive(&["a", "b"]), StreamId::derive(&["ab"]));
         // Part of the stored format: a change here orphans every stored principal.
-        assert_eq!(root.to_string(), PrincipalId::Root(account).stream().to_string());
+        assert_eq!(root, StreamId::derive(&["root", "123456789012"]));
+        assert_eq!(user, StreamId::derive(&["user", "123456789012", "AIDAX"]));
+        assert_eq!(root.to_string(), "206b9a5a-6279-5f06-ae64-ed3b2635b408");
+        assert_eq!(user.to_string(), "9dc399b1-7a85-5edb-b972-125657ecdb8c");
     }
 }

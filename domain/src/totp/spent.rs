@@ -27,7 +27,8 @@ impl Spent {
     /// Whether the code at `counter` is spent.
     #[must_use]
     pub fn contains(&self, counter: u64) -> bool {
-        counter < self.floor || self.used.binary_search(&counter).is_ok()
+        let above_all = self.highest().is_none_or(|highest| counter > highest);
+        counter < self.floor || (!above_all && self.used.binary_search(&counter).is_ok())
     }
 
     /// The highest spent counter.
@@ -53,8 +54,12 @@ impl Spent {
         if self.contains(counter) {
             return;
         }
-        let place = self.used.partition_point(|&used| used < counter);
-        self.used.insert(place, counter);
+        if self.highest().is_none_or(|highest| counter > highest) {
+            self.used.push_back(counter);
+        } else {
+            let place = self.used.partition_point(|&used| used < counter);
+            self.used.insert(place, counter);
+        }
         let highest = self.used.back().copied().unwrap_or(counter);
         let floor = highest.saturating_sub(Self::SPAN);
         while self.used.front().is_some_and(|&used| used < floor) {
