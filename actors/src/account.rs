@@ -18,7 +18,7 @@ use crate::answer::Request;
 use crate::error::Error;
 use crate::history::{self, At};
 use crate::identity::{Identity, Work};
-use crate::principal::{done_before, heads, recorded_answer};
+use crate::principal::{done_before, heads, moved_on, recorded_answer};
 use crate::resident::{Answer, Begun, Core};
 use crate::shared::{CommitError, Shared, known_from};
 
@@ -131,7 +131,11 @@ impl Core for LaneCore {
         }
         for _attempt in 0..=self.shared.limits.retries_max {
             let now = self.shared.clock.now();
-            match self.attempt(&request, &work, now).await? {
+            let answer = match self.attempt(&request, &work, now).await {
+                Err(error) if error.rejection().is_some() && self.is_stale().await? => None,
+                answer => answer?,
+            };
+            match answer {
                 Some(answer) => return Ok(answer),
                 None => self.reload().await?,
             }
@@ -252,6 +256,14 @@ impl LaneCore {
                 recorded_answer(&self.shared, done).await.map(Some)
             }
             Err(CommitError::Failed(error)) => Err(error),
+        }
+    }
+
+    /// Whether somebody else wrote to this account's stream: a user that is removed leaves its counts.
+    async fn is_stale(&self) -> Result<bool, Error> {
+        match self.key {
+            LaneKey::Account(account) => moved_on(&self.shared, Account::stream(account), self.at.version).await,
+            LaneKey::Inventory | LaneKey::Host(_) => Ok(false),
         }
     }
 

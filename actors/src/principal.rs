@@ -149,12 +149,10 @@ impl Core for PrincipalCore {
         }
         for _attempt in 0..=self.shared.limits.retries_max {
             let now = self.shared.clock.now();
-            let answer = match &work {
-                PrincipalWork::Verify { serial, code, purpose } => {
-                    self.verify(&request, now, serial, code, *purpose).await?
-                }
-                // Boxed, so that what every verification carries around stays small.
-                change => Box::pin(self.change(&request, change, now)).await?,
+            // Boxed, so that what every command carries around stays small.
+            let answer = match Box::pin(self.attempt(&request, &work, now)).await {
+                Err(error) if error.rejection().is_some() && self.is_stale().await? => None,
+                answer => answer?,
             };
             match answer {
                 Some(answer) => return Ok(answer),
@@ -225,7 +223,7 @@ impl PrincipalCore {
     }
 
     /// Decides once and writes; `None` when a stream had moved on.
-    async fn change(
+    async fn attempt(
         &mut self,
         request: &Request,
         work: &PrincipalWork,
@@ -431,6 +429,11 @@ impl PrincipalCore {
         Ok(())
     }
 
+    /// Whether somebody else wrote to this principal's stream: the account registers its users.
+    async fn is_stale(&self) -> Result<bool, Error> {
+        moved_on(&self.shared, self.stream, self.at.version).await
+    }
+
     async fn reload(&mut self) -> Result<(), Error> {
         let stream = self.stream;
         (self.at, self.held, self.snapshot) = self.shared.blocking(move |shared| read(shared, stream)).await?;
@@ -469,6 +472,12 @@ pub(crate) async fn recorded_answer(shared: &Arc<Shared>, done: Committed) -> Re
     });
     let verdict = Verdict::recorded(events.iter().map(|(_, event, _)| event), &shared.policy);
     Ok(Answer { verdict, position: known_from(&done), at, seed })
+}
+
+/// Whether a stream has another version than the one that was read.
+pub(crate) async fn moved_on(shared: &Arc<Shared>, stream: StreamId, version: Version) -> Result<bool, Error> {
+    let now = shared.blocking(move |shared| heads(shared, &[stream])).await?;
+    Ok(now.first().is_some_and(|(_, now)| *now != version))
 }
 
 /// The versions of some streams.
