@@ -1,0 +1,239 @@
+//! A key ring in a file of its own, made on first use and readable by its owner alone.
+
+use std::fmt::{self, Write as _};
+use std::fs::{self, File, OpenOptions};
+use std::io::{ErrorKind, Read, Write};
+use std::path::{Path, PathBuf};
+
+use zeroize::Zeroizing;
+
+use super::local_ring::{LocalRing, RingKeyId};
+use super::{DataKey, KEY_BYTES, KeyRing};
+use crate::error::KeyError;
+use crate::limits::RING_KEYS_MAX;
+
+/// The first line of a key ring file.
+const FIRST_LINE: &str = "countersign key ring 1";
+/// No ring file is longer: a line for each key, with room to spare.
+const FILE_BYTES_MAX: u64 = 128 * (RING_KEYS_MAX as u64 + 1);
+
+/// A ring kept in a text file: a line for each key, the highest number wraps.
+pub struct FileKeyRing {
+    path: PathBuf,
+    ring: LocalRing,
+}
+
+impl fmt::Debug for FileKeyRing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FileKeyRing").field("path", &self.path).field("keys", &self.ring.len()).finish()
+    }
+}
+
+impl FileKeyRing {
+    /// Opens the ring at a path, or makes one with a fresh key if there is no file.
+    ///
+    /// # Errors
+    /// When the file cannot be read or made, others than its owner may read it, or it is no ring.
+    pub fn open_or_create(path: impl AsRef<Path>) -> Result<Self, KeyError> {
+        let path = path.as_ref();
+        match Self::open(path) {
+            Err(OpenRing::NoFile) => {}
+            Err(OpenRing::Failed(cause)) => return Err(cause),
+            Ok(ring) => return Ok(ring),
+        }
+        create(path)?;
+        Self::open(path).map_err(|cause| match cause {
+            OpenRing::NoFile => failed(path, "it vanished"),
+            OpenRing::Failed(cause) => cause,
+        })
+    }
+
+    fn open(path: &Path) -> Result<Self, OpenRing> {
+        let file = match File::open(path) {
+            Err(cause) if cause.kind() == ErrorKind::NotFound => return Err(OpenRing::NoFile),
+            Err(cause) => return Err(OpenRing::Failed(failed(path, cause))),
+            Ok(file) => file,
+        };
+        check_private(path, &file)?;
+        let mut text = Zeroizing::new(String::with_capacity(4096));
+        file.take(FILE_BYTES_MAX).read_to_string(&mut text).map_err(|cause| failed(path, cause))?;
+        let keys = parse(&text).map_err(|what| failed(path, what))?;
+        Ok(Self { path: path.to_owned(), ring: LocalRing::new(keys)? })
+    }
+}
+
+enum OpenRing {
+    NoFile,
+    Failed(KeyError),
+}
+
+impl From<KeyError> for OpenRing {
+    fn from(cause: KeyError) -> Self {
+        Self::Failed(cause)
+    }
+}
+
+fn failed(path: &Path, cause: impl fmt::Display) -> KeyError {
+    KeyError::Ring(format!("`{}`: {cause}", path.display()))
+}
+
+#[cfg(unix)]
+fn check_private(path: &Path, file: &File) -> Result<(), KeyError> {
+    use std::os::unix::fs::MetadataExt;
+    let mode = file.metadata().map_err(|cause| failed(path, cause))?.mode() & 0o777;
+    if mode & 0o077 != 0 {
+        let what =
+            format!("others may use the file (mode {mode:03o}); run `chmod 600` on it and consider the key known");
+        return Err(failed(path, what));
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn check_private(_path: &Path, _file: &File) -> Result<(), KeyError> {
+    Ok(())
+}
+
+/// Makes the file whole or not at all, and never over an existing one.
+fn create(path: &Path) -> Result<(), KeyError> {
+    let mut text = Zeroizing::new(String::with_capacity(4096));
+    let key = DataKey::random()?;
+    let _ = write!(text, "{FIRST_LINE}\n1 ");
+    key.expose().iter().for_each(|byte| {
+        let _ = write!(text, "{byte:02x}");
+    });
+    text.push('\n');
+
+    let dir = match path.parent() {
+        Some(dir) if !dir.as_os_str().is_empty() => dir,
+        _ => Path::new("."),
+    };
+    let mut name = path.file_name().ok_or_else(|| failed(path, "the path names no file"))?.to_owned();
+    name.push(format!(".{}.tmp", std::process::id()));
+    let temporary = dir.join(name);
+    let written = write_private(&temporary, text.as_bytes())
+        .and_then(|()| fs::hard_link(&temporary, path))
+        .and_then(|()| File::open(dir)?.sync_all());
+    let _ = fs::remove_file(&temporary);
+    match written {
+        // Another process was faster; its ring is the ring.
+        Err(cause) if cause.kind() == ErrorKind::AlreadyExists && path.exists() => Ok(()),
+        Err(cause) => Err(failed(path, cause)),
+        Ok(()) => Ok(()),
+    }
+}
+
+fn write_private(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
+}
+
+fn parse(text: &str) -> Result<Vec<(RingKeyId, DataKey)>, &'static str> {
+    let mut lines = text.lines();
+    if lines.next() != Some(FIRST_LINE) {
+        return Err("the first line is not that of a key ring");
+    }
+    let mut keys: Vec<(RingKeyId, DataKey)> = Vec::new();
+    for line in lines {
+        let (id, hex) = line.split_once(' ').ok_or("a line is not a number and a key")?;
+        let id = id.parse().map_err(|_| "a key has no number")?;
+        let key = parse_key(hex).ok_or("a key is not 64 hexadecimal digits")?;
+        if keys.iter().any(|(other, _)| *other == id) {
+            return Err("a key number is used twice");
+        }
+        keys.push((id, key));
+        if keys.len() > RING_KEYS_MAX {
+            return Err("there are too many keys");
+        }
+    }
+    if keys.is_empty() { Err("it has no key") } else { Ok(keys) }
+}
+
+fn parse_key(hex: &str) -> Option<DataKey> {
+    let digits = hex.as_bytes();
+    let mut key = DataKey::from_bytes([0; KEY_BYTES]);
+    if digits.len() != 2 * KEY_BYTES {
+        return None;
+    }
+    for (byte, pair) in key.0.iter_mut().zip(digits.chunks_exact(2)) {
+        let high = char::from(pair[0]).to_digit(16)?;
+        let low = char::from(pair[1]).to_digit(16)?;
+        *byte = u8::try_from(high * 16 + low).ok()?;
+    }
+    Some(key)
+}
+
+impl KeyRing for FileKeyRing {
+    fn wrap(&self, key: &DataKey, context: &[u8]) -> Result<Vec<u8>, KeyError> {
+        self.ring.wrap(key, context)
+    }
+
+    fn unwrap(&self, wrapped: &[u8], context: &[u8]) -> Result<DataKey, KeyError> {
+        self.ring.unwrap(wrapped, context)
+    }
+
+    fn derive(&self, label: &str) -> Result<DataKey, KeyError> {
+        self.ring.derive(label)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ring_is_made_once_and_private() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("ring");
+        let key = DataKey::from_bytes([7; KEY_BYTES]);
+        let wrapped = FileKeyRing::open_or_create(&path).unwrap().wrap(&key, b"here").unwrap();
+        let again = FileKeyRing::open_or_create(&path).unwrap();
+        assert_eq!(again.unwrap(&wrapped, b"here"), Ok(key));
+        assert_eq!(again.unwrap(&wrapped, b"there"), Err(KeyError::Refused));
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+        assert!(!format!("{again:?}").contains(char::is_numeric) || format!("{again:?}").contains("keys: 1"));
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+            let refused = FileKeyRing::open_or_create(&path).unwrap_err().to_string();
+            assert!(refused.contains("chmod 600"), "{refused}");
+        }
+    }
+
+    #[test]
+    fn a_later_key_wraps_and_an_earlier_one_still_unwraps() {
+        let line = |id: u32, byte: u8| format!("{id} {}\n", format!("{byte:02x}").repeat(KEY_BYTES));
+        let key = DataKey::from_bytes([7; KEY_BYTES]);
+        let one = LocalRing::new(parse(&format!("{FIRST_LINE}\n{}", line(1, 1))).unwrap()).unwrap();
+        let both = format!("{FIRST_LINE}\n{}{}", line(1, 1), line(2, 2));
+        let two = LocalRing::new(parse(&both).unwrap()).unwrap();
+        let (old, new) = (one.wrap(&key, b"c").unwrap(), two.wrap(&key, b"c").unwrap());
+        assert_eq!(two.unwrap(&old, b"c"), Ok(key.clone()));
+        assert_eq!(two.unwrap(&new, b"c"), Ok(key));
+        assert_eq!(one.unwrap(&new, b"c"), Err(KeyError::WrongRing));
+        assert_eq!(one.derive("x"), two.derive("x"));
+        assert_ne!(one.derive("x"), one.derive("y"));
+    }
+
+    #[test]
+    fn what_is_not_a_ring_is_refused() {
+        let key = "00".repeat(KEY_BYTES);
+        for bad in [
+            String::new(),
+            format!("{FIRST_LINE}\n"),
+            format!("{FIRST_LINE}\n1 {key}\n1 {key}\n"),
+            format!("{FIRST_LINE}\nx {key}\n"),
+            format!("{FIRST_LINE}\n1 {}zz\n", &key[2..]),
+            format!("countersign key ring 2\n1 {key}\n"),
+        ] {
+            assert!(parse(&bad).is_err(), "{bad}");
+        }
+    }
+}

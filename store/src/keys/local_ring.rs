@@ -1,0 +1,109 @@
+//! Ring keys that are held in memory, and the wrapping that they do.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use hkdf::Hkdf;
+use sha2::Sha256;
+
+use super::{Cipher, DataKey, KeyRing};
+use crate::error::KeyError;
+
+/// Number of a key inside its ring.
+pub(super) type RingKeyId = u32;
+
+/// Ring keys by their number. The highest wraps; all of them unwrap.
+pub(super) struct LocalRing {
+    keys: BTreeMap<RingKeyId, (DataKey, Cipher)>,
+}
+
+impl LocalRing {
+    pub(super) fn new(keys: impl IntoIterator<Item = (RingKeyId, DataKey)>) -> Result<Self, KeyError> {
+        let mut ring = BTreeMap::new();
+        for (id, key) in keys {
+            let cipher = Cipher::new(&expand(&key, "wrap")?);
+            ring.insert(id, (key, cipher));
+        }
+        if ring.is_empty() {
+            return Err(KeyError::Ring("it has no key".to_owned()));
+        }
+        Ok(Self { keys: ring })
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.keys.len()
+    }
+}
+
+/// One sub-key for one purpose, so that no key does two things.
+fn expand(key: &DataKey, label: &str) -> Result<DataKey, KeyError> {
+    let mut out = DataKey::from_bytes([0; super::KEY_BYTES]);
+    Hkdf::<Sha256>::new(Some(b"countersign key ring 1"), key.expose())
+        .expand(label.as_bytes(), &mut out.0)
+        .map_err(|_| KeyError::Ring("a key could not be derived".to_owned()))?;
+    Ok(out)
+}
+
+impl KeyRing for LocalRing {
+    fn wrap(&self, key: &DataKey, context: &[u8]) -> Result<Vec<u8>, KeyError> {
+        let (id, (_, cipher)) = self.keys.last_key_value().ok_or_else(|| KeyError::Ring("it has no key".to_owned()))?;
+        let mut wrapped = id.to_be_bytes().to_vec();
+        wrapped.extend_from_slice(&cipher.seal(context, key.expose())?);
+        Ok(wrapped)
+    }
+
+    fn unwrap(&self, wrapped: &[u8], context: &[u8]) -> Result<DataKey, KeyError> {
+        let (id, sealed) = wrapped.split_first_chunk().ok_or(KeyError::Refused)?;
+        let (_, cipher) = self.keys.get(&RingKeyId::from_be_bytes(*id)).ok_or(KeyError::WrongRing)?;
+        let clear = zeroize::Zeroizing::new(cipher.open(context, sealed)?);
+        let bytes = clear.as_slice().try_into().map_err(|_| KeyError::Refused)?;
+        Ok(DataKey::from_bytes(bytes))
+    }
+
+    /// From the lowest key, so that a rotation does not change what was derived.
+    fn derive(&self, label: &str) -> Result<DataKey, KeyError> {
+        let (_, (key, _)) = self.keys.first_key_value().ok_or_else(|| KeyError::Ring("it has no key".to_owned()))?;
+        expand(key, &format!("derive {label}"))
+    }
+}
+
+/// A ring of one random key that is gone with the value. For memory journals and tests.
+pub struct EphemeralKeyRing(LocalRing);
+
+impl EphemeralKeyRing {
+    /// Makes a ring.
+    ///
+    /// # Errors
+    /// When the operating system gives no randomness.
+    pub fn new() -> Result<Self, KeyError> {
+        Ok(Self(LocalRing::new([(1, DataKey::random()?)])?))
+    }
+
+    /// Makes a ring of a known key, so that a run can be repeated.
+    ///
+    /// # Errors
+    /// When the key cannot be made ready.
+    pub fn from_key(key: DataKey) -> Result<Self, KeyError> {
+        Ok(Self(LocalRing::new([(1, key)])?))
+    }
+}
+
+impl fmt::Debug for EphemeralKeyRing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("EphemeralKeyRing(..)")
+    }
+}
+
+impl KeyRing for EphemeralKeyRing {
+    fn wrap(&self, key: &DataKey, context: &[u8]) -> Result<Vec<u8>, KeyError> {
+        self.0.wrap(key, context)
+    }
+
+    fn unwrap(&self, wrapped: &[u8], context: &[u8]) -> Result<DataKey, KeyError> {
+        self.0.unwrap(wrapped, context)
+    }
+
+    fn derive(&self, label: &str) -> Result<DataKey, KeyError> {
+        self.0.derive(label)
+    }
+}

@@ -1,0 +1,142 @@
+//! Bytes of the first release, beside what they say. They are never written by a test.
+//!
+//! A change that makes one of these fail makes every store in the world unreadable.
+
+mod media;
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::PathBuf;
+
+use countersign_domain::ids::Position;
+use countersign_store::backend::Backend;
+use countersign_store::chunk::Chunk;
+use countersign_store::keys::{SLOT_BYTES, Slot};
+use countersign_store::{Header, Journal, MemoryBackend, MemoryJournal, Options, decode_high_water, encode_high_water};
+use media::ring;
+
+const NAMES: [&str; 6] = ["chunk", "header", "high-water", "key-slot-0", "key-slot-1", "key-slot-1-destroyed"];
+
+fn folder() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden")
+}
+
+fn bytes_of(name: &str) -> Vec<u8> {
+    let text = fs::read_to_string(folder().join(format!("{name}.hex"))).unwrap();
+    let digits: Vec<u32> = text.chars().filter_map(|digit| digit.to_digit(16)).collect();
+    digits.chunks(2).map(|pair| u8::try_from(pair[0] * 16 + pair[1]).unwrap()).collect()
+}
+
+fn show_header(header: &Header) -> String {
+    let previous = header.previous.map_or("none".to_owned(), |position| position.to_string());
+    let mut text = String::new();
+    let fields = [
+        ("event type", format!("{} version {}", header.event_type, header.type_version)),
+        ("stream", header.stream.to_string()),
+        ("version", header.version.0.to_string()),
+        ("previous leaf", header.previous_leaf.to_string()),
+        ("previous position", previous),
+        ("key id", header.key_id.to_string()),
+        ("time", format!("{} ms", header.time.0)),
+        ("command", header.command.to_string()),
+        ("body", format!("{} bytes", header.body_len)),
+        ("part", format!("{} of {}", header.part, header.parts)),
+    ];
+    for (name, value) in fields {
+        writeln!(text, "  {name}: {value}").unwrap();
+    }
+    text
+}
+
+/// A journal of the golden chunk and the golden keys.
+fn journal() -> MemoryJournal {
+    let backend = MemoryBackend::new();
+    backend.set_chunk(Position(0), Some(bytes_of("chunk")));
+    let slots = ["key-slot-0", "key-slot-1"].map(|name| <[u8; SLOT_BYTES]>::try_from(bytes_of(name)).unwrap());
+    backend.put_slots(0, &slots).unwrap();
+    MemoryJournal::with_backend(backend, ring(), Options::default()).unwrap()
+}
+
+fn show_chunk(bytes: &[u8]) -> Option<String> {
+    let chunk = Chunk::open(Position(0), bytes).ok()?;
+    let journal = journal();
+    let mut text = format!("chunk of positions {} to {}\n", chunk.first(), chunk.end());
+    for entry in chunk.entries() {
+        let entry = entry.ok()?;
+        let body = journal.unseal(&entry.header, entry.body).unwrap();
+        writeln!(text, "entry {}\n  leaf: {}", entry.position, entry.leaf).unwrap();
+        text += &show_header(&entry.header);
+        writeln!(text, "  body in the clear: `{}`", String::from_utf8(body).unwrap()).unwrap();
+    }
+    Some(text)
+}
+
+fn show_slot(key_id: u64, bytes: &[u8]) -> Option<String> {
+    match Slot::decode(key_id, bytes.try_into().ok()?).ok()? {
+        Slot::Live { stream, wrapped } => {
+            let wrapped: String = wrapped.iter().map(|byte| format!("{byte:02x}")).collect();
+            Some(format!("key {key_id} of stream {stream}\n  wrapped: {wrapped}\n"))
+        }
+        Slot::Destroyed { stream } => Some(format!("key {key_id} of stream {stream}\n  destroyed\n")),
+    }
+}
+
+/// What bytes say; `None` when they are refused.
+fn show(name: &str, bytes: &[u8]) -> Option<String> {
+    match name {
+        "chunk" => show_chunk(bytes),
+        "header" => Header::decode(bytes).ok().map(|header| format!("header\n{}", show_header(&header))),
+        "high-water" => {
+            decode_high_water(bytes.try_into().ok()?).map(|entries| format!("at least {entries} entries\n"))
+        }
+        "key-slot-0" => show_slot(0, bytes),
+        "key-slot-1" | "key-slot-1-destroyed" => show_slot(1, bytes),
+        other => panic!("`{other}` is not a golden file"),
+    }
+}
+
+#[test]
+fn every_golden_file_says_what_its_twin_says() {
+    let found: BTreeSet<String> =
+        fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    let known: BTreeSet<String> =
+        NAMES.iter().flat_map(|name| [format!("{name}.hex"), format!("{name}.txt")]).collect();
+    assert_eq!(found, known, "a golden file is missing or not tested");
+    for name in NAMES {
+        let twin = fs::read_to_string(folder().join(format!("{name}.txt"))).unwrap();
+        assert_eq!(show(name, &bytes_of(name)), Some(twin), "{name}");
+    }
+}
+
+#[test]
+fn a_changed_byte_never_says_the_same() {
+    for name in NAMES {
+        let good = bytes_of(name);
+        let said = show(name, &good);
+        for at in 0..good.len() {
+            for change in [1, 0x80, 0xff] {
+                let mut bad = good.clone();
+                bad[at] ^= change;
+                let now = show(name, &bad);
+                assert_ne!(now, said, "{name}, byte {at}");
+                // A bare header has no checksum; everything else is refused.
+                assert!(name == "header" || now.is_none(), "{name}, byte {at}");
+            }
+        }
+        assert_eq!(show(name, &good[..good.len() - 1]), None, "{name}, cut short");
+    }
+}
+
+#[test]
+fn golden_bytes_are_what_is_still_written() {
+    let header = bytes_of("header");
+    assert_eq!(Header::decode(&header).unwrap().encode().to_vec(), header);
+    assert_eq!(encode_high_water(1_000_492).to_vec(), bytes_of("high-water"));
+    for (name, key_id) in [("key-slot-0", 0), ("key-slot-1", 1), ("key-slot-1-destroyed", 1)] {
+        let slot: [u8; SLOT_BYTES] = bytes_of(name).try_into().unwrap();
+        assert_eq!(Slot::decode(key_id, &slot).unwrap().encode(key_id).unwrap(), slot);
+    }
+    let verified = journal().verify().unwrap();
+    assert_eq!((verified.entries, verified.streams, verified.sealed), (4, 2, 1));
+}
