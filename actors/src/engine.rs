@@ -5,6 +5,8 @@ mod people;
 mod queries;
 mod records;
 
+pub use records::RECORDS_MAX;
+
 use std::path::Path as FilePath;
 use std::sync::Arc;
 

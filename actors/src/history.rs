@@ -5,12 +5,13 @@ use countersign_domain::device::Device;
 use countersign_domain::event::Event;
 use countersign_domain::ids::{Position, StreamId, UnixMillis, Version};
 use countersign_domain::wire;
+use countersign_store::limits::READ_ENTRIES_MAX;
 use countersign_store::{Committed, Header, Journal};
 
 use crate::error::Error;
 
-/// Entries that are read at once.
-const PAGE: usize = 1024;
+/// Entries that are read at once. A stream is read from its end backwards, so few large pages.
+const PAGE: usize = READ_ENTRIES_MAX;
 
 /// A state and the version that it is of.
 #[derive(Clone, Debug)]

@@ -39,7 +39,7 @@ mod writer;
 pub use answer::{Ack, HostEntry, NewVirtualDevice, Proof, Refusal, Request};
 pub use code::{Code, CodeFormat};
 pub use config::{Config, Limits};
-pub use engine::{Countersign, PAGE_MAX};
+pub use engine::{Countersign, PAGE_MAX, RECORDS_MAX};
 pub use error::Error;
 pub use open::{Layout, OpenError};
 pub use ports::{Clock, Entropy, ManualClock, NoEntropy, SystemClock, SystemEntropy};

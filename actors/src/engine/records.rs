@@ -3,13 +3,17 @@
 use countersign_domain::event::{Event, HostRecord};
 use countersign_domain::ids::{Position, Version};
 use countersign_store::Recorded;
+use countersign_store::limits::READ_ENTRIES_MAX;
 use zeroize::Zeroizing;
 
-use super::{Countersign, PAGE_MAX, acked};
+use super::{Countersign, acked};
 use crate::account::{LaneKey, LaneWork};
 use crate::answer::{Ack, HostEntry, Request};
 use crate::error::Error;
 use crate::history;
+
+/// Records that one page has at most.
+pub const RECORDS_MAX: usize = READ_ENTRIES_MAX;
 
 impl Countersign {
     /// Adds a record of the host's own to the log: sealed, durable, in the same order and chain.
@@ -48,7 +52,9 @@ impl Countersign {
         Ok(acked(entry.map_or(0, |entry| entry.header.version.0), &answer))
     }
 
-    /// The host's records of a stream after a version, at most [`PAGE_MAX`] of them.
+    /// The host's records of a stream after a version, at most [`RECORDS_MAX`] of them.
+    ///
+    /// A stream is read from its end, so one large page costs less than many small ones.
     ///
     /// # Errors
     /// When a record cannot be read or opened.
@@ -66,7 +72,7 @@ impl Countersign {
     /// ```
     pub fn read_records(&self, stream: &str, after: u64, limit: usize) -> Result<Vec<HostEntry>, Error> {
         let journal = &*self.runtime.shared.journal;
-        let page = journal.read_stream(LaneKey::host_stream(stream), Version(after), limit.min(PAGE_MAX))?;
+        let page = journal.read_stream(LaneKey::host_stream(stream), Version(after), limit.min(RECORDS_MAX))?;
         let open = |entry: Recorded| {
             let event = history::event_of(journal, &entry.header, entry.body.as_stored())?;
             let Event::HostRecord(record) = event else {

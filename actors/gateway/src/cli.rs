@@ -1,0 +1,155 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::Layer;
+use crate::tokens::{Format, SeedEncoding};
+
+/// Countersign: multi-factor authentication for the users of your accounts, behind the API of AWS IAM
+/// and STS.
+///
+/// Without a command it makes an account on its first start, prints how to point the AWS CLI at it,
+/// and serves.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "countersign", version, max_term_width = 100)]
+pub struct Cli {
+    /// Configuration file in TOML [env: COUNTERSIGN_CONFIG]
+    #[arg(long, value_name = "FILE", global = true)]
+    pub config: Option<PathBuf>,
+    /// Settings; every command takes them, and uses those that concern it.
+    #[command(flatten)]
+    pub settings: Layer,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// What to do.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Command {
+    /// Make an account with a root user and an administrator, and print their secrets once
+    Init(Init),
+    /// Serve the API of a store that `init` has made
+    Serve,
+    /// Manage hardware tokens
+    #[command(subcommand)]
+    Tokens(Tokens),
+    /// Print a completion script for a shell
+    Completions {
+        /// Shell.
+        #[arg(value_enum)]
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Options of `init`.
+#[derive(Clone, Debug, Args)]
+pub struct Init {
+    /// Print JSON for scripts
+    #[arg(long)]
+    pub json: bool,
+    /// Id of the account, twelve digits; random when absent
+    #[arg(long, value_name = "DIGITS")]
+    pub account_id: Option<String>,
+    /// E-mail address of the root user
+    #[arg(long, value_name = "ADDRESS", default_value = ROOT_EMAIL_DEFAULT)]
+    pub root_email: String,
+    /// Name of the administrator
+    #[arg(long, value_name = "NAME", default_value = ADMINISTRATOR_DEFAULT)]
+    pub administrator: String,
+}
+
+const ROOT_EMAIL_DEFAULT: &str = "root@localhost.localdomain";
+const ADMINISTRATOR_DEFAULT: &str = "administrator";
+
+impl Default for Init {
+    fn default() -> Self {
+        Self {
+            json: false,
+            account_id: None,
+            root_email: ROOT_EMAIL_DEFAULT.to_owned(),
+            administrator: ADMINISTRATOR_DEFAULT.to_owned(),
+        }
+    }
+}
+
+/// What to do with tokens.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Tokens {
+    /// Import the seeds of hardware tokens from a PSKC or CSV file; the server has to be stopped
+    Import(Import),
+}
+
+/// Options of `tokens import`.
+#[derive(Clone, Debug, Args)]
+pub struct Import {
+    /// File from the vendor
+    pub file: PathBuf,
+    /// Form of the file; told from its content when absent
+    #[arg(long, value_enum)]
+    pub format: Option<Form>,
+    /// File whose first line is the password of an encrypted PSKC file
+    #[arg(long, value_name = "FILE")]
+    pub password_file: Option<PathBuf>,
+    /// File with the pre-shared key of an encrypted PSKC file, in hexadecimal
+    #[arg(long, value_name = "FILE")]
+    pub key_hex_file: Option<PathBuf>,
+    /// How a CSV file writes its seeds; told from its content when absent
+    #[arg(long, value_enum)]
+    pub encoding: Option<SeedEncoding>,
+    /// Only say what would be imported
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// Form of a token file.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
+pub enum Form {
+    /// RFC 6030
+    Pskc,
+    /// Comma-separated values
+    Csv,
+}
+
+impl From<Form> for Format {
+    fn from(form: Form) -> Self {
+        match form {
+            Form::Pskc => Self::Pskc,
+            Form::Csv => Self::Csv,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_definition_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_lines_that_scripts_rely_on() {
+        let of = |line: &str| Cli::try_parse_from(line.split(' ')).unwrap();
+        let cli = of("countersign init --data d --json");
+        assert!(matches!(cli.command, Some(Command::Init(Init { json: true, .. }))));
+        assert_eq!(cli.settings.data, Some("d".into()));
+        let cli = of("countersign serve --data d --listen 127.0.0.1:0");
+        assert!(matches!(cli.command, Some(Command::Serve)));
+        assert_eq!(cli.settings.listen, Some("127.0.0.1:0".parse().unwrap()));
+        assert!(of("countersign").command.is_none());
+        assert_eq!(of("countersign --allow-plain-http").settings.allow_plain_http, Some(true));
+        assert_eq!(of("countersign serve --allow-plain-http=false").settings.allow_plain_http, Some(false));
+        assert!(of("countersign --data d serve").settings.data.is_some());
+        let cli = of("countersign tokens import f --format csv --dry-run --data d");
+        assert!(matches!(
+            cli.command,
+            Some(Command::Tokens(Tokens::Import(Import { dry_run: true, format: Some(Form::Csv), .. })))
+        ));
+        assert!(Cli::try_parse_from(["countersign", "serve", "--policy", "lax"]).is_err());
+    }
+}

@@ -1,0 +1,343 @@
+//! Settings: from the command line, the environment, a file, and defaults, in this order.
+//!
+//! | flag | environment | file | default |
+//! |---|---|---|---|
+//! | `--config` | `COUNTERSIGN_CONFIG` | | none |
+//! | `--data` | `COUNTERSIGN_DATA` | `data` | `countersign-data` in the current folder |
+//! | `--listen` | `COUNTERSIGN_LISTEN` | `listen` | `127.0.0.1:7617` |
+//! | `--tls-cert` | `COUNTERSIGN_TLS_CERT` | `tls-cert` | none |
+//! | `--tls-key` | `COUNTERSIGN_TLS_KEY` | `tls-key` | none |
+//! | `--allow-plain-http` | `COUNTERSIGN_ALLOW_PLAIN_HTTP` | `allow-plain-http` | `false` |
+//! | `--policy` | `COUNTERSIGN_POLICY` | `policy` | `classic` |
+//! | `--issuer` | `COUNTERSIGN_ISSUER` | `issuer` | the engine's |
+//! | `--log` | `COUNTERSIGN_LOG` | `log` | `info` |
+
+use std::fmt;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use clap::ValueEnum;
+use serde::Deserialize;
+
+use crate::engine::Policy;
+
+/// Where the store is, when nothing says otherwise: in sight, in the current folder.
+pub const DATA_DEFAULT: &str = "countersign-data";
+/// Where the server listens, when nothing says otherwise.
+pub const LISTEN_DEFAULT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 7617);
+/// The largest configuration file, in bytes.
+const FILE_BYTES_MAX: u64 = 64 * 1024;
+/// The longest name of an issuer, in characters.
+const ISSUER_CHARS_MAX: usize = 64;
+
+/// A set of rules to start from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Preset {
+    /// The rules of 2019-20: one device of any kind for each user.
+    Classic,
+    /// The rules since November 2022: up to eight devices, changed in sessions with MFA.
+    Modern,
+    /// Safety over fidelity: fresh pairs only, and codes only forwards.
+    Strict,
+}
+
+impl Preset {
+    /// The rules.
+    #[must_use]
+    pub const fn policy(self) -> Policy {
+        match self {
+            Self::Classic => Policy::classic(),
+            Self::Modern => Policy::modern(),
+            Self::Strict => Policy::strict(),
+        }
+    }
+}
+
+/// How much is logged.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LogLevel {
+    /// Failures of the server.
+    Error,
+    /// And what may become one.
+    Warn,
+    /// And a line for every request.
+    Info,
+    /// And what helps to find a fault.
+    Debug,
+}
+
+impl LogLevel {
+    /// The level for the log writer.
+    #[must_use]
+    pub const fn level(self) -> tracing::Level {
+        match self {
+            Self::Error => tracing::Level::ERROR,
+            Self::Warn => tracing::Level::WARN,
+            Self::Info => tracing::Level::INFO,
+            Self::Debug => tracing::Level::DEBUG,
+        }
+    }
+}
+
+/// Settings of one source; what it does not say is `None`.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Deserialize, clap::Args)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Layer {
+    /// Folder of the store [default: countersign-data] [env: COUNTERSIGN_DATA]
+    #[arg(long, value_name = "DIR", global = true)]
+    pub data: Option<PathBuf>,
+    /// Address and port to listen on; port 0 takes a free one [default: 127.0.0.1:7617] [env: COUNTERSIGN_LISTEN]
+    #[arg(long, value_name = "ADDR:PORT", global = true)]
+    pub listen: Option<SocketAddr>,
+    /// Certificate chain in PEM [env: COUNTERSIGN_TLS_CERT]
+    #[arg(long, value_name = "FILE", global = true)]
+    pub tls_cert: Option<PathBuf>,
+    /// Private key in PEM [env: COUNTERSIGN_TLS_KEY]
+    #[arg(long, value_name = "FILE", global = true)]
+    pub tls_key: Option<PathBuf>,
+    /// Listen without TLS beyond loopback, behind something that speaks TLS [env: COUNTERSIGN_ALLOW_PLAIN_HTTP]
+    #[arg(long, global = true, num_args = 0..=1, default_missing_value = "true", value_name = "BOOL", require_equals = true)]
+    pub allow_plain_http: Option<bool>,
+    /// Set of rules [default: classic] [env: COUNTERSIGN_POLICY]
+    #[arg(long, value_enum, value_name = "PRESET", global = true)]
+    pub policy: Option<Preset>,
+    /// Name that authenticator apps show [env: COUNTERSIGN_ISSUER]
+    #[arg(long, value_name = "NAME", global = true)]
+    pub issuer: Option<String>,
+    /// How much is logged, on standard error [default: info] [env: COUNTERSIGN_LOG]
+    #[arg(long, value_enum, value_name = "LEVEL", global = true)]
+    pub log: Option<LogLevel>,
+}
+
+/// The settings that hold.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Settings {
+    /// Folder of the store.
+    pub data: PathBuf,
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// Certificate chain and private key.
+    pub tls: Option<(PathBuf, PathBuf)>,
+    /// Set of rules.
+    pub policy: Preset,
+    /// Name that authenticator apps show.
+    pub issuer: Option<String>,
+    /// How much is logged.
+    pub log: LogLevel,
+    /// Plain HTTP beyond loopback is wanted.
+    pub allow_plain_http: bool,
+}
+
+/// Why the settings do not work.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ConfigError(String);
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+impl Layer {
+    /// The settings that environment variables make, found by their names.
+    ///
+    /// # Errors
+    /// When a variable has a value that its setting cannot have.
+    pub fn from_environment(variable: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        fn parsed<T: FromStr>(name: &str, value: Option<String>) -> Result<Option<T>, ConfigError> {
+            let parse = |text: String| {
+                text.parse()
+                    .map_err(|_| ConfigError(format!("environment variable {name} is `{text}`, which it cannot be")))
+            };
+            value.map(parse).transpose()
+        }
+        fn chosen<T: ValueEnum>(name: &str, value: Option<String>) -> Result<Option<T>, ConfigError> {
+            let choose = |text: String| {
+                T::from_str(&text, false)
+                    .map_err(|_| ConfigError(format!("environment variable {name} is `{text}`, which it cannot be")))
+            };
+            value.map(choose).transpose()
+        }
+        let get = |name: &str| variable(name).filter(|value| !value.is_empty());
+        Ok(Self {
+            data: get("COUNTERSIGN_DATA").map(PathBuf::from),
+            listen: parsed("COUNTERSIGN_LISTEN", get("COUNTERSIGN_LISTEN"))?,
+            tls_cert: get("COUNTERSIGN_TLS_CERT").map(PathBuf::from),
+            tls_key: get("COUNTERSIGN_TLS_KEY").map(PathBuf::from),
+            allow_plain_http: parsed("COUNTERSIGN_ALLOW_PLAIN_HTTP", get("COUNTERSIGN_ALLOW_PLAIN_HTTP"))?,
+            policy: chosen("COUNTERSIGN_POLICY", get("COUNTERSIGN_POLICY"))?,
+            issuer: get("COUNTERSIGN_ISSUER"),
+            log: chosen("COUNTERSIGN_LOG", get("COUNTERSIGN_LOG"))?,
+        })
+    }
+
+    /// The settings of a file.
+    ///
+    /// # Errors
+    /// When the file cannot be read, is too large, is no TOML or has a setting that is not known.
+    pub fn from_file(path: &Path) -> Result<Self, ConfigError> {
+        let shown = path.display();
+        let unreadable = |error: std::io::Error| ConfigError(format!("cannot read {shown}: {error}"));
+        if std::fs::metadata(path).map_err(unreadable)?.len() > FILE_BYTES_MAX {
+            return Err(ConfigError(format!("{shown} has more than {FILE_BYTES_MAX} bytes")));
+        }
+        let text = std::fs::read_to_string(path).map_err(unreadable)?;
+        toml::from_str(&text).map_err(|error| ConfigError(format!("cannot read {shown}: {}", error.message())))
+    }
+
+    /// These settings, and where they are silent, those of another source.
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        Self {
+            data: self.data.or(other.data),
+            listen: self.listen.or(other.listen),
+            tls_cert: self.tls_cert.or(other.tls_cert),
+            tls_key: self.tls_key.or(other.tls_key),
+            allow_plain_http: self.allow_plain_http.or(other.allow_plain_http),
+            policy: self.policy.or(other.policy),
+            issuer: self.issuer.or(other.issuer),
+            log: self.log.or(other.log),
+        }
+    }
+
+    /// Fills in the defaults.
+    ///
+    /// # Errors
+    /// When settings do not fit each other.
+    pub fn settle(self) -> Result<Settings, ConfigError> {
+        let tls = match (self.tls_cert, self.tls_key) {
+            (Some(cert), Some(key)) => Some((cert, key)),
+            (None, None) => None,
+            _ => return Err(ConfigError("--tls-cert and --tls-key go together".into())),
+        };
+        if let Some(issuer) = &self.issuer {
+            let fits = (1..=ISSUER_CHARS_MAX).contains(&issuer.chars().count());
+            if !fits || issuer.contains(':') || issuer.chars().any(char::is_control) {
+                let text = format!("the issuer `{issuer}` is not 1 to {ISSUER_CHARS_MAX} characters without a colon");
+                return Err(ConfigError(text));
+            }
+        }
+        Ok(Settings {
+            data: self.data.unwrap_or_else(|| DATA_DEFAULT.into()),
+            listen: self.listen.unwrap_or(LISTEN_DEFAULT),
+            tls,
+            policy: self.policy.unwrap_or(Preset::Classic),
+            issuer: self.issuer,
+            log: self.log.unwrap_or(LogLevel::Info),
+            allow_plain_http: self.allow_plain_http.unwrap_or(false),
+        })
+    }
+}
+
+impl Settings {
+    /// Refuses to speak plain HTTP where others could listen in (R214: HTTPS only).
+    ///
+    /// # Errors
+    /// When the address is not loopback, and neither TLS nor the explicit consent is there.
+    pub fn check_listen(&self) -> Result<(), ConfigError> {
+        let loopback = self.listen.ip().to_canonical().is_loopback();
+        if loopback || self.tls.is_some() || self.allow_plain_http {
+            return Ok(());
+        }
+        Err(ConfigError(format!(
+            "refusing to listen on {} without TLS: give --tls-cert and --tls-key, \
+             or --allow-plain-http when something in front of this server speaks TLS",
+            self.listen
+        )))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn environment(pairs: &[(&str, &str)]) -> Result<Layer, ConfigError> {
+        Layer::from_environment(|name| {
+            pairs.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
+        })
+    }
+
+    fn file(text: &str) -> Result<Layer, ConfigError> {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("c.toml");
+        std::fs::write(&path, text).unwrap();
+        Layer::from_file(&path)
+    }
+
+    #[test]
+    fn a_flag_beats_the_environment_beats_the_file_beats_the_default() {
+        let of = |port: u16| Some(SocketAddr::from(([127, 0, 0, 1], port)));
+        let flag = Layer { listen: of(1), ..Layer::default() };
+        let variable = environment(&[("COUNTERSIGN_LISTEN", "127.0.0.1:2"), ("COUNTERSIGN_POLICY", "modern")]).unwrap();
+        let file = file("listen = '127.0.0.1:3'\npolicy = 'strict'\nissuer = 'Acme'\nallow-plain-http = true").unwrap();
+        let settled = flag.or(variable.clone()).or(file.clone()).settle().unwrap();
+        assert_eq!((Some(settled.listen), settled.policy), (of(1), Preset::Modern));
+        assert_eq!((settled.issuer.as_deref(), settled.allow_plain_http), (Some("Acme"), true));
+        assert_eq!((settled.data, settled.log), (PathBuf::from(DATA_DEFAULT), LogLevel::Info));
+        assert_eq!(Some(variable.or(file.clone()).settle().unwrap().listen), of(2));
+        assert_eq!(Some(file.settle().unwrap().listen), of(3));
+        assert_eq!(Layer::default().settle().unwrap().listen, LISTEN_DEFAULT);
+    }
+
+    #[test]
+    fn every_variable_is_read() {
+        let layer = environment(&[
+            ("COUNTERSIGN_DATA", "d"),
+            ("COUNTERSIGN_LISTEN", "[::1]:0"),
+            ("COUNTERSIGN_TLS_CERT", "c"),
+            ("COUNTERSIGN_TLS_KEY", "k"),
+            ("COUNTERSIGN_ALLOW_PLAIN_HTTP", "true"),
+            ("COUNTERSIGN_POLICY", "strict"),
+            ("COUNTERSIGN_ISSUER", "Acme"),
+            ("COUNTERSIGN_LOG", "debug"),
+        ])
+        .unwrap();
+        assert!(layer.data.is_some() && layer.listen.is_some() && layer.tls_cert.is_some());
+        assert!(layer.tls_key.is_some() && layer.issuer.is_some());
+        assert_eq!((layer.policy, layer.log), (Some(Preset::Strict), Some(LogLevel::Debug)));
+        assert_eq!(layer.allow_plain_http, Some(true));
+        assert_eq!(environment(&[("COUNTERSIGN_DATA", "")]).unwrap(), Layer::default());
+    }
+
+    #[test]
+    fn what_cannot_be_is_named() {
+        let error = environment(&[("COUNTERSIGN_POLICY", "lax")]).unwrap_err();
+        assert_eq!(error.to_string(), "environment variable COUNTERSIGN_POLICY is `lax`, which it cannot be");
+        assert!(environment(&[("COUNTERSIGN_LISTEN", "nowhere")]).is_err());
+        assert!(file("lisen = '127.0.0.1:3'").unwrap_err().to_string().contains("unknown field"));
+        assert!(file("listen = 3").is_err() && file("[").is_err());
+        assert!(Layer::from_file(Path::new("/nonexistent/c.toml")).is_err());
+        let alone = Layer { tls_cert: Some("c".into()), ..Layer::default() };
+        assert!(alone.settle().is_err());
+        let colon = Layer { issuer: Some("a:b".into()), ..Layer::default() };
+        assert!(colon.settle().is_err());
+    }
+
+    #[test]
+    fn beyond_loopback_only_with_tls_or_consent() {
+        let settings = |listen: &str, tls: bool, allow: bool| {
+            let tls_file = tls.then(|| PathBuf::from("f"));
+            let layer = Layer {
+                listen: Some(listen.parse().unwrap()),
+                tls_cert: tls_file.clone(),
+                tls_key: tls_file,
+                allow_plain_http: Some(allow),
+                ..Layer::default()
+            };
+            layer.settle().unwrap().check_listen()
+        };
+        for loopback in ["127.0.0.1:1", "127.9.9.9:1", "[::1]:1", "[::ffff:127.0.0.1]:1"] {
+            assert_eq!(settings(loopback, false, false), Ok(()), "{loopback}");
+        }
+        for beyond in ["0.0.0.0:1", "[::]:1", "192.0.2.1:1"] {
+            let error = settings(beyond, false, false).unwrap_err().to_string();
+            assert!(error.contains("--tls-cert") && error.contains("--allow-plain-http"), "{error}");
+            assert_eq!((settings(beyond, true, false), settings(beyond, false, true)), (Ok(()), Ok(())));
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! What the gateway asks the platform that it stands in front of.
+//!
+//! The engine knows principals, their names and their devices. Everything else about them belongs to
+//! a directory: access keys, passwords, who may do what. A platform that embeds the gateway implements
+//! [`Directory`] over its own users; the server on its own uses [`Standalone`].
+
+mod ids;
+mod password;
+mod records;
+mod standalone;
+
+use std::fmt;
+
+use async_trait::async_trait;
+
+use crate::engine::{
+    AccountId, Caller, Channel, Credential, DeviceName, Error, Path, PrincipalId, Request, UnixMillis, UserView,
+};
+use crate::secret::Secret;
+pub use ids::{Randomness, access_key_id, account_id, secret_access_key, session_key_id, source, user_id};
+pub use standalone::{Founded, Founding, Standalone};
+
+/// Access keys that one user may have, as IAM has it.
+pub const ACCESS_KEYS_MAX: usize = 2;
+
+/// A long-term access key.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct AccessKey {
+    /// Its id, `AKIA…`.
+    pub id: String,
+    /// Its secret: exactly 40 characters, which the signature arithmetic counts on.
+    pub secret: Secret,
+    /// Whose it is.
+    pub owner: PrincipalId,
+    /// When it was made.
+    pub created_at: UnixMillis,
+}
+
+/// Who signed a request, and how.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Identity {
+    /// The principal, with its present name and path.
+    pub user: UserView,
+    /// The key that signed.
+    pub access_key_id: String,
+    /// What the key rests on.
+    pub credential: Credential,
+}
+
+impl Identity {
+    /// The account of the caller, in which everything happens.
+    #[must_use]
+    pub const fn account(&self) -> AccountId {
+        self.user.id.account()
+    }
+
+    /// The caller's ARN.
+    #[must_use]
+    pub fn arn(&self) -> String {
+        arn_of(&self.user)
+    }
+
+    /// The caller as the engine judges it.
+    #[must_use]
+    pub fn caller(&self, channel: Channel) -> Caller {
+        Caller { principal: Some(self.user.id.clone()), credential: self.credential, channel }
+    }
+}
+
+/// The ARN of a principal.
+#[must_use]
+pub fn arn_of(user: &UserView) -> String {
+    match &user.id {
+        PrincipalId::Root(account) => format!("arn:aws:iam::{account}:root"),
+        PrincipalId::User(account, _) => user_arn(*account, &user.path, user.name.as_str()),
+    }
+}
+
+/// The ARN of a user of that path and name, whether there is one or not.
+#[must_use]
+pub fn user_arn(account: AccountId, path: &Path, name: &str) -> String {
+    format!("arn:aws:iam::{account}:user{path}{name}")
+}
+
+/// What an action is done to (R45).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Resource {
+    /// A principal, existing or not.
+    Principal {
+        /// Its id, when it exists.
+        id: Option<PrincipalId>,
+        /// Its ARN.
+        arn: String,
+    },
+    /// A virtual device, or what its ARN would be.
+    Device(String),
+    /// Everything of the account.
+    All,
+}
+
+impl Resource {
+    /// The ARN that a denial names.
+    #[must_use]
+    pub fn arn(&self) -> &str {
+        match self {
+            Self::Principal { arn, .. } | Self::Device(arn) => arn,
+            Self::All => "*",
+        }
+    }
+}
+
+/// Whether a caller may do something (R47).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Access {
+    /// It may.
+    Allowed,
+    /// Nothing allows it.
+    NotAllowed,
+    /// A rule forbids it.
+    Denied,
+}
+
+/// Why a directory does not answer.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum DirectoryError {
+    /// The engine refused or failed.
+    Engine(Error),
+    /// The user has as many access keys as it may have.
+    AccessKeyQuota,
+    /// No access key of that id is the user's.
+    NoSuchAccessKey,
+    /// The user still has access keys.
+    UserHasAccessKeys,
+    /// This directory is not changed through the gateway.
+    ReadOnly,
+    /// It cannot answer now.
+    Unavailable(String),
+}
+
+impl fmt::Display for DirectoryError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Engine(cause) => cause.fmt(f),
+            Self::AccessKeyQuota => f.write_str("the user has as many access keys as it may have"),
+            Self::NoSuchAccessKey => f.write_str("the user has no such access key"),
+            Self::UserHasAccessKeys => f.write_str("the user still has access keys"),
+            Self::ReadOnly => f.write_str("users are not managed here"),
+            Self::Unavailable(cause) => write!(f, "the directory cannot answer: {cause}"),
+        }
+    }
+}
+
+impl std::error::Error for DirectoryError {}
+
+impl From<Error> for DirectoryError {
+    fn from(cause: Error) -> Self {
+        Self::Engine(cause)
+    }
+}
+
+/// The users, keys and rules of a platform.
+///
+/// A request that changes something carries who asks and, where the client sent one, an id under
+/// which a retry must be answered like the first time.
+#[async_trait]
+pub trait Directory: Send + Sync + 'static {
+    /// The access key of an id.
+    async fn access_key(&self, id: &str) -> Result<Option<AccessKey>, DirectoryError>;
+
+    /// A principal by its id, unless it was removed.
+    async fn principal(&self, id: &PrincipalId) -> Result<Option<UserView>, DirectoryError>;
+
+    /// The user of a name in an account, whatever the case (R9). The root user has no user name.
+    async fn user_named(&self, account: AccountId, name: &str) -> Result<Option<UserView>, DirectoryError>;
+
+    /// The users of an account in the order of their names, those after a name.
+    async fn users(
+        &self,
+        account: AccountId,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<UserView>, DirectoryError>;
+
+    /// Whether a caller may do an action, such as `iam:EnableMFADevice`, to a resource.
+    async fn authorize(&self, caller: &Identity, action: &str, resource: &Resource) -> Result<Access, DirectoryError>;
+
+    /// Makes a user.
+    async fn create_user(
+        &self,
+        request: Request,
+        account: AccountId,
+        name: DeviceName,
+        path: Path,
+    ) -> Result<UserView, DirectoryError>;
+
+    /// Removes a user that has no devices and no access keys left (R76).
+    async fn delete_user(&self, request: Request, user: &PrincipalId) -> Result<(), DirectoryError>;
+
+    /// Makes an access key.
+    async fn create_access_key(&self, request: Request, user: &PrincipalId) -> Result<AccessKey, DirectoryError>;
+
+    /// The access keys of a user, oldest first.
+    async fn access_keys(&self, user: &PrincipalId) -> Result<Vec<AccessKey>, DirectoryError>;
+
+    /// Removes an access key of a user.
+    async fn delete_access_key(&self, request: Request, user: &PrincipalId, id: &str) -> Result<(), DirectoryError>;
+}

@@ -1,0 +1,234 @@
+//! What the standalone directory records in the log, and the state that it folds from it.
+//!
+//! The engine seals and chains these records like its own events. Each kind has a number and a frozen
+//! struct; a change is a new number.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use super::AccessKey;
+use crate::engine::{AccountId, PrincipalId, UnixMillis, UserId};
+use crate::secret::Secret;
+
+/// Number of [`FoundedV1`].
+pub(super) const FOUNDED: u16 = 1;
+/// Number of [`AccessKeyCreatedV1`].
+pub(super) const ACCESS_KEY_CREATED: u16 = 2;
+/// Number of [`AccessKeyDeletedV1`].
+pub(super) const ACCESS_KEY_DELETED: u16 = 3;
+/// Number of [`UserForgottenV1`].
+pub(super) const USER_FORGOTTEN: u16 = 4;
+
+/// An account was made, with what its root user and its first administrator sign in with.
+#[derive(Serialize, Deserialize)]
+pub(super) struct FoundedV1<'a> {
+    pub(super) account: u64,
+    pub(super) root_email: &'a str,
+    pub(super) root_password_hash: &'a str,
+    pub(super) administrator: &'a str,
+    pub(super) administrator_password_hash: &'a str,
+    pub(super) access_key_id: &'a str,
+    pub(super) secret_access_key: &'a str,
+}
+
+/// A user got an access key.
+#[derive(Serialize, Deserialize)]
+pub(super) struct AccessKeyCreatedV1<'a> {
+    pub(super) account: u64,
+    pub(super) user: &'a str,
+    pub(super) access_key_id: &'a str,
+    pub(super) secret_access_key: &'a str,
+}
+
+/// An access key was removed.
+#[derive(Serialize, Deserialize)]
+pub(super) struct AccessKeyDeletedV1<'a> {
+    pub(super) access_key_id: &'a str,
+}
+
+/// A user is gone, and so is what it signed in with.
+#[derive(Serialize, Deserialize)]
+pub(super) struct UserForgottenV1<'a> {
+    pub(super) account: u64,
+    pub(super) user: &'a str,
+}
+
+/// The body of a record.
+pub(super) fn encode(record: &impl Serialize) -> Option<Vec<u8>> {
+    postcard::to_allocvec(record).ok()
+}
+
+/// A record that this version cannot read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Unreadable {
+    /// Its number.
+    pub(super) kind: u16,
+}
+
+/// What the directory knows besides what the engine knows.
+#[derive(Default)]
+pub(super) struct State {
+    /// Version of the last record that was folded.
+    pub(super) version: u64,
+    pub(super) founded: Option<AccountId>,
+    root_emails: BTreeMap<String, AccountId>,
+    password_hashes: BTreeMap<PrincipalId, Zeroizing<String>>,
+    administrators: BTreeSet<PrincipalId>,
+    keys: BTreeMap<String, AccessKey>,
+}
+
+impl State {
+    /// Folds one record.
+    pub(super) fn fold(&mut self, kind: u16, body: &[u8], at: UnixMillis) -> Result<(), Unreadable> {
+        let unreadable = || Unreadable { kind };
+        let user_of = |account: u64, user: &str| {
+            let account = AccountId::from_number(account).ok_or_else(unreadable)?;
+            let user = UserId::new(user).map_err(|_| unreadable())?;
+            Ok(PrincipalId::User(account, user))
+        };
+        match kind {
+            FOUNDED => {
+                let founded: FoundedV1<'_> = decode(body).ok_or_else(unreadable)?;
+                let administrator = user_of(founded.account, founded.administrator)?;
+                let account = administrator.account();
+                self.founded = Some(account);
+                self.root_emails.insert(founded.root_email.to_lowercase(), account);
+                let mut set_hash = |id: PrincipalId, hash: &str| {
+                    self.password_hashes.insert(id, Zeroizing::new(hash.to_owned()));
+                };
+                set_hash(PrincipalId::Root(account), founded.root_password_hash);
+                set_hash(administrator.clone(), founded.administrator_password_hash);
+                self.administrators.insert(administrator.clone());
+                self.add_key(founded.access_key_id, founded.secret_access_key, administrator, at);
+            }
+            ACCESS_KEY_CREATED => {
+                let created: AccessKeyCreatedV1<'_> = decode(body).ok_or_else(unreadable)?;
+                let owner = user_of(created.account, created.user)?;
+                self.add_key(created.access_key_id, created.secret_access_key, owner, at);
+            }
+            ACCESS_KEY_DELETED => {
+                let deleted: AccessKeyDeletedV1<'_> = decode(body).ok_or_else(unreadable)?;
+                self.keys.remove(deleted.access_key_id);
+            }
+            USER_FORGOTTEN => {
+                let forgotten: UserForgottenV1<'_> = decode(body).ok_or_else(unreadable)?;
+                let user = user_of(forgotten.account, forgotten.user)?;
+                self.password_hashes.remove(&user);
+                self.administrators.remove(&user);
+                self.keys.retain(|_, key| key.owner != user);
+            }
+            _ => return Err(unreadable()),
+        }
+        Ok(())
+    }
+
+    pub(super) fn key(&self, id: &str) -> Option<&AccessKey> {
+        self.keys.get(id)
+    }
+
+    /// The keys of a user, oldest first.
+    pub(super) fn keys_of(&self, user: &PrincipalId) -> Vec<AccessKey> {
+        let mut keys: Vec<_> = self.keys.values().filter(|key| key.owner == *user).cloned().collect();
+        keys.sort_by(|a, b| (a.created_at, &a.id).cmp(&(b.created_at, &b.id)));
+        keys
+    }
+
+    pub(super) fn is_administrator(&self, principal: &PrincipalId) -> bool {
+        self.administrators.contains(principal)
+    }
+
+    pub(super) fn password_hash(&self, principal: &PrincipalId) -> Option<&str> {
+        self.password_hashes.get(principal).map(|hash| hash.as_str())
+    }
+
+    pub(super) fn root_of_email(&self, email: &str) -> Option<AccountId> {
+        self.root_emails.get(&email.to_lowercase()).copied()
+    }
+
+    fn add_key(&mut self, id: &str, secret: &str, owner: PrincipalId, created_at: UnixMillis) {
+        let key = AccessKey { id: id.to_owned(), secret: Secret::new(secret), owner, created_at };
+        self.keys.insert(id.to_owned(), key);
+    }
+}
+
+fn decode<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Option<T> {
+    let (record, rest) = postcard::take_from_bytes(body).ok()?;
+    rest.is_empty().then_some(record)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn founded() -> Vec<u8> {
+        let record = FoundedV1 {
+            account: 123_456_789_012,
+            root_email: "Root@Example.com",
+            root_password_hash: "h1",
+            administrator: "AIDAADMIN",
+            administrator_password_hash: "h2",
+            access_key_id: "AKIAADMIN",
+            secret_access_key: "s1",
+        };
+        encode(&record).unwrap()
+    }
+
+    /// Bytes of old records, which every later version has to read.
+    #[test]
+    fn the_form_of_records_does_not_change() {
+        let hex = data_encoding::HEXLOWER.encode(&founded());
+        assert_eq!(
+            hex,
+            "94b4e4f4cb0310526f6f74404578616d706c652e636f6d026831094149444141444d494e02683209414b494141444d494e027331"
+        );
+        let hex = |body: Option<Vec<u8>>| data_encoding::HEXLOWER.encode(&body.unwrap());
+        let created = AccessKeyCreatedV1 { account: 1, user: "U", access_key_id: "K", secret_access_key: "S" };
+        assert_eq!(hex(encode(&created)), "010155014b0153");
+        assert_eq!(hex(encode(&AccessKeyDeletedV1 { access_key_id: "K" })), "014b");
+        assert_eq!(hex(encode(&UserForgottenV1 { account: 1, user: "U" })), "010155");
+    }
+
+    #[test]
+    fn the_state_follows_the_records() {
+        let mut state = State::default();
+        let account = AccountId::from_number(123_456_789_012).unwrap();
+        let admin = PrincipalId::User(account, UserId::new("AIDAADMIN").unwrap());
+        let lee = PrincipalId::User(account, UserId::new("AIDALEE").unwrap());
+        state.fold(FOUNDED, &founded(), UnixMillis(1)).unwrap();
+        assert_eq!(state.founded, Some(account));
+        assert_eq!(state.root_of_email("root@example.COM"), Some(account));
+        assert_eq!(state.password_hash(&PrincipalId::Root(account)), Some("h1"));
+        assert!(state.is_administrator(&admin) && !state.is_administrator(&lee));
+        assert_eq!(state.keys_of(&admin).len(), 1);
+
+        let key = |id| AccessKeyCreatedV1 {
+            account: account.into(),
+            user: "AIDALEE",
+            access_key_id: id,
+            secret_access_key: "s",
+        };
+        for (id, at) in [("AKIAB", 2), ("AKIAA", 3)] {
+            state.fold(ACCESS_KEY_CREATED, &encode(&key(id)).unwrap(), UnixMillis(at)).unwrap();
+        }
+        let ids: Vec<_> = state.keys_of(&lee).into_iter().map(|key| key.id).collect();
+        assert_eq!(ids, ["AKIAB", "AKIAA"]);
+        let deleted = encode(&AccessKeyDeletedV1 { access_key_id: "AKIAB" }).unwrap();
+        state.fold(ACCESS_KEY_DELETED, &deleted, UnixMillis(4)).unwrap();
+        assert!(state.key("AKIAB").is_none() && state.key("AKIAA").is_some());
+        let forgotten = encode(&UserForgottenV1 { account: account.into(), user: "AIDALEE" }).unwrap();
+        state.fold(USER_FORGOTTEN, &forgotten, UnixMillis(5)).unwrap();
+        assert!(state.key("AKIAA").is_none());
+    }
+
+    #[test]
+    fn an_unknown_or_broken_record_stops_the_fold() {
+        let mut state = State::default();
+        assert_eq!(state.fold(99, b"", UnixMillis(0)), Err(Unreadable { kind: 99 }));
+        let mut longer = founded();
+        longer.push(0);
+        assert_eq!(state.fold(FOUNDED, &longer, UnixMillis(0)), Err(Unreadable { kind: FOUNDED }));
+        assert_eq!(state.fold(FOUNDED, b"\x01", UnixMillis(0)), Err(Unreadable { kind: FOUNDED }));
+    }
+}

@@ -1,0 +1,327 @@
+//! The directory of the server on its own.
+//!
+//! Users are the engine's. Their access keys and passwords, and who is an administrator, are records
+//! in the same log, folded in memory when the server starts.
+//!
+//! Who may do what is built in:
+//!
+//! | caller | may |
+//! |---|---|
+//! | root, administrators | everything in their account, but for what the engine's channel rules forbid (R39..R44) |
+//! | other users | create virtual devices of any name; enable, resync and list their own; see themselves; deactivate their own in a session with MFA (R48) |
+//!
+//! Nobody needs leave to call STS (R137).
+
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use async_trait::async_trait;
+use tokio::sync::Mutex;
+use zeroize::Zeroizing;
+
+use super::records::{
+    ACCESS_KEY_CREATED, ACCESS_KEY_DELETED, AccessKeyCreatedV1, AccessKeyDeletedV1, FOUNDED, FoundedV1, State,
+    USER_FORGOTTEN, UserForgottenV1, encode,
+};
+use super::{ACCESS_KEYS_MAX, Access, AccessKey, Directory, DirectoryError, Identity, Resource, ids, password};
+use crate::engine::{
+    AccountId, Caller, Countersign, DeviceName, Error, Path, PrincipalId, RECORDS_MAX, Rejection, Removal, Request,
+    UserId, UserView,
+};
+use crate::secret::Secret;
+
+/// The stream of the directory's records.
+const STREAM: &str = "directory";
+/// The name under which root users are registered; it is no user name.
+const ROOT_NAME: &str = "root";
+
+/// The standalone directory.
+pub struct Standalone {
+    engine: Countersign,
+    state: RwLock<State>,
+    /// Held while something is decided from the state and recorded, so that quotas hold under any race.
+    changing: Mutex<()>,
+}
+
+/// What a new account is to be like.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Founding {
+    /// Its id; random when absent.
+    pub account: Option<AccountId>,
+    /// E-mail address of its root user.
+    pub root_email: String,
+    /// Name of its administrator.
+    pub administrator: DeviceName,
+}
+
+/// A new account, with its secrets for the only time.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Founded {
+    /// Id.
+    pub account: AccountId,
+    /// E-mail address of the root user.
+    pub root_email: String,
+    /// Password of the root user.
+    pub root_password: Secret,
+    /// Name of the administrator.
+    pub administrator: DeviceName,
+    /// Password of the administrator.
+    pub administrator_password: Secret,
+    /// Id of the administrator's access key.
+    pub access_key_id: String,
+    /// Its secret.
+    pub secret_access_key: Secret,
+}
+
+impl Standalone {
+    /// Reads the directory's records.
+    ///
+    /// # Errors
+    /// When they cannot be read, or one is of a kind that this version does not know.
+    pub fn open(engine: Countersign) -> Result<Self, DirectoryError> {
+        let mut state = State::default();
+        let mut after = 0;
+        loop {
+            let page = engine.read_records(STREAM, after, RECORDS_MAX)?;
+            let Some(last) = page.last() else { break };
+            after = last.version;
+            state.version = after;
+            for entry in page {
+                state.fold(entry.kind, &entry.body, entry.at).map_err(|unreadable| {
+                    let text = format!(
+                        "record {} has kind {}, which this version cannot read",
+                        entry.version, unreadable.kind
+                    );
+                    DirectoryError::Unavailable(text)
+                })?;
+            }
+        }
+        Ok(Self { engine, state: RwLock::new(state), changing: Mutex::new(()) })
+    }
+
+    /// The account of this store, once it was founded.
+    #[must_use]
+    pub fn account(&self) -> Option<AccountId> {
+        self.read().founded
+    }
+
+    /// Makes the account with its root user and its administrator, and gives out their secrets.
+    ///
+    /// Can be repeated after a crash in the middle: the account counts as made once its secrets are
+    /// recorded.
+    ///
+    /// # Errors
+    /// When the account was made before, or the engine fails.
+    pub async fn found(&self, founding: Founding) -> Result<Founded, DirectoryError> {
+        let _changing = self.changing.lock().await;
+        if self.account().is_some() {
+            return Err(DirectoryError::Unavailable("the account was made before".into()));
+        }
+        let engine = &self.engine;
+        let operator = || Request::by(Caller::operator());
+        let account = match (engine.accounts().first(), founding.account) {
+            // What a crash in the middle has left.
+            (Some(account), _) => *account,
+            (None, wanted) => {
+                let account = wanted.map_or_else(|| ids::account_id(engine), Ok)?;
+                engine.open_account(operator(), account, name(ROOT_NAME)?).await?;
+                account
+            }
+        };
+        let administrator = match engine.user_named(account, founding.administrator.as_str()) {
+            Some(user) => user.id,
+            None => {
+                let id = ids::user_id(engine)?;
+                let name = founding.administrator.clone();
+                engine.register_user(operator(), account, id.clone(), name, Path::root()).await?;
+                PrincipalId::User(account, id)
+            }
+        };
+        let founded = Founded {
+            account,
+            root_email: founding.root_email,
+            root_password: ids::password(engine)?,
+            administrator: founding.administrator,
+            administrator_password: ids::password(engine)?,
+            access_key_id: ids::access_key_id(engine)?,
+            secret_access_key: ids::secret_access_key(engine)?,
+        };
+        let root_hash = password::hash(engine, &founded.root_password)?;
+        let administrator_hash = password::hash(engine, &founded.administrator_password)?;
+        let record = FoundedV1 {
+            account: account.into(),
+            root_email: &founded.root_email,
+            root_password_hash: &root_hash,
+            administrator: user_of(&administrator)?.as_str(),
+            administrator_password_hash: &administrator_hash,
+            access_key_id: &founded.access_key_id,
+            secret_access_key: founded.secret_access_key.expose(),
+        };
+        self.record(operator(), FOUNDED, encode(&record)).await?;
+        Ok(founded)
+    }
+
+    /// The root user's account of an e-mail address.
+    #[must_use]
+    pub fn root_of_email(&self, email: &str) -> Option<AccountId> {
+        self.read().root_of_email(email)
+    }
+
+    /// Whether a password is a principal's. Takes tens of milliseconds, so not for an executor's thread.
+    #[must_use]
+    pub fn password_fits(&self, principal: &PrincipalId, password: &Secret) -> bool {
+        let hash = self.read().password_hash(principal).map(str::to_owned);
+        hash.is_some_and(|hash| password::verify(password, &hash))
+    }
+
+    /// Records and folds. Called with `changing` held.
+    async fn record(&self, request: Request, kind: u16, body: Option<Vec<u8>>) -> Result<(), DirectoryError> {
+        let unavailable = |text: &str| DirectoryError::Unavailable(text.to_owned());
+        let body = Zeroizing::new(body.ok_or_else(|| unavailable("a record could not be encoded"))?);
+        let ack = self.engine.append_record(request, STREAM, None, kind, body.to_vec()).await?;
+        let mut state = self.write();
+        if ack.value <= state.version {
+            // A retry of a record that was folded when it was made.
+            return Ok(());
+        }
+        state.version = ack.value;
+        state.fold(kind, &body, ack.at).map_err(|_| unavailable("a record could not be read back"))
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, State> {
+        self.state.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, State> {
+        self.state.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl std::fmt::Debug for Standalone {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Standalone {{ account: {:?} }}", self.account())
+    }
+}
+
+fn name(text: &str) -> Result<DeviceName, DirectoryError> {
+    DeviceName::new(text).map_err(|error| DirectoryError::Unavailable(error.to_string()))
+}
+
+/// The user id of a principal that cannot be root here.
+fn user_of(principal: &PrincipalId) -> Result<&UserId, DirectoryError> {
+    match principal {
+        PrincipalId::User(_, user) => Ok(user),
+        PrincipalId::Root(_) => Err(DirectoryError::Unavailable("the root user has no user id".into())),
+    }
+}
+
+/// The rule for users who are no administrators: the self-service pattern of R48.
+fn self_service(caller: &Identity, action: &str, resource: &Resource) -> Access {
+    let own = matches!(resource, Resource::Principal { id: Some(id), .. } if *id == caller.user.id);
+    match action {
+        "iam:CreateVirtualMFADevice" => Access::Allowed,
+        "iam:EnableMFADevice" | "iam:ResyncMFADevice" | "iam:ListMFADevices" | "iam:GetUser" if own => Access::Allowed,
+        "iam:DeactivateMFADevice" if own && caller.credential.has_mfa() => Access::Allowed,
+        // The pattern denies everything else without a second factor, and a lost key alone must not
+        // take the second factor away.
+        "iam:DeactivateMFADevice" if own => Access::Denied,
+        _ => Access::NotAllowed,
+    }
+}
+
+#[async_trait]
+impl Directory for Standalone {
+    async fn access_key(&self, id: &str) -> Result<Option<AccessKey>, DirectoryError> {
+        Ok(self.read().key(id).cloned())
+    }
+
+    async fn principal(&self, id: &PrincipalId) -> Result<Option<UserView>, DirectoryError> {
+        Ok(self.engine.principal(id))
+    }
+
+    async fn user_named(&self, account: AccountId, name: &str) -> Result<Option<UserView>, DirectoryError> {
+        Ok(self.engine.user_named(account, name))
+    }
+
+    async fn users(
+        &self,
+        account: AccountId,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<UserView>, DirectoryError> {
+        Ok(self.engine.users(account, after, limit))
+    }
+
+    async fn authorize(&self, caller: &Identity, action: &str, resource: &Resource) -> Result<Access, DirectoryError> {
+        let id = &caller.user.id;
+        if id.is_root() || self.read().is_administrator(id) {
+            return Ok(Access::Allowed);
+        }
+        Ok(self_service(caller, action, resource))
+    }
+
+    async fn create_user(
+        &self,
+        request: Request,
+        account: AccountId,
+        name: DeviceName,
+        path: Path,
+    ) -> Result<UserView, DirectoryError> {
+        let id = ids::user_id(&self.engine)?;
+        self.engine.register_user(request, account, id, name.clone(), path).await?;
+        let made = self.engine.user_named(account, name.as_str());
+        made.ok_or_else(|| DirectoryError::Unavailable("the new user is gone again".into()))
+    }
+
+    async fn delete_user(&self, request: Request, user: &PrincipalId) -> Result<(), DirectoryError> {
+        let _changing = self.changing.lock().await;
+        if !self.read().keys_of(user).is_empty() {
+            return Err(DirectoryError::UserHasAccessKeys);
+        }
+        let caller = request.caller.clone();
+        self.engine.remove_user(request, user, Removal::RefuseWithDevices).await?;
+        // Should this be lost in a crash, what is left belongs to nobody: ids are not used again (R10).
+        let record = UserForgottenV1 { account: user.account().into(), user: user_of(user)?.as_str() };
+        self.record(Request::by(caller), USER_FORGOTTEN, encode(&record)).await
+    }
+
+    async fn create_access_key(&self, request: Request, user: &PrincipalId) -> Result<AccessKey, DirectoryError> {
+        let _changing = self.changing.lock().await;
+        if self.engine.principal(user).is_none() {
+            return Err(Error::from(Rejection::PrincipalUnknown).into());
+        }
+        let random = ids::source(&self.engine, &request, "access key")?;
+        let (id, secret) = (ids::access_key_id(&*random)?, ids::secret_access_key(&*random)?);
+        if let Some(made) = self.read().key(&id).filter(|key| key.owner == *user) {
+            // The same request again: it gets the same key.
+            return Ok(made.clone());
+        }
+        if self.read().keys_of(user).len() >= ACCESS_KEYS_MAX {
+            return Err(DirectoryError::AccessKeyQuota);
+        }
+        let record = AccessKeyCreatedV1 {
+            account: user.account().into(),
+            user: user_of(user)?.as_str(),
+            access_key_id: &id,
+            secret_access_key: secret.expose(),
+        };
+        self.record(request, ACCESS_KEY_CREATED, encode(&record)).await?;
+        let made = self.read().key(&id).cloned();
+        made.ok_or_else(|| DirectoryError::Unavailable("the new key is gone again".into()))
+    }
+
+    async fn access_keys(&self, user: &PrincipalId) -> Result<Vec<AccessKey>, DirectoryError> {
+        Ok(self.read().keys_of(user))
+    }
+
+    async fn delete_access_key(&self, request: Request, user: &PrincipalId, id: &str) -> Result<(), DirectoryError> {
+        let _changing = self.changing.lock().await;
+        if self.read().key(id).is_none_or(|key| key.owner != *user) {
+            return Err(DirectoryError::NoSuchAccessKey);
+        }
+        let record = AccessKeyDeletedV1 { access_key_id: id };
+        self.record(request, ACCESS_KEY_DELETED, encode(&record)).await
+    }
+}
+
+#[cfg(test)]
+mod tests;

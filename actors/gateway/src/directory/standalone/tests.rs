@@ -1,0 +1,115 @@
+use super::*;
+use crate::engine::{CommandId, Config, Credential};
+
+fn founding() -> Founding {
+    Founding {
+        account: Some("123456789012".parse().unwrap()),
+        root_email: "root@example.com".into(),
+        administrator: DeviceName::new("administrator").unwrap(),
+    }
+}
+
+fn run<T>(test: impl Future<Output = T>) -> T {
+    actix_rt::System::new().block_on(test)
+}
+
+async fn founded() -> (Countersign, Standalone, Founded) {
+    let engine = Countersign::in_memory(Config::default()).unwrap();
+    let directory = Standalone::open(engine.clone()).unwrap();
+    let founded = directory.found(founding()).await.unwrap();
+    (engine, directory, founded)
+}
+
+fn by() -> Request {
+    Request::by(Caller::operator())
+}
+
+#[test]
+fn a_founded_directory_is_read_again_from_its_log() {
+    run(async {
+        let (engine, directory, founded) = founded().await;
+        assert!(directory.found(founding()).await.is_err());
+        let again = Standalone::open(engine.clone()).unwrap();
+        assert_eq!(again.account(), Some(founded.account));
+        let key = again.access_key(&founded.access_key_id).await.unwrap().unwrap();
+        assert_eq!(key.secret, founded.secret_access_key);
+        let administrator = engine.user_named(founded.account, "ADMINISTRATOR").unwrap();
+        assert_eq!(key.owner, administrator.id);
+        assert!(again.password_fits(&administrator.id, &founded.administrator_password));
+        assert!(!again.password_fits(&administrator.id, &founded.root_password));
+        assert_eq!(again.root_of_email("ROOT@example.com"), Some(founded.account));
+        let shown = format!("{founded:?}");
+        assert!(!shown.contains(founded.root_password.expose()) && !shown.contains(key.secret.expose()));
+    });
+}
+
+#[test]
+fn an_interrupted_founding_is_finished_by_the_next() {
+    run(async {
+        let engine = Countersign::in_memory(Config::default()).unwrap();
+        let account = "210987654321".parse().unwrap();
+        engine.open_account(by(), account, DeviceName::new("root").unwrap()).await.unwrap();
+        let directory = Standalone::open(engine).unwrap();
+        assert_eq!(directory.account(), None);
+        assert_eq!(directory.found(founding()).await.unwrap().account, account);
+    });
+}
+
+#[test]
+fn keys_have_a_quota_and_a_retry_gets_the_same_key() {
+    run(async {
+        let (engine, directory, founded) = founded().await;
+        let name = DeviceName::new("lee").unwrap();
+        let lee = directory.create_user(by(), founded.account, name, Path::root()).await.unwrap().id;
+        let request = by().with_command(CommandId::derive(&["k", "1"]));
+        let first = directory.create_access_key(request.clone(), &lee).await.unwrap();
+        assert_eq!(directory.create_access_key(request, &lee).await.unwrap(), first);
+        let second = directory.create_access_key(by(), &lee).await.unwrap();
+        assert_ne!(first.id, second.id);
+        assert_eq!(directory.create_access_key(by(), &lee).await, Err(DirectoryError::AccessKeyQuota));
+        assert_eq!(directory.delete_user(by(), &lee).await, Err(DirectoryError::UserHasAccessKeys));
+        for key in [&first, &second] {
+            directory.delete_access_key(by(), &lee, &key.id).await.unwrap();
+        }
+        assert_eq!(directory.delete_access_key(by(), &lee, &first.id).await, Err(DirectoryError::NoSuchAccessKey));
+        directory.delete_user(by(), &lee).await.unwrap();
+        assert!(directory.create_access_key(by(), &lee).await.is_err());
+        let again = Standalone::open(engine).unwrap();
+        assert_eq!(again.access_keys(&lee).await.unwrap(), []);
+    });
+}
+
+#[test]
+fn the_built_in_rule() {
+    run(async {
+        let (engine, directory, founded) = founded().await;
+        let name = DeviceName::new("lee").unwrap();
+        let lee = directory.create_user(by(), founded.account, name, Path::root()).await.unwrap();
+        let administrator = engine.user_named(founded.account, "administrator").unwrap();
+        let root = engine.principal(&PrincipalId::Root(founded.account)).unwrap();
+        let identity =
+            |user: &UserView, credential| Identity { user: user.clone(), access_key_id: "AKIA".into(), credential };
+        let of = |user: &UserView| Resource::Principal { id: Some(user.id.clone()), arn: super::super::arn_of(user) };
+        let key = Credential::LongTermKey;
+        let with_mfa = Credential::Session { mfa_at: Some(crate::engine::UnixMillis(1)) };
+        let cases = [
+            (&administrator, key, "iam:DeleteUser", of(&lee), Access::Allowed),
+            (&root, key, "iam:DeleteUser", of(&lee), Access::Allowed),
+            (&lee, key, "iam:CreateVirtualMFADevice", Resource::Device("x".into()), Access::Allowed),
+            (&lee, key, "iam:EnableMFADevice", of(&lee), Access::Allowed),
+            (&lee, key, "iam:ResyncMFADevice", of(&lee), Access::Allowed),
+            (&lee, key, "iam:ListMFADevices", of(&lee), Access::Allowed),
+            (&lee, key, "iam:EnableMFADevice", of(&administrator), Access::NotAllowed),
+            (&lee, key, "iam:DeactivateMFADevice", of(&lee), Access::Denied),
+            (&lee, with_mfa, "iam:DeactivateMFADevice", of(&lee), Access::Allowed),
+            (&lee, with_mfa, "iam:DeactivateMFADevice", of(&administrator), Access::NotAllowed),
+            (&lee, with_mfa, "iam:DeleteVirtualMFADevice", Resource::Device("x".into()), Access::NotAllowed),
+            (&lee, with_mfa, "iam:CreateAccessKey", of(&lee), Access::NotAllowed),
+            (&lee, with_mfa, "iam:ListUsers", Resource::All, Access::NotAllowed),
+        ];
+        for (user, credential, action, resource, want) in cases {
+            let judged = directory.authorize(&identity(user, credential), action, &resource).await.unwrap();
+            assert_eq!(judged, want, "{} {action} {}", user.name, resource.arn());
+        }
+    });
+}

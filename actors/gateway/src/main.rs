@@ -1,0 +1,10 @@
+//! The `countersign` server.
+
+use std::process::ExitCode;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    countersign_gateway::app::main()
+}
