@@ -107,6 +107,7 @@ pub struct LawBook {
     pairs: BTreeMap<StreamId, u64>,
     attempts: BTreeMap<(StreamId, Budget), (u64, u32)>,
     roots: BTreeSet<StreamId>,
+    over: Option<StreamId>,
     last: Position,
 }
 
@@ -133,6 +134,7 @@ impl LawBook {
             pairs: BTreeMap::new(),
             attempts: BTreeMap::new(),
             roots: BTreeSet::new(),
+            over: None,
             last: Position(0),
         }
     }
@@ -147,6 +149,7 @@ impl LawBook {
         if !self.folds(fact) {
             broken.push(Law::HistoryFolds);
         }
+        broken.extend(self.excess(fact));
         broken.extend(self.ownership(fact));
         broken.extend(self.codes(fact));
         let place = |law| Violation { law, stream: fact.stream, position: fact.position };
@@ -163,7 +166,9 @@ impl LawBook {
             .filter(|(device, owner)| self.enabled.get(*device).is_none_or(|(principal, _)| principal != *owner));
         let unheld = self.enabled.keys().filter(|device| !self.owners.contains_key(device));
         let streams = lone.map(|(device, _)| device).chain(unheld);
-        streams.map(|&stream| Violation { law: Law::AssignedIsEnabled, stream, position }).collect()
+        let unassigned = streams.map(|&stream| Violation { law: Law::AssignedIsEnabled, stream, position });
+        let over = self.over.map(|stream| Violation { law: Law::DeviceLimitHolds, stream, position });
+        unassigned.chain(over).collect()
     }
 
     fn follows(&mut self, fact: &Fact<'_>) -> bool {
@@ -200,7 +205,8 @@ impl LawBook {
                 } else if sms_for_root {
                     Some(Law::RootHasNoSms)
                 } else {
-                    self.over_limit(fact.stream).then_some(Law::DeviceLimitHolds)
+                    self.over = self.over_limit(fact.stream).then_some(fact.stream);
+                    None
                 }
             }
             Event::DeviceDeactivated(gone) => {
@@ -215,12 +221,17 @@ impl LawBook {
         }
     }
 
-    /// A rotation enables the new device before it deactivates the old one in the same write, so one
-    /// more than the limit may be seen for the length of one event.
     fn over_limit(&self, principal: StreamId) -> bool {
         let owned = self.enabled.values().filter(|(owner, _)| *owner == principal).count();
-        let slack = usize::from(self.policy.atomic_rotation);
-        owned > usize::from(self.policy.devices_per_principal_max) + slack
+        owned > usize::from(self.policy.devices_per_principal_max)
+    }
+
+    /// A rotation enables the new device and deactivates the old one by its next event (R79). An
+    /// excess that stays any longer breaks the limit.
+    fn excess(&mut self, fact: &Fact<'_>) -> Option<Law> {
+        let principal = self.over.take()?;
+        let rotated = fact.stream == principal && matches!(fact.event, Event::DeviceDeactivated(_));
+        (!rotated).then_some(Law::DeviceLimitHolds)
     }
 
     fn codes(&mut self, fact: &Fact<'_>) -> Vec<Law> {

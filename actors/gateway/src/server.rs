@@ -146,6 +146,11 @@ async fn receive(request: &HttpRequest, payload: web::Payload) -> Result<Receive
     if head.len() > HEADERS_MAX || bytes > HEADER_BYTES_MAX || target.len() > URI_BYTES_MAX {
         return Err(ApiError::RequestTooLarge);
     }
+    // A body that says itself that it is too large is not waited for.
+    let announced = head.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok());
+    if announced.is_some_and(|length| length.parse::<u64>().map_or(true, |length| length > FORM_BYTES_MAX as u64)) {
+        return Err(ApiError::RequestTooLarge);
+    }
     let body = actix_rt::time::timeout(BODY_TIMEOUT, payload.to_bytes_limited(FORM_BYTES_MAX)).await;
     let body = match body {
         Ok(Ok(Ok(body))) => body,

@@ -35,7 +35,8 @@ pub fn verify_code(
     if let Some(locked) = out_of_budget(owner, enabled, Budget::Codes, window, context) {
         return Step::Decided(locked);
     }
-    if purpose.is_sts() && enabled.learned_at.plus_ms(context.policy.sts_propagation_ms.into()) > context.now {
+    let delay_ms = u64::from(context.policy.sts_propagation_ms);
+    if purpose.is_sts() && delay_ms > 0 && enabled.learned_at.plus_ms(delay_ms) > context.now {
         let fault = CodeFault::NotPropagated;
         return Step::Decided(refuse_code(owner, enabled, purpose, window, fault, 0));
     }

@@ -197,6 +197,10 @@ pub trait Directory: Send + Sync + 'static {
     /// Removes a user that has no devices and no access keys left (R76).
     async fn delete_user(&self, request: Request, user: &PrincipalId) -> Result<(), DirectoryError>;
 
+    /// Whether the user or key that a request wants removed was removed under its very command id: the
+    /// request is then a retry, and its answer is that it was done.
+    async fn has_deleted(&self, request: &Request) -> Result<bool, DirectoryError>;
+
     /// Makes an access key.
     async fn create_access_key(&self, request: Request, user: &PrincipalId) -> Result<AccessKey, DirectoryError>;
 

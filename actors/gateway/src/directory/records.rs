@@ -3,13 +3,13 @@
 //! The engine seals and chains these records like its own events. Each kind has a number and a frozen
 //! struct; a change is a new number.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::AccessKey;
-use crate::engine::{AccountId, PrincipalId, UnixMillis, UserId};
+use crate::engine::{AccountId, CommandId, PrincipalId, UnixMillis, UserId};
 use crate::secret::Secret;
 
 /// Number of [`FoundedV1`].
@@ -46,6 +46,8 @@ pub(super) struct AccessKeyCreatedV1<'a> {
 #[derive(Serialize, Deserialize)]
 pub(super) struct AccessKeyDeletedV1<'a> {
     pub(super) access_key_id: &'a str,
+    /// The id under which it was asked for, so that a retry finds it done.
+    pub(super) command: Option<[u8; 16]>,
 }
 
 /// A user is gone, and so is what it signed in with.
@@ -53,7 +55,12 @@ pub(super) struct AccessKeyDeletedV1<'a> {
 pub(super) struct UserForgottenV1<'a> {
     pub(super) account: u64,
     pub(super) user: &'a str,
+    /// The id under which it was asked for, so that a retry finds it done.
+    pub(super) command: Option<[u8; 16]>,
 }
+
+/// Deletions that are remembered by the id under which they were asked for.
+const DELETIONS_MAX: usize = 4096;
 
 /// The body of a record.
 pub(super) fn encode(record: &impl Serialize) -> Option<Vec<u8>> {
@@ -77,6 +84,7 @@ pub(super) struct State {
     password_hashes: BTreeMap<PrincipalId, Zeroizing<String>>,
     administrators: BTreeSet<PrincipalId>,
     keys: BTreeMap<String, AccessKey>,
+    deletions: VecDeque<[u8; 16]>,
 }
 
 impl State {
@@ -111,6 +119,7 @@ impl State {
             ACCESS_KEY_DELETED => {
                 let deleted: AccessKeyDeletedV1<'_> = decode(body).ok_or_else(unreadable)?;
                 self.keys.remove(deleted.access_key_id);
+                self.remember(deleted.command);
             }
             USER_FORGOTTEN => {
                 let forgotten: UserForgottenV1<'_> = decode(body).ok_or_else(unreadable)?;
@@ -118,10 +127,23 @@ impl State {
                 self.password_hashes.remove(&user);
                 self.administrators.remove(&user);
                 self.keys.retain(|_, key| key.owner != user);
+                self.remember(forgotten.command);
             }
             _ => return Err(unreadable()),
         }
         Ok(())
+    }
+
+    fn remember(&mut self, command: Option<[u8; 16]>) {
+        if self.deletions.len() == DELETIONS_MAX {
+            self.deletions.pop_front();
+        }
+        self.deletions.extend(command);
+    }
+
+    /// Whether a deletion was done under this id.
+    pub(super) fn has_deleted(&self, command: CommandId) -> bool {
+        self.deletions.iter().rev().any(|done| done == command.as_bytes())
     }
 
     pub(super) fn key(&self, id: &str) -> Option<&AccessKey> {
@@ -186,8 +208,10 @@ mod tests {
         let hex = |body: Option<Vec<u8>>| data_encoding::HEXLOWER.encode(&body.unwrap());
         let created = AccessKeyCreatedV1 { account: 1, user: "U", access_key_id: "K", secret_access_key: "S" };
         assert_eq!(hex(encode(&created)), "010155014b0153");
-        assert_eq!(hex(encode(&AccessKeyDeletedV1 { access_key_id: "K" })), "014b");
-        assert_eq!(hex(encode(&UserForgottenV1 { account: 1, user: "U" })), "010155");
+        assert_eq!(hex(encode(&AccessKeyDeletedV1 { access_key_id: "K", command: None })), "014b00");
+        assert_eq!(hex(encode(&UserForgottenV1 { account: 1, user: "U", command: None })), "01015500");
+        let deleted = AccessKeyDeletedV1 { access_key_id: "K", command: Some([7; 16]) };
+        assert_eq!(hex(encode(&deleted)), "014b0107070707070707070707070707070707");
     }
 
     #[test]
@@ -214,10 +238,12 @@ mod tests {
         }
         let ids: Vec<_> = state.keys_of(&lee).into_iter().map(|key| key.id).collect();
         assert_eq!(ids, ["AKIAB", "AKIAA"]);
-        let deleted = encode(&AccessKeyDeletedV1 { access_key_id: "AKIAB" }).unwrap();
+        let deleted = encode(&AccessKeyDeletedV1 { access_key_id: "AKIAB", command: Some([7; 16]) }).unwrap();
         state.fold(ACCESS_KEY_DELETED, &deleted, UnixMillis(4)).unwrap();
         assert!(state.key("AKIAB").is_none() && state.key("AKIAA").is_some());
-        let forgotten = encode(&UserForgottenV1 { account: account.into(), user: "AIDALEE" }).unwrap();
+        assert!(state.has_deleted(CommandId::from_bytes([7; 16])));
+        assert!(!state.has_deleted(CommandId::from_bytes([8; 16])));
+        let forgotten = encode(&UserForgottenV1 { account: account.into(), user: "AIDALEE", command: None }).unwrap();
         state.fold(USER_FORGOTTEN, &forgotten, UnixMillis(5)).unwrap();
         assert!(state.key("AKIAA").is_none());
     }

@@ -266,7 +266,7 @@ impl Directory for Standalone {
         name: DeviceName,
         path: Path,
     ) -> Result<UserView, DirectoryError> {
-        let id = ids::user_id(&self.engine)?;
+        let id = ids::user_id(&*ids::source(&self.engine, &request, "user")?)?;
         self.engine.register_user(request, account, id, name.clone(), path).await?;
         let made = self.engine.user_named(account, name.as_str());
         made.ok_or_else(|| DirectoryError::Unavailable("the new user is gone again".into()))
@@ -277,11 +277,15 @@ impl Directory for Standalone {
         if !self.read().keys_of(user).is_empty() {
             return Err(DirectoryError::UserHasAccessKeys);
         }
-        let caller = request.caller.clone();
+        let (caller, command) = (request.caller.clone(), request.command.map(|command| *command.as_bytes()));
         self.engine.remove_user(request, user, Removal::RefuseWithDevices).await?;
         // Should this be lost in a crash, what is left belongs to nobody: ids are not used again (R10).
-        let record = UserForgottenV1 { account: user.account().into(), user: user_of(user)?.as_str() };
+        let record = UserForgottenV1 { account: user.account().into(), user: user_of(user)?.as_str(), command };
         self.record(Request::by(caller), USER_FORGOTTEN, encode(&record)).await
+    }
+
+    async fn has_deleted(&self, request: &Request) -> Result<bool, DirectoryError> {
+        Ok(request.command.is_some_and(|command| self.read().has_deleted(command)))
     }
 
     async fn create_access_key(&self, request: Request, user: &PrincipalId) -> Result<AccessKey, DirectoryError> {
@@ -316,9 +320,11 @@ impl Directory for Standalone {
     async fn delete_access_key(&self, request: Request, user: &PrincipalId, id: &str) -> Result<(), DirectoryError> {
         let _changing = self.changing.lock().await;
         if self.read().key(id).is_none_or(|key| key.owner != *user) {
-            return Err(DirectoryError::NoSuchAccessKey);
+            let done = self.has_deleted(&request).await?;
+            return if done { Ok(()) } else { Err(DirectoryError::NoSuchAccessKey) };
         }
-        let record = AccessKeyDeletedV1 { access_key_id: id };
+        let command = request.command.map(|command| *command.as_bytes());
+        let record = AccessKeyDeletedV1 { access_key_id: id, command };
         self.record(request, ACCESS_KEY_DELETED, encode(&record)).await
     }
 }

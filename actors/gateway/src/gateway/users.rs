@@ -26,7 +26,10 @@ impl Gateway {
     }
 
     pub(super) async fn delete_user(&self, call: &Call, input: ByUser) -> Result<Output, ApiError> {
-        let user = self.subject(call, input.user_name.as_deref()).await?;
+        let user = match self.subject(call, input.user_name.as_deref()).await {
+            Err(ApiError::NoSuchUser(_)) if self.has_deleted(call).await? => return Ok(Output::Empty),
+            found => found?,
+        };
         if !self.engine.devices(&user.id).is_empty() {
             // R76. Asked before the keys, and decided by the engine again when it removes the user.
             return Err(ApiError::UserHasDevice);
@@ -88,6 +91,10 @@ impl Gateway {
         let about = Some((user.name.as_str(), input.access_key_id.as_str()));
         let gone = self.directory.delete_access_key(call.request.clone(), &user.id, &input.access_key_id).await;
         gone.map(|()| Output::Empty).map_err(|error| of_directory(&error, about))
+    }
+
+    async fn has_deleted(&self, call: &Call) -> Result<bool, ApiError> {
+        self.directory.has_deleted(&call.request).await.map_err(|error| of_directory(&error, None))
     }
 
     /// A subject that is a user: the root user's keys are not managed here.
