@@ -103,6 +103,7 @@ pub struct LawBook {
     subjects: BTreeMap<StreamId, (Version, Subject)>,
     owners: BTreeMap<StreamId, StreamId>,
     enabled: BTreeMap<StreamId, (StreamId, DeviceKind)>,
+    owned: BTreeMap<StreamId, u32>,
     accepted: BTreeMap<StreamId, BTreeSet<u64>>,
     pairs: BTreeMap<StreamId, u64>,
     attempts: BTreeMap<(StreamId, Budget), (u64, u32)>,
@@ -130,6 +131,7 @@ impl LawBook {
             subjects: BTreeMap::new(),
             owners: BTreeMap::new(),
             enabled: BTreeMap::new(),
+            owned: BTreeMap::new(),
             accepted: BTreeMap::new(),
             pairs: BTreeMap::new(),
             attempts: BTreeMap::new(),
@@ -199,6 +201,7 @@ impl LawBook {
             Event::DeviceReleased(_) => self.owners.remove(&fact.stream).is_none().then_some(Law::OneOwner),
             Event::DeviceEnabled(enabled) => {
                 let taken = self.enabled.insert(enabled.device, (fact.stream, enabled.kind)).is_some();
+                *self.owned.entry(fact.stream).or_default() += 1;
                 let sms_for_root = enabled.kind == DeviceKind::Sms && self.roots.contains(&fact.stream);
                 if taken {
                     Some(Law::OneOwner)
@@ -210,6 +213,8 @@ impl LawBook {
                 }
             }
             Event::DeviceDeactivated(gone) => {
+                let owned = self.owned.entry(fact.stream).or_default();
+                *owned = owned.saturating_sub(1);
                 self.enabled.remove(&gone.device).is_none().then_some(Law::AssignedIsEnabled)
             }
             Event::VirtualDeviceCreated(_) | Event::HardwareTokenImported(_) => {
@@ -222,8 +227,8 @@ impl LawBook {
     }
 
     fn over_limit(&self, principal: StreamId) -> bool {
-        let owned = self.enabled.values().filter(|(owner, _)| *owner == principal).count();
-        owned > usize::from(self.policy.devices_per_principal_max)
+        let owned = self.owned.get(&principal).copied().unwrap_or_default();
+        owned > u32::from(self.policy.devices_per_principal_max)
     }
 
     /// A rotation enables the new device and deactivates the old one by its next event (R79). An
