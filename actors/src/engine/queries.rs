@@ -221,7 +221,7 @@ impl Countersign {
         shared.views(|views| views.virtual_devices(account, which, after, limit, (now, &shared.policy)))
     }
 
-    /// Whether every query knows of what an [`Ack`] with this position acknowledged. On one node it
+    /// Whether every query knows of what an [`Ack`](crate::Ack) with this position acknowledged. On one node it
     /// always does.
     ///
     /// ```
