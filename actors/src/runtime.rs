@@ -22,7 +22,7 @@ use crate::registry;
 use crate::resident::{Answer, Core, Job};
 use crate::shared::{CommandIds, Shared};
 use crate::views::{CHECKPOINT_NAME, FINGERPRINT, Views};
-use crate::writer::Writer;
+use crate::writer::{self, Completed, Writer};
 
 /// A running engine. Dropping it stops its threads; nothing acknowledged is lost either way.
 pub(crate) struct Runtime {
@@ -67,8 +67,10 @@ impl Runtime {
         let (views, checkpointed) = restore_views(&*journal)?;
         let views = Arc::new(RwLock::new(views));
         let limits = config.limits;
-        let (writer, writing) = Writer::start(Arc::clone(&journal), Arc::clone(&views), checkpointed, limits)
-            .map_err(Error::unavailable)?;
+        let (completed, to_hand_out) = mpsc::unbounded_channel();
+        let (writer, writing) =
+            Writer::start(Arc::clone(&journal), Arc::clone(&views), checkpointed, completed, limits)
+                .map_err(Error::unavailable)?;
         let shared = Arc::new(Shared {
             journal,
             clock: config.clock,
@@ -85,7 +87,7 @@ impl Runtime {
         let (principals, for_principals) = mpsc::channel(places);
         let (lanes, for_lanes) = mpsc::channel(places);
         let (stop, stopped) = watch::channel(false);
-        let acting = spawn_actors(Arc::clone(&shared), for_principals, for_lanes, stopped)?;
+        let acting = spawn_actors(Arc::clone(&shared), for_principals, for_lanes, to_hand_out, stopped)?;
         let threads = Threads {
             stop,
             writer: shared.writer.clone(),
@@ -185,6 +187,7 @@ fn spawn_actors(
     shared: Arc<Shared>,
     principals: mpsc::Receiver<Job<PrincipalCore>>,
     lanes: mpsc::Receiver<Job<LaneCore>>,
+    completed: mpsc::UnboundedReceiver<Completed>,
     stopped: watch::Receiver<bool>,
 ) -> Result<JoinHandle<()>, Error> {
     let (ready, is_ready) = std::sync::mpsc::channel();
@@ -193,6 +196,7 @@ fn spawn_actors(
         system.block_on(async move {
             // Nobody waits any more when the receiver is gone.
             let _gone = ready.send(());
+            actix_rt::spawn(writer::hand_out(completed));
             let principals = registry::serve(Arc::clone(&shared), principals, stopped.clone());
             let lanes = registry::serve(shared, lanes, stopped);
             let principals = actix_rt::spawn(principals);

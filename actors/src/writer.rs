@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use countersign_domain::ids::{Position, UnixMillis};
 use countersign_store::{Append, AppendError, Committed, Journal};
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 
 use crate::config::Limits;
 use crate::error::Error;
@@ -32,13 +32,27 @@ pub(crate) struct WriteJob {
 /// Where the answer to a job comes in.
 pub(crate) type Written = oneshot::Receiver<Result<Committed, AppendError>>;
 
-type Reply = oneshot::Sender<Result<Committed, AppendError>>;
+pub(crate) type Reply = oneshot::Sender<Result<Committed, AppendError>>;
 
 /// A job whose append is with the journal: what to fold, and whom to answer.
 struct Waiting {
     facts: Vec<Fact>,
     at: UnixMillis,
     reply: Reply,
+}
+
+/// The answers to one group of jobs.
+pub(crate) type Completed = Vec<(Reply, Result<Committed, AppendError>)>;
+
+/// Hands out answers on the thread of those who wait for them. One message for a whole group wakes that
+/// thread once; waking each actor from here would make the two threads fight over its queue.
+pub(crate) async fn hand_out(mut completed: mpsc::UnboundedReceiver<Completed>) {
+    while let Some(group) = completed.recv().await {
+        for (reply, answer) in group {
+            // Whoever asked may have gone; what was written stays written.
+            let _gone = reply.send(answer);
+        }
+    }
 }
 
 enum Message {
@@ -59,13 +73,14 @@ impl Writer {
         journal: Arc<dyn Journal>,
         views: Arc<RwLock<Views>>,
         checkpointed: u64,
+        completed: mpsc::UnboundedSender<Completed>,
         limits: Limits,
     ) -> std::io::Result<(Self, JoinHandle<()>)> {
         // One place for each command in flight, and one for the stop.
         let places = usize::try_from(limits.in_flight_max).unwrap_or(usize::MAX).saturating_add(1);
         let (queue, jobs) = sync_channel(places);
         let alive = Arc::new(AtomicBool::new(true));
-        let loop_state = Loop { journal, views, limits, jobs, checkpointed };
+        let loop_state = Loop { journal, views, limits, jobs, checkpointed, completed };
         let flag = AliveFlag(Arc::clone(&alive));
         let thread = Builder::new().name("countersign-writer".to_owned()).spawn(move || {
             let _flag = flag;
@@ -109,6 +124,7 @@ struct Loop {
     limits: Limits,
     jobs: Receiver<Message>,
     checkpointed: u64,
+    completed: mpsc::UnboundedSender<Completed>,
 }
 
 impl Loop {
@@ -154,10 +170,9 @@ impl Loop {
         }
         let answers = self.journal.append_group(group);
         self.fold(&answers, &waiting);
-        for (Waiting { reply, .. }, answer) in waiting.into_iter().zip(answers) {
-            // Whoever asked may have gone; what was written stays written.
-            let _gone = reply.send(answer);
-        }
+        let completed = waiting.into_iter().map(|job| job.reply).zip(answers).collect();
+        // The actors' thread may have ended; what was written stays written.
+        let _ended = self.completed.send(completed);
         stop
     }
 
