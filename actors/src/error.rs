@@ -42,6 +42,7 @@ enum Kind {
     Unavailable(String),
     History(String),
     TooLarge(String),
+    Forgotten(String),
 }
 
 impl Error {
@@ -96,6 +97,12 @@ impl Error {
         matches!(self.0, Kind::Closed)
     }
 
+    /// Whether what is asked about was forgotten on purpose: the key of its sealed history is destroyed.
+    #[must_use]
+    pub const fn is_forgotten(&self) -> bool {
+        matches!(self.0, Kind::Forgotten(_))
+    }
+
     /// Whether the command may or may not have been done. Retry with the same
     /// [`CommandId`](crate::CommandId): what was done is then answered and not done again (R96).
     #[must_use]
@@ -109,7 +116,7 @@ impl Error {
         match &self.0 {
             Kind::Busy | Kind::Conflict | Kind::Interrupted => true,
             Kind::Rejected(rejection) => rejection.is_transient(),
-            Kind::Closed | Kind::Unavailable(_) | Kind::History(_) | Kind::TooLarge(_) => false,
+            Kind::Closed | Kind::Unavailable(_) | Kind::History(_) | Kind::TooLarge(_) | Kind::Forgotten(_) => false,
         }
     }
 }
@@ -125,6 +132,7 @@ impl fmt::Display for Error {
             Kind::Unavailable(cause) => write!(f, "the engine cannot do it now: {cause}"),
             Kind::History(cause) => write!(f, "the stored history cannot be read: {cause}"),
             Kind::TooLarge(cause) => f.write_str(cause),
+            Kind::Forgotten(cause) => write!(f, "it was forgotten on purpose: {cause}"),
         }
     }
 }
@@ -151,7 +159,10 @@ impl From<WireError> for Error {
 
 impl From<KeyError> for Error {
     fn from(cause: KeyError) -> Self {
-        Self::unavailable(cause)
+        match cause {
+            KeyError::Destroyed(_) => Self(Kind::Forgotten(cause.to_string())),
+            _ => Self::unavailable(cause),
+        }
     }
 }
 

@@ -302,15 +302,15 @@ impl PrincipalCore {
         code: &Code,
         purpose: Purpose,
     ) -> Result<Option<Answer>, Error> {
-        let Some(held) = self.held.iter().find(|held| held.serial == *serial) else {
-            let exists = self.state().is_some_and(|state| state.registered().is_some());
-            return Err(if exists { Rejection::DeviceNotYours } else { Rejection::PrincipalUnknown }.into());
-        };
-        let (device, generator) = (held.device, Arc::clone(&held.generator));
+        let held = self.held.iter().find(|held| held.serial == *serial);
+        let device = held.map_or_else(|| serial.stream(), |held| held.device);
+        let generator = held.map(|held| Arc::clone(&held.generator));
         let step = decide::verify_code(self.state(), device, purpose, None, &self.context(request, now));
         let decision = match step {
             Step::Decided(decision) => decision,
             Step::Ask(search) => {
+                // A serial number that differs in case names the stream of a device, and no device (A27).
+                let generator = generator.ok_or(Rejection::DeviceNotYours)?;
                 let mut matches = generator.try_window(code, &search);
                 if matches.window.is_empty() {
                     let code = code.clone();

@@ -223,6 +223,8 @@ fn restore_views(journal: &dyn Journal) -> Result<(Views, u64), Error> {
     journal.scan(from, &mut |entry| {
         match history::event_of(journal, &entry.header, entry.body) {
             Ok(event) => views.fold(entry.position, entry.header.stream, &event, entry.header.time),
+            // What was forgotten is in no view; the log goes on.
+            Err(error) if error.is_forgotten() => views.pass_over(entry.position),
             Err(error) => {
                 failed = Some(error);
                 return std::ops::ControlFlow::Break(());

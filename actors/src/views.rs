@@ -58,9 +58,14 @@ pub(crate) struct Views {
 }
 
 impl Views {
+    /// Takes note of an entry whose content was forgotten.
+    pub(crate) const fn pass_over(&mut self, position: Position) {
+        self.folded = position.0.saturating_add(1);
+    }
+
     /// Folds one committed event. What a query needs is taken; the rest is passed over.
     pub(crate) fn fold(&mut self, position: Position, stream: StreamId, event: &Event, at: UnixMillis) {
-        self.folded = position.0.saturating_add(1);
+        self.pass_over(position);
         match event {
             Event::AccountOpened(opened) => {
                 self.accounts.entry(opened.account).or_insert_with(|| AccountRow::opened(at));
