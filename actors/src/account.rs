@@ -18,7 +18,7 @@ use crate::answer::Request;
 use crate::error::Error;
 use crate::history::{self, At};
 use crate::identity::{Identity, Work};
-use crate::principal::{done_before, heads, moved_on, recorded_answer};
+use crate::recorded::{done_before, heads, moved_on, recorded_answer};
 use crate::resident::{Answer, Begun, Core};
 use crate::shared::{CommitError, Shared, known_from};
 

@@ -28,6 +28,7 @@ mod identity;
 mod open;
 mod ports;
 mod principal;
+mod recorded;
 mod registry;
 mod resident;
 mod runtime;

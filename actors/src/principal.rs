@@ -1,5 +1,7 @@
 //! A principal's core: its state, its devices' generators, and its commands.
 
+mod stored;
+
 use std::fmt;
 use std::sync::Arc;
 
@@ -11,20 +13,18 @@ use countersign_domain::ids::{PrincipalId, StreamId, UnixMillis, Version};
 use countersign_domain::principal::Principal;
 use countersign_domain::rejection::Rejection;
 use countersign_domain::totp::{CodeMatches, PairSearch};
-use countersign_store::{Committed, Snapshot};
+use countersign_store::Committed;
 
 use crate::answer::Request;
 use crate::code::Code;
 use crate::error::Error;
 use crate::history::{self, At};
 use crate::identity::{Identity, Work};
+use crate::recorded::{done_before, heads, moved_on, recorded_answer};
 use crate::resident::{Answer, Begun, Core};
 use crate::shared::{CommitError, Shared, known_from};
 use crate::totp::Generator;
-
-/// Changes whenever the encoded state or its fold changes its meaning; older snapshots are then
-/// thrown away.
-const STATE_FINGERPRINT: u64 = 1;
+use stored::{Held, code_devices, hold, read, save_snapshot};
 
 /// A command to a principal.
 pub(crate) enum PrincipalWork {
@@ -88,14 +88,6 @@ impl fmt::Debug for PrincipalWork {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
     }
-}
-
-/// An enabled TOTP device as the ceremony needs it.
-#[derive(Debug)]
-struct Held {
-    device: StreamId,
-    serial: Serial,
-    generator: Arc<Generator>,
 }
 
 /// A principal in memory.
@@ -455,79 +447,6 @@ impl Found {
         let entity = self.at.state.as_ref().and_then(Device::entity);
         Generator::new(&entity.ok_or_else(|| Error::history("the device has no seed"))?.seed)
     }
-}
-
-/// Where this command was recorded before, if it is a retry.
-pub(crate) fn done_before(shared: &Shared, request: &Request) -> Option<Committed> {
-    request.command.and_then(|command| shared.journal.find_command(command))
-}
-
-/// The answer that a command's recorded events stand for.
-pub(crate) async fn recorded_answer(shared: &Arc<Shared>, done: Committed) -> Result<Answer, Error> {
-    let events = Box::pin(shared.blocking(move |shared| history::recorded(&*shared.journal, done))).await?;
-    let at = events.first().map_or(UnixMillis(0), |(_, _, at)| *at);
-    let seed = events.iter().find_map(|(_, event, _)| match event {
-        Event::VirtualDeviceCreated(created) => Some(created.seed.clone()),
-        _ => None,
-    });
-    let verdict = Verdict::recorded(events.iter().map(|(_, event, _)| event), &shared.policy);
-    Ok(Answer { verdict, position: known_from(&done), at, seed })
-}
-
-/// Whether a stream has another version than the one that was read.
-pub(crate) async fn moved_on(shared: &Arc<Shared>, stream: StreamId, version: Version) -> Result<bool, Error> {
-    let now = shared.blocking(move |shared| heads(shared, &[stream])).await?;
-    Ok(now.first().is_some_and(|(_, now)| *now != version))
-}
-
-/// The versions of some streams.
-pub(crate) fn heads(shared: &Shared, streams: &[StreamId]) -> Result<Vec<(StreamId, Version)>, Error> {
-    let head = |stream: &StreamId| {
-        let head = shared.journal.stream_head(*stream)?;
-        Ok((*stream, head.map_or(Version::NONE, |head| head.version)))
-    };
-    streams.iter().map(head).collect()
-}
-
-type Read = (At<Principal>, Vec<Held>, Version);
-
-/// Reads a principal: its snapshot, what came after, and its devices.
-fn read(shared: &Shared, stream: StreamId) -> Result<Read, Error> {
-    let snapshot = shared.journal.load_snapshot(stream)?;
-    let known = snapshot.filter(|snapshot| snapshot.fingerprint == STATE_FINGERPRINT).and_then(|snapshot| {
-        let (state, rest) = postcard::take_from_bytes(&snapshot.state).ok()?;
-        rest.is_empty().then_some(At { version: snapshot.version, state: Some(state) })
-    });
-    let from = known.unwrap_or(At::nothing());
-    let snapshot = from.version;
-    let at = history::fold_stream(&*shared.journal, stream, from, Principal::evolve)?;
-    let held = hold(shared, &code_devices(at.state.as_ref()))?;
-    Ok((at, held, snapshot))
-}
-
-fn code_devices(state: Option<&Principal>) -> Vec<StreamId> {
-    let devices = state.and_then(Principal::registered).map(|user| user.devices.as_slice()).unwrap_or_default();
-    devices.iter().filter(|enabled| enabled.kind.is_totp()).map(|enabled| enabled.device).collect()
-}
-
-/// The generators of a principal's devices, their seeds opened.
-fn hold(shared: &Shared, devices: &[StreamId]) -> Result<Vec<Held>, Error> {
-    let open = |device: &StreamId| {
-        let found = history::device(&*shared.journal, *device)?;
-        let entity = found.state.as_ref().and_then(Device::entity);
-        let entity = entity.ok_or_else(|| Error::history("an enabled device has no entity"))?;
-        let generator = Arc::new(Generator::new(&entity.seed)?);
-        Ok(Held { device: *device, serial: entity.serial.clone(), generator })
-    };
-    devices.iter().map(open).collect()
-}
-
-fn save_snapshot(shared: &Shared, stream: StreamId, version: Version, state: Vec<u8>) -> Result<(), Error> {
-    let head = shared.journal.stream_head(stream)?;
-    let Some(head) = head.filter(|head| head.version == version) else { return Ok(()) };
-    let (position, leaf) = (head.position, head.leaf);
-    let snapshot = Snapshot { stream, version, position, leaf, fingerprint: STATE_FINGERPRINT, state };
-    Ok(shared.journal.save_snapshot(snapshot)?)
 }
 
 fn wide(generator: &Generator, code: &Code, search: PairSearch) -> CodeMatches {

@@ -1,0 +1,67 @@
+//! A principal as it is stored: read from its snapshot and its stream, with its devices' seeds opened.
+
+use std::sync::Arc;
+
+use countersign_domain::device::{Device, Serial};
+use countersign_domain::ids::{StreamId, Version};
+use countersign_domain::principal::Principal;
+use countersign_store::Snapshot;
+
+use crate::error::Error;
+use crate::history::{self, At};
+use crate::shared::Shared;
+use crate::totp::Generator;
+
+/// Changes whenever the encoded state or its fold changes its meaning; older snapshots are then
+/// thrown away.
+const STATE_FINGERPRINT: u64 = 1;
+
+/// An enabled TOTP device as the ceremony needs it.
+#[derive(Debug)]
+pub(super) struct Held {
+    pub(super) device: StreamId,
+    pub(super) serial: Serial,
+    pub(super) generator: Arc<Generator>,
+}
+
+/// A principal, its devices, and the version of its snapshot.
+pub(super) type Read = (At<Principal>, Vec<Held>, Version);
+
+/// Reads a principal: its snapshot, what came after, and its devices.
+pub(super) fn read(shared: &Shared, stream: StreamId) -> Result<Read, Error> {
+    let snapshot = shared.journal.load_snapshot(stream)?;
+    let known = snapshot.filter(|snapshot| snapshot.fingerprint == STATE_FINGERPRINT).and_then(|snapshot| {
+        let (state, rest) = postcard::take_from_bytes(&snapshot.state).ok()?;
+        rest.is_empty().then_some(At { version: snapshot.version, state: Some(state) })
+    });
+    let from = known.unwrap_or(At::nothing());
+    let snapshot = from.version;
+    let at = history::fold_stream(&*shared.journal, stream, from, Principal::evolve)?;
+    let held = hold(shared, &code_devices(at.state.as_ref()))?;
+    Ok((at, held, snapshot))
+}
+
+pub(super) fn code_devices(state: Option<&Principal>) -> Vec<StreamId> {
+    let devices = state.and_then(Principal::registered).map(|user| user.devices.as_slice()).unwrap_or_default();
+    devices.iter().filter(|enabled| enabled.kind.is_totp()).map(|enabled| enabled.device).collect()
+}
+
+/// The generators of a principal's devices, their seeds opened.
+pub(super) fn hold(shared: &Shared, devices: &[StreamId]) -> Result<Vec<Held>, Error> {
+    let open = |device: &StreamId| {
+        let found = history::device(&*shared.journal, *device)?;
+        let entity = found.state.as_ref().and_then(Device::entity);
+        let entity = entity.ok_or_else(|| Error::history("an enabled device has no entity"))?;
+        let generator = Arc::new(Generator::new(&entity.seed)?);
+        Ok(Held { device: *device, serial: entity.serial.clone(), generator })
+    };
+    devices.iter().map(open).collect()
+}
+
+pub(super) fn save_snapshot(shared: &Shared, stream: StreamId, version: Version, state: Vec<u8>) -> Result<(), Error> {
+    let head = shared.journal.stream_head(stream)?;
+    let Some(head) = head.filter(|head| head.version == version) else { return Ok(()) };
+    let (position, leaf) = (head.position, head.leaf);
+    let snapshot = Snapshot { stream, version, position, leaf, fingerprint: STATE_FINGERPRINT, state };
+    Ok(shared.journal.save_snapshot(snapshot)?)
+}

@@ -1,0 +1,46 @@
+//! What is in the log already: the answer to a retry, and whether a stream has moved on.
+
+use std::sync::Arc;
+
+use countersign_domain::decide::Verdict;
+use countersign_domain::event::Event;
+use countersign_domain::ids::{StreamId, UnixMillis, Version};
+use countersign_store::Committed;
+
+use crate::answer::Request;
+use crate::error::Error;
+use crate::history;
+use crate::resident::Answer;
+use crate::shared::{Shared, known_from};
+
+/// Where this command was recorded before, if it is a retry.
+pub(crate) fn done_before(shared: &Shared, request: &Request) -> Option<Committed> {
+    request.command.and_then(|command| shared.journal.find_command(command))
+}
+
+/// The answer that a command's recorded events stand for.
+pub(crate) async fn recorded_answer(shared: &Arc<Shared>, done: Committed) -> Result<Answer, Error> {
+    let events = Box::pin(shared.blocking(move |shared| history::recorded(&*shared.journal, done))).await?;
+    let at = events.first().map_or(UnixMillis(0), |(_, _, at)| *at);
+    let seed = events.iter().find_map(|(_, event, _)| match event {
+        Event::VirtualDeviceCreated(created) => Some(created.seed.clone()),
+        _ => None,
+    });
+    let verdict = Verdict::recorded(events.iter().map(|(_, event, _)| event), &shared.policy);
+    Ok(Answer { verdict, position: known_from(&done), at, seed })
+}
+
+/// Whether a stream has another version than the one that was read.
+pub(crate) async fn moved_on(shared: &Arc<Shared>, stream: StreamId, version: Version) -> Result<bool, Error> {
+    let now = shared.blocking(move |shared| heads(shared, &[stream])).await?;
+    Ok(now.first().is_some_and(|(_, now)| *now != version))
+}
+
+/// The versions of some streams.
+pub(crate) fn heads(shared: &Shared, streams: &[StreamId]) -> Result<Vec<(StreamId, Version)>, Error> {
+    let head = |stream: &StreamId| {
+        let head = shared.journal.stream_head(*stream)?;
+        Ok((*stream, head.map_or(Version::NONE, |head| head.version)))
+    };
+    streams.iter().map(head).collect()
+}
