@@ -90,6 +90,9 @@ impl fmt::Debug for PrincipalWork {
     }
 }
 
+/// The stream of no device: a version-5 UUID is never zero.
+const NO_DEVICE: StreamId = StreamId::from_bytes([0; 16]);
+
 /// A principal in memory.
 pub(crate) struct PrincipalCore {
     shared: Arc<Shared>,
@@ -295,13 +298,13 @@ impl PrincipalCore {
         purpose: Purpose,
     ) -> Result<Option<Answer>, Error> {
         let held = self.held.iter().find(|held| held.serial == *serial);
-        let device = held.map_or_else(|| serial.stream(), |held| held.device);
+        // Serial numbers count exactly (A27): one that differs in case has a device's stream and no device.
+        let device = held.map_or(NO_DEVICE, |held| held.device);
         let generator = held.map(|held| Arc::clone(&held.generator));
         let step = decide::verify_code(self.state(), device, purpose, None, &self.context(request, now));
         let decision = match step {
             Step::Decided(decision) => decision,
             Step::Ask(search) => {
-                // A serial number that differs in case names the stream of a device, and no device (A27).
                 let generator = generator.ok_or(Rejection::DeviceNotYours)?;
                 let mut matches = generator.try_window(code, &search);
                 if matches.window.is_empty() {

@@ -128,11 +128,13 @@ impl Views {
                 used.outside = None;
             }),
             Event::CodeAccepted(accepted) => self.with_use(accepted.device, |used| {
+                used.enter(accepted.window);
                 used.last_used_at = Some(at);
                 used.misses = 0;
                 used.outside = None;
             }),
             Event::CodeRefused(refused) => self.with_use(refused.device, |used| {
+                used.enter(refused.window);
                 used.misses = used.misses.saturating_add(1);
                 if refused.fault == CodeFault::Outside {
                     used.outside = Some(refused.steps);

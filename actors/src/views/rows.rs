@@ -168,6 +168,13 @@ impl Use {
     }
 }
 
+impl Use {
+    /// An attempt in a later window ends the lock for good, also when the clock is set back (A40).
+    pub(super) fn enter(&mut self, window: u64) {
+        self.locked_window = self.locked_window.filter(|locked| *locked >= window);
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct AccountRow {
     pub(super) opened_at: UnixMillis,
