@@ -90,7 +90,7 @@ fn main() -> ExitCode {
     };
     answered.unwrap_or_else(|error| {
         complain(&error.to_string());
-        ExitCode::from(UNREADABLE)
+        ExitCode::from(if error.is_damage() { INTEGRITY } else { UNREADABLE })
     })
 }
 

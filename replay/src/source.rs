@@ -23,6 +23,20 @@ pub enum ReplayError {
     Event(String),
 }
 
+impl ReplayError {
+    /// Whether the store is not what was written, rather than absent, busy or locked with other keys.
+    #[must_use]
+    pub const fn is_damage(&self) -> bool {
+        use OpenError::{Corrupt, LogShorterThanAcked};
+        matches!(
+            self,
+            Self::Open(Corrupt(_) | LogShorterThanAcked { .. } | OpenError::Read(ReadError::Corrupt { .. }))
+                | Self::Read(ReadError::Corrupt { .. })
+                | Self::Event(_)
+        )
+    }
+}
+
 impl fmt::Display for ReplayError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
