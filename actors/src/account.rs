@@ -23,7 +23,7 @@ use crate::resident::{Answer, Begun, Core};
 use crate::shared::{CommitError, Shared, known_from};
 
 /// What is written one command at a time.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum LaneKey {
     /// An account.
     Account(AccountId),
@@ -34,6 +34,15 @@ pub(crate) enum LaneKey {
 }
 
 impl LaneKey {
+    /// The stream that the commands of this key are in order of.
+    fn stream(&self) -> StreamId {
+        match self {
+            Self::Account(account) => Account::stream(*account),
+            Self::Inventory => StreamId::derive(&["inventory"]),
+            Self::Host(name) => Self::host_stream(name),
+        }
+    }
+
     /// The stream of a host's records.
     pub(crate) fn host_stream(name: &str) -> StreamId {
         StreamId::derive(&["host", name])
@@ -97,14 +106,6 @@ impl Core for LaneCore {
     type Key = LaneKey;
     type Work = LaneWork;
     type Pending = Infallible;
-
-    fn stream(key: &LaneKey) -> StreamId {
-        match key {
-            LaneKey::Account(account) => Account::stream(*account),
-            LaneKey::Inventory => StreamId::derive(&["inventory"]),
-            LaneKey::Host(name) => LaneKey::host_stream(name),
-        }
-    }
 
     async fn load(shared: Arc<Shared>, key: LaneKey) -> Result<Self, Error> {
         let mut core = Self { shared, key, at: At::nothing() };
@@ -181,7 +182,7 @@ impl LaneCore {
                 (decision, vec![(serial.stream(), device.version)], None)
             }
             LaneWork::Record { expected, record } => {
-                let stream = Self::stream(&self.key);
+                let stream = self.key.stream();
                 let known = self.shared.blocking(move |shared| heads(shared, &[stream])).await?;
                 let version = known.first().map_or(Version::NONE, |(_, version)| *version);
                 if expected.is_some_and(|expected| expected != version.0) {
@@ -230,7 +231,7 @@ impl LaneCore {
             Outcome::Record(record) => record,
         };
         let verdict = record.verdict;
-        let (stream, version) = (Self::stream(&self.key), self.at.version);
+        let (stream, version) = (self.key.stream(), self.at.version);
         let own: Vec<Event> = match self.key {
             LaneKey::Account(_) => {
                 record.writes.iter().filter(|(to, _)| *to == stream).map(|(_, e)| e.clone()).collect()

@@ -107,10 +107,6 @@ impl Core for PrincipalCore {
     type Work = PrincipalWork;
     type Pending = Pending;
 
-    fn stream(key: &PrincipalId) -> StreamId {
-        key.stream()
-    }
-
     async fn load(shared: Arc<Shared>, key: PrincipalId) -> Result<Self, Error> {
         let stream = key.stream();
         let (at, held, snapshot) = shared.blocking(move |shared| read(shared, stream)).await?;

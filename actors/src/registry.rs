@@ -5,19 +5,17 @@
 //! one too many, is asked to leave; commands that come meanwhile wait for the next one, so that there
 //! are never two actors of one principal.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix::prelude::*;
-use countersign_domain::ids::StreamId;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
 use crate::error::Error;
 use crate::resident::{Core, Job, Passivate, Resident};
 use crate::shared::Shared;
-use crate::views::StreamMap;
 
 /// Commands that are taken from the queue at once.
 const TAKE_MAX: usize = 256;
@@ -33,8 +31,8 @@ enum Slot<C: Core> {
 /// The registry of one kind of actor.
 pub(crate) struct Registry<C: Core> {
     shared: Arc<Shared>,
-    slots: StreamMap<Slot<C>>,
-    gone: mpsc::UnboundedSender<StreamId>,
+    slots: HashMap<C::Key, Slot<C>>,
+    gone: mpsc::UnboundedSender<C::Key>,
 }
 
 /// Takes commands until the engine stops, then lets every actor leave.
@@ -45,7 +43,7 @@ pub(crate) async fn serve<C: Core>(
 ) {
     let (gone, mut left) = mpsc::unbounded_channel();
     let idle = shared.limits.idle;
-    let mut registry = Registry { shared, slots: StreamMap::default(), gone };
+    let mut registry = Registry { shared, slots: HashMap::new(), gone };
     let mut sweep = tokio::time::interval((idle / 4).max(Duration::from_millis(10)));
     let mut taken = Vec::with_capacity(TAKE_MAX);
     loop {
@@ -59,7 +57,7 @@ pub(crate) async fn serve<C: Core>(
                     registry.dispatch(job, now);
                 }
             }
-            Some(stream) = left.recv() => registry.forget(stream),
+            Some(key) = left.recv() => registry.forget(&key),
             _ = sweep.tick() => registry.sweep(Instant::now()),
             _ = stop.changed() => jobs.close(),
         }
@@ -68,7 +66,7 @@ pub(crate) async fn serve<C: Core>(
     let until = Instant::now() + LEAVE_MAX;
     while !registry.slots.is_empty() {
         match tokio::time::timeout_at(until, left.recv()).await {
-            Ok(Some(stream)) => registry.forget(stream),
+            Ok(Some(key)) => registry.forget(&key),
             Ok(None) | Err(_) => break,
         }
     }
@@ -76,8 +74,7 @@ pub(crate) async fn serve<C: Core>(
 
 impl<C: Core> Registry<C> {
     fn dispatch(&mut self, job: Job<C>, now: Instant) {
-        let stream = job.stream;
-        let closed = match self.slots.get_mut(&stream) {
+        let closed = match self.slots.get_mut(&job.key) {
             Some(Slot::Leaving { waiting, .. }) => {
                 if waiting.len() < self.shared.limits.mailbox_max {
                     waiting.push_back(job);
@@ -96,28 +93,29 @@ impl<C: Core> Registry<C> {
             }
             None => job,
         };
-        self.activate(stream, closed, now);
+        self.activate(closed, now);
     }
 
-    fn activate(&mut self, stream: StreamId, job: Job<C>, now: Instant) {
-        let address = Resident::<C>::activate(Arc::clone(&self.shared), stream, self.gone.clone());
+    fn activate(&mut self, job: Job<C>, now: Instant) {
+        let key = job.key.clone();
+        let address = Resident::<C>::activate(Arc::clone(&self.shared), key.clone(), self.gone.clone());
         match address.try_send(job) {
             Ok(()) => {
-                self.slots.insert(stream, Slot::Live { address, used: now });
+                self.slots.insert(key, Slot::Live { address, used: now });
             }
             Err(SendError::Full(job) | SendError::Closed(job)) => job.refuse(Error::busy()),
         }
     }
 
     /// An actor left, and another one may take the commands that waited.
-    fn forget(&mut self, stream: StreamId) {
-        match self.slots.get(&stream) {
+    fn forget(&mut self, key: &C::Key) {
+        match self.slots.get(key) {
             Some(Slot::Live { address, .. }) if address.connected() => {}
             Some(Slot::Live { .. }) => {
-                self.slots.remove(&stream);
+                self.slots.remove(key);
             }
             Some(Slot::Leaving { .. }) => {
-                let Some(Slot::Leaving { waiting, .. }) = self.slots.remove(&stream) else { return };
+                let Some(Slot::Leaving { waiting, .. }) = self.slots.remove(key) else { return };
                 let now = Instant::now();
                 for job in waiting {
                     self.dispatch(job, now);
@@ -130,42 +128,42 @@ impl<C: Core> Registry<C> {
     fn sweep(&mut self, now: Instant) {
         let limits = self.shared.limits;
         let mut dead = Vec::new();
-        let mut live: Vec<(Instant, StreamId)> = Vec::new();
-        for (stream, slot) in &self.slots {
+        let mut live: Vec<(Instant, C::Key)> = Vec::new();
+        for (key, slot) in &self.slots {
             match slot {
-                Slot::Live { address, used } if address.connected() => live.push((*used, *stream)),
+                Slot::Live { address, used } if address.connected() => live.push((*used, key.clone())),
                 Slot::Leaving { address, .. } if address.connected() => {}
-                Slot::Live { .. } | Slot::Leaving { .. } => dead.push(*stream),
+                Slot::Live { .. } | Slot::Leaving { .. } => dead.push(key.clone()),
             }
         }
-        for stream in dead {
-            self.forget(stream);
+        for key in dead {
+            self.forget(&key);
         }
         live.sort_unstable_by_key(|(used, _)| *used);
         let surplus = live.len().saturating_sub(limits.resident_max);
         let old = |used: Instant| now.saturating_duration_since(used) >= limits.idle;
-        for (place, (used, stream)) in live.into_iter().enumerate() {
+        for (place, (used, key)) in live.into_iter().enumerate() {
             if place < surplus || old(used) {
-                self.leave(stream);
+                self.leave(key);
             }
         }
     }
 
-    fn leave(&mut self, stream: StreamId) {
-        let Some(Slot::Live { address, used }) = self.slots.remove(&stream) else { return };
+    fn leave(&mut self, key: C::Key) {
+        let Some(Slot::Live { address, used }) = self.slots.remove(&key) else { return };
         // A full mailbox is not idle after all.
         let slot = match address.try_send(Passivate) {
             Ok(()) => Slot::Leaving { address, waiting: VecDeque::new() },
             Err(_) => Slot::Live { address, used },
         };
-        self.slots.insert(stream, slot);
+        self.slots.insert(key, slot);
     }
 
     fn leave_all(&mut self) {
         self.slots.retain(|_, slot| matches!(slot, Slot::Live { address, .. } if address.connected()));
-        let streams: Vec<StreamId> = self.slots.keys().copied().collect();
-        for stream in streams {
-            self.leave(stream);
+        let keys: Vec<C::Key> = self.slots.keys().cloned().collect();
+        for key in keys {
+            self.leave(key);
         }
     }
 }

@@ -5,11 +5,12 @@
 //! actor: plain async code that a simulation can drive as well.
 
 use std::future::Future;
+use std::hash::Hash;
 use std::sync::Arc;
 
 use actix::prelude::*;
 use countersign_domain::decide::Verdict;
-use countersign_domain::ids::{Position, StreamId, UnixMillis};
+use countersign_domain::ids::{Position, UnixMillis};
 use countersign_domain::secret::Seed;
 use countersign_store::Committed;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
@@ -33,15 +34,12 @@ pub(crate) struct Answer {
 
 /// The state and behaviour behind an actor.
 pub(crate) trait Core: Sized + Unpin + 'static {
-    /// Whose core it is.
-    type Key: Clone + Send + Unpin + std::fmt::Display + 'static;
+    /// Whose core it is; the actor is registered under it.
+    type Key: Clone + Eq + Hash + Send + Unpin + std::fmt::Display + 'static;
     /// A command.
     type Work: Work + Send + Unpin + std::fmt::Debug + 'static;
     /// A decision that is on its way into the log.
     type Pending: Unpin + 'static;
-
-    /// The stream under which the actor is registered.
-    fn stream(key: &Self::Key) -> StreamId;
 
     /// Reads the state back from the log.
     fn load(shared: Arc<Shared>, key: Self::Key) -> impl Future<Output = Result<Self, Error>>;
@@ -79,7 +77,6 @@ type Reply = oneshot::Sender<Result<Answer, Error>>;
 /// A command on its way to an actor, with the place that it holds among those in flight.
 pub(crate) struct Job<C: Core> {
     pub(crate) key: C::Key,
-    pub(crate) stream: StreamId,
     pub(crate) request: Request,
     pub(crate) work: C::Work,
     pub(crate) reply: Reply,
@@ -109,17 +106,17 @@ impl Message for Passivate {
 /// The actor.
 pub(crate) struct Resident<C: Core> {
     shared: Arc<Shared>,
-    stream: StreamId,
+    key: C::Key,
     core: Option<C>,
-    gone: mpsc::UnboundedSender<StreamId>,
+    gone: mpsc::UnboundedSender<C::Key>,
 }
 
 impl<C: Core> Resident<C> {
     /// Starts an actor with a bounded mailbox; it reads its state at its first command.
-    pub(crate) fn activate(shared: Arc<Shared>, stream: StreamId, gone: mpsc::UnboundedSender<StreamId>) -> Addr<Self> {
+    pub(crate) fn activate(shared: Arc<Shared>, key: C::Key, gone: mpsc::UnboundedSender<C::Key>) -> Addr<Self> {
         Self::create(|context| {
             context.set_mailbox_capacity(shared.limits.mailbox_max);
-            Self { shared, stream, core: None, gone }
+            Self { shared, key, core: None, gone }
         })
     }
 }
@@ -129,7 +126,7 @@ impl<C: Core> Actor for Resident<C> {
 
     fn stopped(&mut self, _context: &mut Self::Context) {
         // The registry may have ended first.
-        let _ended = self.gone.send(self.stream);
+        let _ended = self.gone.send(self.key.clone());
     }
 }
 

@@ -136,9 +136,8 @@ impl Runtime {
         }
         let permit = Arc::clone(&self.permits).try_acquire_owned().map_err(|_| Error::busy())?;
         let (reply, answer) = oneshot::channel();
-        let stream = C::stream(&key);
         let request = self.identity.bind(request, &key, &work);
-        let job = Job { key, stream, request, work, reply, permit };
+        let job = Job { key, request, work, reply, permit };
         queue.try_send(job).map_err(|refused| match refused {
             mpsc::error::TrySendError::Full(_) => Error::busy(),
             mpsc::error::TrySendError::Closed(_) => Error::closed(),

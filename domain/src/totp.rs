@@ -156,19 +156,20 @@ pub(crate) fn judge_code(
     policy: &Policy,
     pair_codes: PairCodes,
 ) -> CodeJudgement {
-    let in_window = |c: &&u64| (search.first..=search.last).contains(*c);
-    let mut nearest: Vec<u64> = matches.window.iter().filter(in_window).copied().collect();
-    nearest.sort_unstable_by_key(|c| c.abs_diff(search.wide.centre));
-    let fresh = nearest.iter().copied().find(|&counter| {
-        let spent = learned.spent.contains(counter);
-        let of_pair = pair_codes == PairCodes::Spent && learned.paired.contains(counter);
-        let behind = policy.code_order == CodeOrder::Increasing
-            && learned.spent.highest().max(learned.last_pair()).is_some_and(|high| counter <= high);
+    let in_window = || matches.window.iter().copied().filter(|c| (search.first..=search.last).contains(c));
+    let distance = |counter: &u64| counter.abs_diff(search.wide.centre);
+    let highest = learned.spent.highest().max(learned.last_pair());
+    let is_fresh = |counter: &u64| {
+        let spent = learned.spent.contains(*counter);
+        let of_pair = pair_codes == PairCodes::Spent && learned.paired.contains(*counter);
+        let behind = policy.code_order == CodeOrder::Increasing && highest.is_some_and(|high| *counter <= high);
         !(spent || of_pair || behind)
-    });
-    match (fresh, nearest.first(), matches.wide) {
+    };
+    let fresh = in_window().filter(is_fresh).min_by_key(distance);
+    let used = in_window().min_by_key(distance);
+    match (fresh, used, matches.wide) {
         (Some(counter), _, _) => CodeJudgement::Fresh(counter),
-        (None, Some(&counter), _) => CodeJudgement::Used(counter),
+        (None, Some(counter), _) => CodeJudgement::Used(counter),
         (None, None, Some(counter)) => CodeJudgement::Outside(signed_distance(counter, search.wide.centre)),
         (None, None, None) => CodeJudgement::Wrong,
     }
