@@ -31,7 +31,7 @@ enum Slot<C: Core> {
 /// The registry of one kind of actor.
 pub(crate) struct Registry<C: Core> {
     shared: Arc<Shared>,
-    slots: HashMap<C::Key, Slot<C>>,
+    slots: HashMap<C::Key, Slot<C>, foldhash::fast::RandomState>,
     gone: mpsc::UnboundedSender<C::Key>,
 }
 
@@ -43,7 +43,7 @@ pub(crate) async fn serve<C: Core>(
 ) {
     let (gone, mut left) = mpsc::unbounded_channel();
     let idle = shared.limits.idle;
-    let mut registry = Registry { shared, slots: HashMap::new(), gone };
+    let mut registry = Registry { shared, slots: HashMap::default(), gone };
     let mut sweep = tokio::time::interval((idle / 4).max(Duration::from_millis(10)));
     let mut taken = Vec::with_capacity(TAKE_MAX);
     loop {

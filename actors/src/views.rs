@@ -11,7 +11,6 @@ pub(crate) use checkpoint::{CHECKPOINT_NAME, FINGERPRINT};
 pub use rows::{AccountView, Assignment, DeviceView, UserView};
 
 use std::collections::{BTreeMap, HashMap};
-use std::hash::{BuildHasherDefault, Hasher};
 use std::ops::Bound;
 
 use countersign_domain::device::{DeviceKind, Serial};
@@ -22,28 +21,8 @@ use countersign_domain::totp::{Attempts, Budget};
 
 use rows::{AccountRow, DeviceRow, PrincipalRow, Use};
 
-/// Stream ids are hashes already: their first bytes are as good as any.
-#[derive(Default)]
-pub(crate) struct IdHasher(u64);
-
-impl Hasher for IdHasher {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for chunk in bytes.chunks(8) {
-            let mut word = [0; 8];
-            word[..chunk.len()].copy_from_slice(chunk);
-            self.0 = self.0.rotate_left(5) ^ u64::from_le_bytes(word);
-        }
-    }
-
-    fn write_usize(&mut self, _length: usize) {}
-}
-
 /// A map from streams.
-pub(crate) type StreamMap<V> = HashMap<StreamId, V, BuildHasherDefault<IdHasher>>;
+pub(crate) type StreamMap<V> = HashMap<StreamId, V, foldhash::fast::RandomState>;
 
 /// Everything that queries read.
 #[derive(Debug, Default)]
@@ -58,6 +37,11 @@ pub(crate) struct Views {
 }
 
 impl Views {
+    /// How many principals, devices and accounts there are to write in a checkpoint.
+    pub(crate) fn rows(&self) -> usize {
+        self.principals.len() + self.devices.len() + self.accounts.len()
+    }
+
     /// Takes note of an entry whose content was forgotten.
     pub(crate) const fn pass_over(&mut self, position: Position) {
         self.folded = position.0.saturating_add(1);

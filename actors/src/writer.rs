@@ -135,6 +135,7 @@ impl Loop {
                     if self.drain(job, reply) {
                         break;
                     }
+                    self.maintain(self.overdue());
                 }
                 Ok(Message::Stop) | Err(RecvTimeoutError::Disconnected) => break,
                 Err(RecvTimeoutError::Timeout) => self.maintain(self.limits.checkpoint_every),
@@ -144,6 +145,13 @@ impl Loop {
         if let Err(cause) = self.journal.close() {
             tracing::error!(%cause, "the journal did not close cleanly; nothing acknowledged is lost");
         }
+    }
+
+    /// How much may be new under a load that never pauses. A checkpoint costs as much as there are rows,
+    /// so it waits until several times as many events have paid for it.
+    fn overdue(&self) -> u64 {
+        let rows = self.views.read().unwrap_or_else(PoisonError::into_inner).rows() as u64;
+        self.limits.checkpoint_every.saturating_mul(8).max(rows.saturating_mul(4))
     }
 
     /// Writes the job and whatever waits behind it; says whether a stop was among it.

@@ -185,7 +185,8 @@ table! {
 }
 
 fn pack<T: Serialize>(event_type: u16, type_version: u16, sealing: Sealing, body: &T) -> Result<Encoded, WireError> {
-    let body = postcard::to_allocvec(body).map_err(|_| WireError::TooLarge)?;
+    // Most bodies fit at once, so that encoding one allocates once.
+    let body = postcard::to_extend(body, Vec::with_capacity(64)).map_err(|_| WireError::TooLarge)?;
     Ok(Encoded { event_type, type_version, sealing, body })
 }
 

@@ -1,11 +1,12 @@
 //! The way of an append: check, encode into chunks, one durable commit, then tell.
 
-use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 
 use countersign_domain::ids::{CommandId, Position, StreamId, Version};
 
-use super::index::{Row, Rows};
+use foldhash::fast::RandomState;
+
+use super::index::{IdMap, Row, Rows};
 use super::{Inner, Writer};
 use crate::append::{Append, Committed, NewEntry, Shape};
 use crate::backend::Backend;
@@ -26,10 +27,10 @@ struct Staging {
     chunks: ChunkBuilder,
     bytes: usize,
     rows: Rows,
-    commands: HashMap<CommandId, Committed>,
+    commands: IdMap<CommandId, Committed>,
     order: Vec<(CommandId, Committed)>,
     slots: Vec<[u8; SLOT_BYTES]>,
-    keys: HashMap<StreamId, (u64, Cipher)>,
+    keys: IdMap<StreamId, (u64, Cipher)>,
     last_leaf: Leaf,
 }
 
@@ -39,11 +40,11 @@ impl Staging {
             base,
             chunks: ChunkBuilder::new(base),
             bytes: 0,
-            rows: HashMap::with_capacity(appends),
-            commands: HashMap::with_capacity(appends),
+            rows: IdMap::with_capacity_and_hasher(appends, RandomState::default()),
+            commands: IdMap::with_capacity_and_hasher(appends, RandomState::default()),
             order: Vec::with_capacity(appends),
             slots: Vec::new(),
-            keys: HashMap::new(),
+            keys: IdMap::default(),
             last_leaf: Leaf::ZERO,
         }
     }

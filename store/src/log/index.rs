@@ -4,6 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use countersign_domain::ids::{Position, StreamId, Version};
+use foldhash::fast::RandomState;
 
 use super::runs::Runs;
 use crate::header::{Header, Leaf};
@@ -32,7 +33,10 @@ impl Row {
     }
 }
 
-pub(super) type Rows = HashMap<StreamId, Row>;
+/// A map from ids. They are hashes or random, and the seed keeps those who choose them from aiming.
+pub(super) type IdMap<Id, Value> = HashMap<Id, Value, RandomState>;
+
+pub(super) type Rows = IdMap<StreamId, Row>;
 
 /// Rows from the newest layer to the oldest: touched, being written, remembered, written.
 #[derive(Debug, Default)]

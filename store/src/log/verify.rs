@@ -106,7 +106,7 @@ impl<B: Backend> Inner<B> {
         let mut audit = Audit {
             next: Position(0),
             counts: Verified::default(),
-            rows: HashMap::new(),
+            rows: Default::default(),
             keys: HashMap::new(),
             append: None,
             problems: Vec::new(),

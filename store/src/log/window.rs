@@ -1,16 +1,17 @@
 //! The command ids of the last appends.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 
 use countersign_domain::ids::CommandId;
 
+use super::index::IdMap;
 use crate::append::Committed;
 use crate::limits::DEDUPE_APPENDS_MAX;
 
 /// Remembers what the last commands did.
 #[derive(Debug, Default)]
 pub(super) struct Window {
-    done: HashMap<CommandId, Committed>,
+    done: IdMap<CommandId, Committed>,
     order: VecDeque<CommandId>,
 }
 

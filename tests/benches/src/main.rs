@@ -29,6 +29,9 @@ use store::Stores;
 /// What ends a run: a refusal, a count that is off, or a disk that fails.
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let mut words = std::env::args().skip(1).peekable();
     if words.next_if_eq(resident::CHILD).is_some() {
