@@ -19,13 +19,27 @@ pub(crate) fn done_before(shared: &Shared, request: &Request) -> Option<Committe
 }
 
 /// The answer that a command's recorded events stand for.
+///
+/// The seed of a device that was created is part of it only while nothing has happened to the device
+/// since: it is given out once, and a retry is the same once (R16).
 pub(crate) async fn recorded_answer(shared: &Arc<Shared>, done: Committed) -> Result<Answer, Error> {
-    let events = Box::pin(shared.blocking(move |shared| history::recorded(&*shared.journal, done))).await?;
+    let read = move |shared: &Shared| {
+        let events = history::recorded(&*shared.journal, done)?;
+        let created = (done.first.0..).zip(&events).find_map(|(position, (stream, event, _))| match event {
+            Event::VirtualDeviceCreated(created) => Some((position, *stream, created.seed.clone())),
+            _ => None,
+        });
+        let seed = match created {
+            Some((position, stream, seed)) => {
+                let head = shared.journal.stream_head(stream)?;
+                head.is_some_and(|head| head.position.0 == position).then_some(seed)
+            }
+            None => None,
+        };
+        Ok((events, seed))
+    };
+    let (events, seed) = Box::pin(shared.blocking(read)).await?;
     let at = events.first().map_or(UnixMillis(0), |(_, _, at)| *at);
-    let seed = events.iter().find_map(|(_, event, _)| match event {
-        Event::VirtualDeviceCreated(created) => Some(created.seed.clone()),
-        _ => None,
-    });
     let verdict = Verdict::recorded(events.iter().map(|(_, event, _)| event), &shared.policy);
     Ok(Answer { verdict, position: known_from(&done), at, seed })
 }

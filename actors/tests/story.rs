@@ -159,6 +159,8 @@ async fn a_retry_under_the_same_command_gets_the_recorded_answer() {
         world.engine.enable(request, &world.lee, &phone.serial, first, second)
     };
     assert_eq!(enable().await.unwrap(), enable().await.unwrap());
+    let late = make().await.unwrap_err();
+    assert_eq!(late.rejection(), Some(&Rejection::DeviceExists), "the secret is not shown again once it is used");
     world.clock.advance_s(90);
     let code = || phone.code(START + 90);
     let request = || world.by_lee().with_command(CommandId::derive(&["session", "1"]));

@@ -26,7 +26,7 @@ use crate::device::DeviceKind;
 use crate::event::{CodeFault, Event, PairFault};
 use crate::ids::{StreamId, UnixMillis};
 use crate::policy::Policy;
-use crate::principal::{Principal, Registered};
+use crate::principal::{Enabled, Principal, Registered};
 use crate::rejection::Rejection;
 use crate::totp::Attempts;
 
@@ -162,11 +162,14 @@ fn admitted<'a>(
     Ok(owner)
 }
 
-/// Refuses to check codes when the clock is behind the principal's history (A40).
-fn clock_holds(principal: &Registered, context: &Context<'_>) -> Result<(), Rejection> {
+/// Refuses to check a device's codes when the clock is behind what is recorded of it (A40).
+///
+/// It is the device's history that counts, and only since it was enabled: where a wrong clock has left
+/// an instant far ahead, an administrator enables the device anew, or another one.
+fn clock_holds(enabled: &Enabled, context: &Context<'_>) -> Result<(), Rejection> {
     let tolerance_ms = u64::from(context.policy.clock_back_max_s).saturating_mul(1000);
-    if context.now.plus_ms(tolerance_ms) < principal.latest {
-        Err(Rejection::ClockWentBack { latest: principal.latest })
+    if context.now.plus_ms(tolerance_ms) < enabled.latest {
+        Err(Rejection::ClockWentBack { latest: enabled.latest })
     } else {
         Ok(())
     }

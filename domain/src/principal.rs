@@ -33,8 +33,6 @@ pub struct Registered {
     pub path: Path,
     /// When it was registered.
     pub created_at: UnixMillis,
-    /// The latest instant that its history knows (A40).
-    pub latest: UnixMillis,
     /// Its enabled devices, oldest first.
     pub devices: Vec<Enabled>,
 }
@@ -59,6 +57,8 @@ pub struct Enabled {
     pub enabled_at: UnixMillis,
     /// When its time was last learned, by enable or resync (R95).
     pub learned_at: UnixMillis,
+    /// The latest instant that is recorded of it since it was enabled (A40).
+    pub latest: UnixMillis,
     /// What is known of its codes. Meaningful for TOTP devices only.
     pub learned: Learned,
     /// Whether its codes are understood.
@@ -123,14 +123,12 @@ impl Principal {
                 name: registered.name.clone(),
                 path: registered.path.clone(),
                 created_at: at,
-                latest: at,
                 devices: Vec::new(),
             })),
             (Some(Self::Registered(principal)), Event::PrincipalRemoved(_)) if principal.devices.is_empty() => {
                 Ok(Self::Removed(Removed { id: principal.id, at }))
             }
             (Some(Self::Registered(mut principal)), event) => {
-                principal.latest = principal.latest.max(at);
                 principal.fold(event, at)?;
                 Ok(Self::Registered(principal))
             }
@@ -173,6 +171,7 @@ impl Registered {
                 kind: enabled.kind,
                 enabled_at: at,
                 learned_at: at,
+                latest: at,
                 learned: enabled.learned.clone(),
                 sync: Sync::FRESH,
             }),
@@ -180,24 +179,24 @@ impl Registered {
                 self.devices.retain(|enabled| enabled.device != gone.device);
             }
             Event::DeviceResynced(resynced) => {
-                let device = self.device_mut(resynced.device).ok_or_else(corrupt)?;
+                let device = self.device_at(resynced.device, at).ok_or_else(corrupt)?;
                 device.learned.learn(resynced.counter, resynced.offset);
                 device.learned.pairs.count(resynced.window);
                 device.learned_at = at;
                 device.sync = Sync::FRESH;
             }
             Event::ResyncRefused(refused) => {
-                let device = self.device_mut(refused.device).ok_or_else(corrupt)?;
+                let device = self.device_at(refused.device, at).ok_or_else(corrupt)?;
                 device.learned.pairs.count(refused.window);
             }
             Event::CodeAccepted(accepted) => {
-                let device = self.device_mut(accepted.device).ok_or_else(corrupt)?;
+                let device = self.device_at(accepted.device, at).ok_or_else(corrupt)?;
                 device.learned.codes.count(accepted.window);
                 device.learned.spent.insert(accepted.counter);
                 device.sync = Sync::FRESH;
             }
             Event::CodeRefused(refused) => {
-                let device = self.device_mut(refused.device).ok_or_else(corrupt)?;
+                let device = self.device_at(refused.device, at).ok_or_else(corrupt)?;
                 device.learned.codes.count(refused.window);
                 let misses = device.sync.misses().saturating_add(1);
                 device.sync = match (refused.fault, device.sync) {
@@ -207,7 +206,7 @@ impl Registered {
                 };
             }
             Event::BudgetSpent(spent) => {
-                let device = self.device_mut(spent.device).ok_or_else(corrupt)?;
+                let device = self.device_at(spent.device, at).ok_or_else(corrupt)?;
                 device.learned.budget_mut(spent.budget).close(spent.window);
             }
             _ => return Err(corrupt()),
@@ -215,7 +214,10 @@ impl Registered {
         Ok(())
     }
 
-    fn device_mut(&mut self, device: StreamId) -> Option<&mut Enabled> {
-        self.devices.iter_mut().find(|enabled| enabled.device == device)
+    /// The enabled device that something is recorded of at an instant.
+    fn device_at(&mut self, device: StreamId, at: UnixMillis) -> Option<&mut Enabled> {
+        let enabled = self.devices.iter_mut().find(|enabled| enabled.device == device)?;
+        enabled.latest = enabled.latest.max(at);
+        Some(enabled)
     }
 }

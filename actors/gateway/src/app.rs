@@ -111,11 +111,14 @@ fn start(settings: &Settings) -> Result<(), Failure> {
         Some(_) => None,
         None => {
             let founding = founding(&Init::default())?;
-            Some(actix_rt::System::new().block_on(directory.found(founding))?)
+            let founded = actix_rt::System::new().block_on(directory.found(founding))?;
+            // Shown at once: whatever stops the server from listening must not take the secrets along.
+            write_made(&mut io::stdout().lock(), &founded, settings)?;
+            Some(founded)
         }
     };
     serve_with(settings, engine, directory, |url| match founded {
-        Some(founded) => write_welcome(&mut io::stdout().lock(), &founded, settings, url),
+        Some(founded) => write_pointers(&mut io::stdout().lock(), &founded, url),
         None => Ok(()),
     })
 }
@@ -225,10 +228,14 @@ fn write_secrets(out: &mut impl io::Write, founded: &Founded) -> io::Result<()> 
     writeln!(out, "    secret key   {}", founded.secret_access_key.expose())
 }
 
-fn write_welcome(out: &mut impl io::Write, founded: &Founded, settings: &Settings, url: &str) -> io::Result<()> {
+fn write_made(out: &mut impl io::Write, founded: &Founded, settings: &Settings) -> io::Result<()> {
     writeln!(out, "Made a store in `{}`.", settings.data.display())?;
     write_secrets(out, founded)?;
     writeln!(out)?;
+    out.flush()
+}
+
+fn write_pointers(out: &mut impl io::Write, founded: &Founded, url: &str) -> io::Result<()> {
     writeln!(out, "Point the AWS CLI at it:")?;
     writeln!(out, "  aws configure set aws_access_key_id {} --profile countersign", founded.access_key_id)?;
     let secret = founded.secret_access_key.expose();
@@ -373,7 +380,8 @@ mod tests {
     fn the_welcome_says_how_to_point_the_cli_at_it() {
         let mut out = Vec::new();
         let settings = Layer::default().settle().unwrap();
-        write_welcome(&mut out, &founded(), &settings, "http://127.0.0.1:7617").unwrap();
+        write_made(&mut out, &founded(), &settings).unwrap();
+        write_pointers(&mut out, &founded(), "http://127.0.0.1:7617").unwrap();
         let text = String::from_utf8(out).unwrap();
         for part in ["aws_access_key_id AKIA", "'s/+='", "endpoint_url http://127.0.0.1:7617", "123456789012"] {
             assert!(text.contains(part), "{part}");

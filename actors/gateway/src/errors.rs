@@ -147,6 +147,8 @@ pub enum ApiError {
     UserHasDevice,
     /// The user still has access keys.
     UserHasAccessKeys,
+    /// The standalone server keeps one administrator who can still call it.
+    LastAdministratorKey,
     /// Another change of the same entity came between (A33).
     ConcurrentModification,
     /// The name was used a moment ago (R64).
@@ -217,6 +219,7 @@ impl ApiError {
             | E::DeviceAssigned
             | E::UserHasDevice
             | E::UserHasAccessKeys
+            | E::LastAdministratorKey
             | E::ConcurrentModification
             | E::EntityTemporarilyUnmodifiable => 409,
             E::RequestTooLarge => 413,
@@ -252,7 +255,7 @@ impl ApiError {
             E::NoSuchUser(_) | E::NoSuchDevice(_) | E::DeviceNotOfUser | E::NoSuchAccessKey(_) => "NoSuchEntity",
             E::UserExists(_) | E::DeviceExists | E::DeviceAlreadyOfUser(_) | E::DeviceInUse => "EntityAlreadyExists",
             E::DeviceQuota(_) | E::DevicesPerUserQuota | E::AccessKeyQuota(_) | E::UserQuota(_) => "LimitExceeded",
-            E::DeviceAssigned | E::UserHasDevice | E::UserHasAccessKeys => "DeleteConflict",
+            E::DeviceAssigned | E::UserHasDevice | E::UserHasAccessKeys | E::LastAdministratorKey => "DeleteConflict",
             E::ConcurrentModification => "ConcurrentModification",
             E::EntityTemporarilyUnmodifiable => "EntityTemporarilyUnmodifiable",
             E::Throttling => "Throttling",
@@ -315,6 +318,9 @@ impl ApiError {
             E::UserQuota(limit) => format!("Cannot exceed quota for UsersPerAccount: {limit}").into(),
             E::DeviceAssigned => "MFA VirtualDevice in use. Must deactivate first.".into(),
             E::UserHasDevice => "Cannot delete entity, must remove tokens from principal first.".into(),
+            E::LastAdministratorKey => {
+                "Cannot delete entity, it is the last access key of the last administrator.".into()
+            }
             E::UserHasAccessKeys => "Cannot delete entity, must delete access keys first.".into(),
             E::ConcurrentModification => {
                 "Another request changed this entity at the same time. Please try again.".into()

@@ -3,6 +3,7 @@
 use countersign_domain::device::{DeviceName, Path, Serial};
 use countersign_domain::event::{DeactivateReason, Purpose};
 use countersign_domain::ids::{AccountId, PrincipalId};
+use countersign_domain::rejection::Rejection;
 use countersign_domain::secret::Seed;
 
 use super::{Countersign, acked};
@@ -51,7 +52,8 @@ impl Countersign {
         let seed = Seed::new(bytes).map_err(Error::unavailable)?;
         let work = LaneWork::CreateVirtual { serial: serial.clone(), seed };
         let answer = self.runtime.ask_lane(LaneKey::Account(account), request, work).await?;
-        let seed = answer.seed.clone().ok_or_else(|| Error::history("the created device has no seed"))?;
+        // A retry that comes after the device was used gets no second look at its secret.
+        let seed = answer.seed.clone().ok_or(Rejection::DeviceExists)?;
         let label = format!("{name}@{account}");
         Ok(acked(NewVirtualDevice::new(serial, seed, self.runtime.shared.issuer.clone(), label), &answer))
     }

@@ -96,8 +96,9 @@ fn ready_to_verify<'a>(
     context: &Context<'_>,
 ) -> Result<(&'a Registered, &'a Enabled), Rejection> {
     let owner = existing(principal)?;
-    clock_holds(owner, context)?;
-    Ok((owner, enabled_totp(owner, device)?))
+    let enabled = enabled_totp(owner, device)?;
+    clock_holds(enabled, context)?;
+    Ok((owner, enabled))
 }
 
 /// The checks of a resync in the order of R56; a device without codes cannot be resynced (A13).
@@ -107,9 +108,10 @@ fn ready_to_resync<'a>(
     context: &Context<'_>,
 ) -> Result<(&'a Registered, &'a Enabled), Rejection> {
     let owner = admitted(principal, DeviceAct::Resync, candidate.serial.kind(), context)?;
-    clock_holds(owner, context)?;
     candidate.entity_for(owner).ok_or_else(|| candidate.unknown())?;
-    Ok((owner, enabled_totp(owner, candidate.stream())?))
+    let enabled = enabled_totp(owner, candidate.stream())?;
+    clock_holds(enabled, context)?;
+    Ok((owner, enabled))
 }
 
 /// The enabled device that shows the codes.

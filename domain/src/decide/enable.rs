@@ -3,7 +3,7 @@
 use alloc::vec;
 
 use super::codes::locked;
-use super::{Context, Decision, Denial, Outcome, Record, Step, Verdict, admitted, clock_holds, record};
+use super::{Context, Decision, Denial, Outcome, Record, Step, Verdict, admitted, record};
 use crate::caller::DeviceAct;
 use crate::device::{Assigned, Device, Entity, Serial, Unassigned};
 use crate::event::{
@@ -101,7 +101,6 @@ fn ready_to_enable<'a>(
     context: &Context<'_>,
 ) -> Result<Ready<'a>, Rejection> {
     let owner = admitted(principal, DeviceAct::Enable, candidate.serial.kind(), context)?;
-    clock_holds(owner, context)?;
     if let Some(old) = &old {
         old.entity_for(owner).ok_or_else(|| old.unknown())?;
     }

@@ -38,23 +38,6 @@ pub enum Fact {
 use Fact::*;
 
 impl Fact {
-    /// The principal in whose own history this stands.
-    fn person(&self) -> Option<usize> {
-        match self {
-            Registered { person, .. }
-            | Renamed { person, .. }
-            | Removed { person }
-            | Enabled { person, .. }
-            | Resynced { person, .. }
-            | ResyncRefused { person, .. }
-            | Accepted { person, .. }
-            | Refused { person, .. }
-            | Deactivated { person, .. } => Some(*person),
-            OutOfBudget { holder, .. } => *holder,
-            Opened { .. } | Made { .. } | Deleted { .. } | EnableRefused { .. } => None,
-        }
-    }
-
     fn thing(&self) -> Option<usize> {
         match self {
             Made { thing, .. }
@@ -144,12 +127,6 @@ impl History {
     pub fn users(&self, account: usize) -> Vec<usize> {
         let is_user = |person: &usize| PEOPLE[*person].account == account && PEOPLE[*person].id.is_some();
         (0..PEOPLE.len()).filter(is_user).filter(|person| self.profile(*person).is_some()).collect()
-    }
-
-    /// The latest instant in a principal's own history (A40).
-    pub fn latest(&self, person: usize) -> u64 {
-        let own = self.0.iter().filter(|(_, fact)| fact.person() == Some(person));
-        own.map(|(at, _)| *at).max().unwrap_or(0)
     }
 }
 
@@ -261,6 +238,13 @@ impl History {
         self.owner(thing)?;
         let budget = self.budget(thing, false, now);
         budget.told.then_some((budget.window + 1) * WINDOW_S * 1000).filter(|until| *until > now)
+    }
+
+    /// A40: the latest instant that is recorded of it since it was enabled.
+    pub fn latest(&self, thing: usize) -> Option<u64> {
+        let (_, place) = self.enabled(thing)?;
+        let since = self.0[place..].iter().filter(|(_, fact)| fact.thing() == Some(thing));
+        since.map(|(at, _)| *at).max()
     }
 
     /// When one of its codes was last accepted for its present owner.

@@ -79,7 +79,7 @@ pub struct Model {
 mod reason {
     pub const CHANNEL: u16 = 101;
     pub const SELF_MANAGEMENT: u16 = 102;
-    pub const CLOCK: u16 = 103;
+    pub const CLOCK: u16 = 309;
     pub const ACCOUNT_UNKNOWN: u16 = 201;
     pub const ACCOUNT_EXISTS: u16 = 202;
     pub const PRINCIPAL_UNKNOWN: u16 = 203;
@@ -228,10 +228,10 @@ impl Model {
             Command::Resync { person, thing, first: one, second: two } => {
                 first([
                     (reason::CHANNEL, !self.channel_allows(by, person)),
-                    (reason::CLOCK, self.clock_is_behind(person)),
                     (reason::PRINCIPAL_UNKNOWN, self.history.profile(person).is_none()),
                     (reason::DEVICE_UNKNOWN, !self.in_reach(person, thing)),
                     (reason::NOT_YOURS, self.history.owner(thing) != Some(person)),
+                    (reason::CLOCK, self.clock_is_behind(thing)),
                 ])?;
                 return Ok(self.resync(person, thing, one, two));
             }
@@ -248,9 +248,9 @@ impl Model {
             Command::Verify { person, thing, code, purpose } => {
                 let mine = self.history.owner(thing) == Some(person);
                 first([
-                    (reason::CLOCK, self.clock_is_behind(person)),
                     (reason::PRINCIPAL_UNKNOWN, self.history.profile(person).is_none()),
                     (reason::NOT_YOURS, !mine),
+                    (reason::CLOCK, self.clock_is_behind(thing)),
                 ])?;
                 return Ok(self.verify(person, thing, code, purpose));
             }
@@ -302,8 +302,8 @@ impl Model {
     }
 
     /// A40.
-    fn clock_is_behind(&self, person: usize) -> bool {
-        self.history.profile(person).is_some() && self.now + CLOCK_BACK_MS < self.history.latest(person)
+    fn clock_is_behind(&self, thing: usize) -> bool {
+        self.history.latest(thing).is_some_and(|latest| self.now + CLOCK_BACK_MS < latest)
     }
 
     /// A9, A10, A27: exactly this serial number, and of this account unless it is a token.
@@ -324,7 +324,6 @@ impl Model {
         first([
             (reason::CHANNEL, !self.channel_allows(by, person)),
             (reason::SELF_MANAGEMENT, self.self_management_forbids(by, person)),
-            (reason::CLOCK, self.clock_is_behind(person)),
             (reason::PRINCIPAL_UNKNOWN, self.history.profile(person).is_none()),
             (reason::DEVICE_UNKNOWN, !self.in_reach(person, thing) || old_unknown),
             (reason::NOT_YOURS, old_not_mine),

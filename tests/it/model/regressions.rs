@@ -2,16 +2,20 @@
 
 use countersign::*;
 
-use crate::support::{START_S, World, name, narrow, operator, typed};
+use crate::support::{START_S, World, name, narrow, operator};
 
-/// Reasons are given in the order of their codes: 103 before 302.
+/// An instant far ahead, left by a wrong clock, bars the device that it is recorded of, and no other.
 #[tokio::test]
-async fn a_clock_that_is_behind_is_told_before_the_device_is_looked_for() {
+async fn a_clock_that_ran_ahead_bars_one_device_and_enabling_it_anew_mends_it() {
     let world = World::new(Policy::classic()).await;
-    let (lee, other) = (world.user("lee").await, world.phone("other").await);
-    world.clock.set(UnixMillis(START_S * 1000 - 60_001));
-    let error = world.verify(&lee, &other, typed(123_456), Purpose::SignIn).await.unwrap_err();
-    assert_eq!(error.rejection().map(Rejection::code), Some(103), "{error}");
+    let (lee, phone) = world.equipped("lee").await;
+    world.clock.advance_s(365 * 86_400);
+    assert_eq!(world.sign_in(&lee, &phone, START_S).await, Ok(Proof::Refused(Refusal::Wrong)));
+    world.clock.set(UnixMillis::from_secs(START_S + 90));
+    let error = world.sign_in(&lee, &phone, START_S + 90).await.unwrap_err();
+    assert!(matches!(error.rejection(), Some(Rejection::ClockWentBack { .. })), "{error}");
+    world.engine.deactivate(operator(), &lee, &phone.serial, DeactivateReason::Requested).await.unwrap();
+    assert_eq!(world.enable(&lee, &phone, START_S + 90).await, Ok(Proof::Accepted));
 }
 
 /// Within the tolerance, a clock set back is no change that STS has yet to learn of.

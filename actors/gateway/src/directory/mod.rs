@@ -132,6 +132,8 @@ pub enum DirectoryError {
     NoSuchAccessKey,
     /// The user still has access keys.
     UserHasAccessKeys,
+    /// Without this access key nobody could administer the account any more.
+    LastAdministratorKey,
     /// This directory is not changed through the gateway.
     ReadOnly,
     /// It cannot answer now.
@@ -144,6 +146,7 @@ impl fmt::Display for DirectoryError {
             Self::Engine(cause) => cause.fmt(f),
             Self::AccessKeyQuota => f.write_str("the user has as many access keys as it may have"),
             Self::NoSuchAccessKey => f.write_str("the user has no such access key"),
+            Self::LastAdministratorKey => f.write_str("the key is the last one of the last administrator"),
             Self::UserHasAccessKeys => f.write_str("the user still has access keys"),
             Self::ReadOnly => f.write_str("users are not managed here"),
             Self::Unavailable(cause) => write!(f, "the directory cannot answer: {cause}"),

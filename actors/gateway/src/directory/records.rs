@@ -157,6 +157,12 @@ impl State {
         keys
     }
 
+    /// Whether no other key lets an administrator in.
+    pub(super) fn is_last_way_in(&self, key: &str) -> bool {
+        let mut ways = self.keys.values().filter(|key| self.administrators.contains(&key.owner));
+        ways.next().is_some_and(|only| only.id == key) && ways.next().is_none()
+    }
+
     pub(super) fn is_administrator(&self, principal: &PrincipalId) -> bool {
         self.administrators.contains(principal)
     }

@@ -323,6 +323,9 @@ impl Directory for Standalone {
             let done = self.has_deleted(&request).await?;
             return if done { Ok(()) } else { Err(DirectoryError::NoSuchAccessKey) };
         }
+        if self.read().is_last_way_in(id) {
+            return Err(DirectoryError::LastAdministratorKey);
+        }
         let command = request.command.map(|command| *command.as_bytes());
         let record = AccessKeyDeletedV1 { access_key_id: id, command };
         self.record(request, ACCESS_KEY_DELETED, encode(&record)).await

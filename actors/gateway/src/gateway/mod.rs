@@ -155,6 +155,11 @@ impl Gateway {
 
     /// Asks the directory whether the caller may (R45, R47).
     async fn authorize(&self, call: &Call, resource: &Resource) -> Result<(), ApiError> {
+        self.authorize_shown(call, resource, resource.arn()).await
+    }
+
+    /// As [`Self::authorize`]; a denial shows `shown`, which must not tell more than the caller said.
+    async fn authorize_shown(&self, call: &Call, resource: &Resource, shown: &str) -> Result<(), ApiError> {
         let action = call.operation.action();
         let access = self.directory.authorize(&call.identity, &action, resource).await;
         let forbidden = match access.map_err(|error| refusal::of_directory(&error, None))? {
@@ -162,7 +167,7 @@ impl Gateway {
             Access::NotAllowed => false,
             Access::Denied => true,
         };
-        let (caller, resource) = (call.identity.arn(), resource.arn().to_owned());
+        let (caller, resource) = (call.identity.arn(), shown.to_owned());
         Err(ApiError::NotAuthorized { caller, action, resource, forbidden })
     }
 
@@ -178,9 +183,10 @@ impl Gateway {
         let account = call.identity.account();
         let found = self.directory.user_named(account, name).await;
         let found = found.map_err(|error| refusal::of_directory(&error, None))?;
-        let arn = found.as_ref().map_or_else(|| user_arn(account, &Path::root(), name), arn_of);
+        let named = user_arn(account, &Path::root(), name);
+        let arn = found.as_ref().map_or_else(|| named.clone(), arn_of);
         let id = found.as_ref().map(|user| user.id.clone());
-        self.authorize(call, &Resource::Principal { id, arn }).await?;
+        self.authorize_shown(call, &Resource::Principal { id, arn }, &named).await?;
         found.ok_or_else(|| ApiError::NoSuchUser(name.to_owned()))
     }
 

@@ -98,7 +98,11 @@ impl CreateVirtualDevice {
         let name = read_name(c, DEVICE_NAME, true).unwrap_or_default();
         let most = DEVICE_PATH_AND_NAME_CHARS_MAX.saturating_sub(path.chars().count());
         let fits = name.chars().count() <= most.min(DEVICE_NAME.chars_max);
-        if path.chars().count() <= PATH.chars_max && !fits && most < DEVICE_NAME.chars_max {
+        if path.chars().count() <= PATH.chars_max && most == 0 {
+            // No name fits behind a path this long, so it is the path that is at fault.
+            let most = DEVICE_PATH_AND_NAME_CHARS_MAX - 1;
+            c.violated("path", &path, &format!("Member must have length less than or equal to {most}"));
+        } else if path.chars().count() <= PATH.chars_max && !fits && most < DEVICE_NAME.chars_max {
             let what = format!("Member must have length less than or equal to {most}");
             c.violated("virtualMFADeviceName", &name, &what);
         }

@@ -45,7 +45,8 @@ fn who_may_not_learns_nothing() {
                 "User: arn:aws:iam::123456789012:user/lee is not authorized to perform: iam:{action} on resource: arn:aws:iam::123456789012:user/{name} because no identity-based policy allows the iam:{action} action"
             )
         };
-        for name in ["administrator", "nobody"] {
+        world.admin("CreateUser&UserName=Kim&Path=/secret/").await;
+        for name in ["administrator", "nobody", "kim", "KIM"] {
             world.call(&lee, &format!("ListMFADevices&UserName={name}")).await.refused(
                 403,
                 "AccessDenied",
