@@ -129,11 +129,14 @@ pub enum DeviceAct {
 /// Whether a channel and caller may do `act` to a device of `kind` for `owner`: the matrix R39..R44.
 ///
 /// Root's devices change only in root's own console session (R7, R40, R43, R44); security keys and
-/// SMS are enabled only in the console (R33, R42); SMS is never root's (R122).
+/// SMS are enabled only in the console (R33, R42); SMS is never root's (R122). Nobody reaches into another
+/// account.
 #[must_use]
 pub fn channel_allows(caller: &Caller, act: DeviceAct, kind: DeviceKind, owner: &PrincipalId) -> bool {
     let console = caller.channel == Channel::Console && matches!(caller.credential, Credential::Session { .. });
+    let same_account = caller.principal.as_ref().is_none_or(|asking| asking.account() == owner.account());
     match (act, kind) {
+        _ if !same_account => false,
         (DeviceAct::Enable, DeviceKind::Sms) if owner.is_root() => false,
         _ if owner.is_root() => console && caller.is(owner),
         (DeviceAct::Enable, DeviceKind::SecurityKey | DeviceKind::Sms) => console,
@@ -183,6 +186,19 @@ mod tests {
             assert!(!allowed(&Caller::at_console(admin.clone(), None)));
             assert!(!allowed(&Caller::with_key(root.clone())));
             assert!(!allowed(&Caller::operator()));
+        }
+    }
+
+    #[test]
+    fn an_administrator_acts_for_a_user_of_its_own_account_only() {
+        let (here, there) = ("123456789012".parse().unwrap(), "123456789013".parse().unwrap());
+        let user = PrincipalId::User(here, UserId::new("AIDALEE").unwrap());
+        let id = UserId::new("AIDAADMIN").unwrap();
+        for act in [DeviceAct::Enable, DeviceAct::Resync, DeviceAct::Deactivate] {
+            for (account, expected) in [(here, true), (there, false)] {
+                let admin = Caller::with_key(PrincipalId::User(account, id.clone()));
+                assert_eq!(channel_allows(&admin, act, DeviceKind::VirtualTotp, &user), expected);
+            }
         }
     }
 

@@ -47,7 +47,8 @@ pub enum Device {
     Unassigned(Unassigned),
     /// Enabled for one principal.
     Assigned(Assigned),
-    /// Deleted. The serial's attempt budget outlives the entity (R94); its seed does not (A36).
+    /// Deleted. The serial's attempt budget outlives the entity (R94). No state holds the seed any more; the
+    /// sealed event that brought it stays in the log until its key is destroyed.
     Deleted(Deleted),
 }
 

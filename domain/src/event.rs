@@ -42,7 +42,7 @@ wire_enum! {
         Used = 2,
         /// It is a code of this device, but outside the window (R86).
         Outside = 3,
-        /// It came before the change had propagated (R95); not evaluated.
+        /// It came before the change had propagated (R95); not evaluated, and counted all the same.
         NotPropagated = 4,
     }
 }

@@ -278,7 +278,7 @@ impl LawBook {
 
     fn attempt(&mut self, device: StreamId, budget: Budget, window: u64) -> Option<Law> {
         let (in_window, used) = self.attempts.entry((device, budget)).or_default();
-        if window > *in_window {
+        if window != *in_window {
             (*in_window, *used) = (window, 0);
         }
         *used += 1;

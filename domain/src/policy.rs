@@ -14,7 +14,8 @@ pub struct Policy {
     pub virtual_devices_per_account_max: u32,
     /// Users that an account may have (R22).
     pub users_per_account_max: u32,
-    /// Length of a time step in seconds (R14; RFC 6238 section 4.1).
+    /// Length of a time step in seconds (R14; RFC 6238 section 4.1). What was learned of a device counts in
+    /// steps: change this only while there are no devices.
     pub step_s: u32,
     /// How far behind the device's time a pair is searched, in steps (R81): 0 to 1000.
     pub pair_back_steps: u16,

@@ -9,7 +9,8 @@ macro_rules! rejections {
     ($( $(#[$doc:meta])* $name:ident $( { $( $(#[$fdoc:meta])* $field:ident : $ty:ty ),* } )? = $code:literal, $text:literal; )*) => {
         /// Why a command is refused, in the order in which the reasons are looked at (R56).
         ///
-        /// The order of the variants is the precedence: where two apply, the earlier one is given.
+        /// The order of the variants is the precedence: where two apply, the earlier one is given. (Whether
+        /// the channel and the caller fit can only be asked of a principal that exists.)
         #[derive(Clone, Debug, PartialEq, Eq)]
         pub enum Rejection {
             $( $(#[$doc])* $name $( { $( $(#[$fdoc])* $field: $ty ),* } )?, )*

@@ -89,7 +89,8 @@ pub fn import_hardware_token(
     manufacturer: alloc::string::String,
     context: &Context<'_>,
 ) -> Decision {
-    if candidate.serial.kind() != DeviceKind::HardwareTotp {
+    let is_arn = candidate.serial.as_str().starts_with("arn:");
+    if is_arn || candidate.serial.kind() != DeviceKind::HardwareTotp {
         return Err(candidate.unknown());
     }
     if candidate.device.is_some() {

@@ -53,10 +53,15 @@ impl Attempts {
         UnixMillis::from_secs(window.saturating_add(1).saturating_mul(policy.attempt_window_s.into()))
     }
 
-    /// The window that counts now. A clock set back does not reopen an old one (A40).
+    /// The window that counts now. A clock set back within the policy's tolerance does not reopen an old
+    /// one (A40). A window further ahead was left by a clock that ran ahead, or by a policy with another
+    /// length, and would lock the device for ever (A4): it counts no more.
     #[must_use]
     pub fn current(&self, now: UnixMillis, policy: &Policy) -> u64 {
-        Self::window_at(now, policy).max(self.window)
+        let by_clock = Self::window_at(now, policy);
+        let tolerance_ms = u64::from(policy.clock_back_max_s).saturating_mul(1000);
+        let furthest = Self::window_at(now.plus_ms(tolerance_ms), policy);
+        if (by_clock..=furthest).contains(&self.window) { self.window } else { by_clock }
     }
 
     /// Evaluations already made in the window that counts now.
@@ -78,7 +83,7 @@ impl Attempts {
     }
 
     fn enter(&mut self, window: u64) {
-        if window > self.window {
+        if window != self.window {
             *self = Self { window, used: 0, closed: false };
         }
     }
@@ -98,8 +103,23 @@ mod tests {
         let mut attempts = Attempts::default();
         attempts.count(7);
         attempts.count(7);
-        assert_eq!(attempts.used_in(attempts.current(at(0), &policy)), 2);
+        let just_before = at(7 * 180 - 60);
+        assert_eq!(attempts.used_in(attempts.current(just_before, &policy)), 2);
         attempts.count(8);
         assert_eq!(attempts.used_in(8), 1);
+    }
+
+    #[test]
+    fn a_window_far_ahead_locks_nothing() {
+        let policy = Policy::classic();
+        let mut attempts = Attempts::default();
+        (0..9).for_each(|_| attempts.count(1_000_000));
+        let now = UnixMillis::from_secs(180 * 500);
+        assert_eq!(attempts.used_in(attempts.current(now, &policy)), 0, "a clock that ran ahead");
+        let longer = Policy { attempt_window_s: 300, ..Policy::classic() };
+        let then = UnixMillis::from_secs(180 * 1_000_000);
+        assert_eq!(attempts.used_in(attempts.current(then, &longer)), 0, "a policy with other windows");
+        attempts.count(500);
+        assert_eq!(attempts.used_in(500), 1);
     }
 }

@@ -33,7 +33,7 @@ const CORNERS: &[&str] = &[
     "a removal that takes devices along",
     "an offset that was learned",
     "rejected 101",
-    "rejected 103",
+    "rejected 309",
     "rejected 201",
     "rejected 202",
     "rejected 203",

@@ -3,7 +3,7 @@
 use countersign::Purpose;
 
 use super::cast::{PEOPLE, is_virtual, known_as};
-use super::rules::{MISSES, WINDOW_S};
+use super::rules::{CLOCK_BACK_MS, MISSES, WINDOW_S};
 
 /// Why codes were refused, for the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -223,14 +223,22 @@ impl History {
     /// however often it was made anew. A clock set back does not open an older window (A40).
     pub fn budget(&self, thing: usize, pairs: bool, now: u64) -> Budget {
         let same = |other: usize| known_as(other) == known_as(thing);
-        let attempts: Vec<u64> =
-            self.facts().filter(|f| f.thing().is_some_and(same)).filter_map(|f| f.attempt(pairs)).collect();
-        let window = attempts.iter().copied().max().unwrap_or(0).max(now / 1000 / WINDOW_S);
-        let told = self.facts().any(|fact| {
-            matches!(fact, OutOfBudget { thing, pairs: of, window: then, .. }
-                if same(*thing) && *of == pairs && *then == window)
-        });
-        Budget { window, used: attempts.iter().filter(|then| **then == window).count(), told }
+        let mut last = Budget { window: 0, used: 0, told: false };
+        for fact in self.facts().filter(|fact| fact.thing().is_some_and(same)) {
+            let spent = match fact {
+                OutOfBudget { pairs: of, window, .. } if *of == pairs => Some(*window),
+                _ => None,
+            };
+            let Some(window) = fact.attempt(pairs).or(spent) else { continue };
+            if window != last.window {
+                last = Budget { window, used: 0, told: false };
+            }
+            last.used += usize::from(spent.is_none());
+            last.told |= spent.is_some();
+        }
+        let window_at = |ms: u64| ms / 1000 / WINDOW_S;
+        let counts = (window_at(now)..=window_at(now + CLOCK_BACK_MS)).contains(&last.window);
+        if counts { last } else { Budget { window: window_at(now), used: 0, told: false } }
     }
 
     /// Until when a device is known to be locked: the budget of the window that counts was found to be spent.
@@ -238,6 +246,12 @@ impl History {
         self.owner(thing)?;
         let budget = self.budget(thing, false, now);
         budget.told.then_some((budget.window + 1) * WINDOW_S * 1000).filter(|until| *until > now)
+    }
+
+    /// Whether anything happened under this thing's name after a place in the list.
+    pub fn since(&self, place: usize, thing: usize) -> bool {
+        let same = |other: usize| known_as(other) == known_as(thing);
+        self.0[place..].iter().any(|(_, fact)| fact.thing().is_some_and(same))
     }
 
     /// A40: the latest instant that is recorded of it since it was enabled.

@@ -59,6 +59,14 @@ pub struct Asked {
     pub at: u64,
 }
 
+/// An answer that was recorded, when, and how much had happened by then.
+#[derive(Clone)]
+struct Recorded {
+    answer: Answer,
+    at: u64,
+    happened: usize,
+}
+
 /// The whole engine, naively.
 #[derive(Clone)]
 pub struct Model {
@@ -68,7 +76,7 @@ pub struct Model {
     /// Commands that were asked, in order; retries are taken from here.
     pub asked: Vec<Asked>,
     /// What was answered to a command that recorded something, by its id.
-    recorded: BTreeMap<u64, (Answer, u64)>,
+    recorded: BTreeMap<u64, Recorded>,
     /// How often a secret was drawn.
     secrets: u64,
     /// Steps by which the devices in people's hands are really ahead. The engine cannot know it.
@@ -125,7 +133,7 @@ impl Model {
             secret(self.secrets)
         });
         let (answer, at) = match id.and_then(|id| self.recorded.get(&id).cloned()) {
-            Some(known) => known,
+            Some(known) => self.again(&command, known),
             None => {
                 let before = self.history.0.len();
                 let answer = match self.perform(by, &command, drawn) {
@@ -133,12 +141,23 @@ impl Model {
                     Err(reasons) => Answer::Rejected(reasons),
                 };
                 if let Some(id) = id.filter(|_| self.history.0.len() > before) {
-                    self.recorded.insert(id, (answer.clone(), self.now));
+                    let happened = self.history.0.len();
+                    self.recorded.insert(id, Recorded { answer: answer.clone(), at: self.now, happened });
                 }
                 (answer, self.now)
             }
         };
         self.asked.push(Asked { by, id, command, answer, at });
+    }
+
+    /// A retry gets the recorded answer; a secret is shown again only while nothing else happened to its
+    /// device (R16).
+    fn again(&self, command: &Command, known: Recorded) -> (Answer, u64) {
+        let used = match command {
+            Command::Create { thing } => self.history.since(known.happened, *thing),
+            _ => false,
+        };
+        if used { (Answer::Rejected(reason::DEVICE_EXISTS), self.now) } else { (known.answer, known.at) }
     }
 
     fn note(&mut self, fact: Fact) {
@@ -290,7 +309,8 @@ impl Model {
         } else if PEOPLE[person].id.is_none() {
             in_console && by.who == Some(person)
         } else {
-            in_console || by.channel != Channel::Console
+            let elsewhere = by.who.is_some_and(|who| PEOPLE[who].account != PEOPLE[person].account);
+            !elsewhere && (in_console || by.channel != Channel::Console)
         }
     }
 
