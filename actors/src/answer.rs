@@ -26,7 +26,7 @@ pub struct Request {
     /// Who asks, with which credentials, through which door.
     pub caller: Caller,
     /// The caller's own id for this command. The same command asked again under the same id gets the
-    /// recorded answer; another command under it is another command.
+    /// recorded answer; another command under it is another command. The last 65,536 are remembered.
     pub command: Option<CommandId>,
 }
 

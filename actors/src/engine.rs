@@ -129,6 +129,9 @@ impl Countersign {
     /// ```
     pub fn on(journal: Arc<dyn Journal>, ring: Arc<dyn KeyRing>, config: Config) -> Result<Self, OpenError> {
         config.policy.check()?;
+        if config.issuer.is_empty() || config.issuer.contains(':') {
+            return Err(OpenError::Issuer);
+        }
         let identity = IdentityKey::new(Zeroizing::new(*ring.derive("commands")?.expose()));
         Ok(Self { runtime: Arc::new(Runtime::start(journal, identity, config)?), ring })
     }

@@ -66,6 +66,10 @@ impl Error {
         Self(Kind::History(what.to_string()))
     }
 
+    pub(crate) fn too_large(what: impl fmt::Display) -> Self {
+        Self(Kind::TooLarge(what.to_string()))
+    }
+
     pub(crate) fn unavailable(what: impl fmt::Display) -> Self {
         Self(Kind::Unavailable(what.to_string()))
     }

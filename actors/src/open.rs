@@ -25,6 +25,8 @@ use crate::error::Error;
 pub enum OpenError {
     /// A number of the policy is out of its range.
     Policy(PolicyError),
+    /// The issuer is empty or has a colon, so that no otpauth URI can name it.
+    Issuer,
     /// The store does not open.
     Store(countersign_store::OpenError),
     /// The keys are not to be had, or not the right ones.
@@ -37,6 +39,7 @@ impl fmt::Display for OpenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Policy(cause) => cause.fmt(f),
+            Self::Issuer => f.write_str("the issuer must have a character and no colon"),
             Self::Store(cause) => cause.fmt(f),
             Self::Keys(cause) => cause.fmt(f),
             Self::Engine(cause) => cause.fmt(f),

@@ -32,6 +32,7 @@ enum Slot<C: Core> {
 pub(crate) struct Registry<C: Core> {
     shared: Arc<Shared>,
     slots: HashMap<C::Key, Slot<C>, foldhash::fast::RandomState>,
+    activated: usize,
     gone: mpsc::UnboundedSender<C::Key>,
 }
 
@@ -43,7 +44,7 @@ pub(crate) async fn serve<C: Core>(
 ) {
     let (gone, mut left) = mpsc::unbounded_channel();
     let idle = shared.limits.idle;
-    let mut registry = Registry { shared, slots: HashMap::default(), gone };
+    let mut registry = Registry { shared, slots: HashMap::default(), activated: 0, gone };
     let mut sweep = tokio::time::interval((idle / 4).max(Duration::from_millis(10)));
     let mut taken = Vec::with_capacity(TAKE_MAX);
     loop {
@@ -97,6 +98,12 @@ impl<C: Core> Registry<C> {
     }
 
     fn activate(&mut self, job: Job<C>, now: Instant) {
+        // A burst of new principals does not wait for the next sweep to make room.
+        self.activated += 1;
+        let room = self.shared.limits.resident_max;
+        if self.slots.len() >= room && self.activated > room / 8 {
+            self.sweep(now);
+        }
         let key = job.key.clone();
         let address = Resident::<C>::activate(Arc::clone(&self.shared), key.clone(), self.gone.clone());
         match address.try_send(job) {
@@ -126,6 +133,7 @@ impl<C: Core> Registry<C> {
     }
 
     fn sweep(&mut self, now: Instant) {
+        self.activated = 0;
         let limits = self.shared.limits;
         let mut dead = Vec::new();
         let mut live: Vec<(Instant, C::Key)> = Vec::new();

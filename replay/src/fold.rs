@@ -10,6 +10,7 @@ use countersign_domain::laws::Fact;
 use countersign_domain::principal::Principal;
 use countersign_domain::{Corrupt, wire};
 use countersign_store::{EntryRef, Journal};
+use zeroize::Zeroizing;
 
 use crate::source::ReplayError;
 
@@ -40,7 +41,7 @@ pub fn each_fact(
 fn event_of(journal: &dyn Journal, entry: &EntryRef<'_>) -> Result<Event, ReplayError> {
     let (kind, version) = (entry.header.event_type, entry.header.type_version);
     let decoded = if entry.header.is_sealed() {
-        wire::decode(kind, version, &journal.unseal(&entry.header, entry.body)?)
+        wire::decode(kind, version, &Zeroizing::new(journal.unseal(&entry.header, entry.body)?))
     } else {
         wire::decode(kind, version, entry.body)
     };

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use zeroize::Zeroize;
+
 use countersign_domain::ids::{CommandId, Position, StreamId, UnixMillis, Version};
 
 use crate::error::AppendError;
@@ -22,6 +24,14 @@ pub struct NewEntry {
     pub body: Vec<u8>,
     /// Whether the body is sealed under the stream's data key before it is stored.
     pub seal: bool,
+}
+
+impl Drop for NewEntry {
+    fn drop(&mut self) {
+        if self.seal {
+            self.body.zeroize();
+        }
+    }
 }
 
 impl fmt::Debug for NewEntry {

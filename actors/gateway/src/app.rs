@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 use crate::cli::{Cli, Command, Import, Init, Tokens};
 use crate::config::{Layer, Settings};
 use crate::directory::{Founded, Founding, Standalone};
-use crate::engine::{AccountId, Caller, Config, Countersign, DeviceName, Rejection, Request};
+use crate::engine::{AccountId, Caller, Config, Countersign, DeactivateReason, DeviceName, Rejection, Request};
 use crate::gateway::Gateway;
 use crate::secret::Secret;
 use crate::server;
@@ -55,6 +55,7 @@ fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Some(Command::Serve) => serve(&settings)?,
         Some(Command::Init(init)) => initialise(&settings, &init)?,
         Some(Command::Tokens(Tokens::Import(import))) => return import_tokens(&settings, &import),
+        Some(Command::Release { user }) => release(&settings, &user)?,
         Some(Command::Completions { .. }) => {}
     }
     Ok(ExitCode::SUCCESS)
@@ -244,6 +245,33 @@ fn write_pointers(out: &mut impl io::Write, founded: &Founded, url: &str) -> io:
     writeln!(out, "  aws configure set endpoint_url {url} --profile countersign")?;
     writeln!(out, "  aws sts get-caller-identity --profile countersign")?;
     writeln!(out)
+}
+
+// ---- release ----
+
+/// The way back for whoever lost the only device of the only administrator (R8): the operator takes it.
+fn release(settings: &Settings, user: &str) -> Result<(), Failure> {
+    if !settings.data.is_dir() {
+        return Err(no_account(settings));
+    }
+    let engine = open(settings)?;
+    let directory = Standalone::open(engine.clone())?;
+    let account = directory.account().ok_or_else(|| no_account(settings))?;
+    let found = engine.user_named(account, user).ok_or_else(|| format!("there is no user `{user}`"))?;
+    let devices = engine.devices(&found.id);
+    actix_rt::System::new().block_on(async {
+        for device in &devices {
+            let request = Request::by(Caller::operator());
+            engine.deactivate(request, &found.id, &device.serial, DeactivateReason::Lost).await?;
+        }
+        engine.close().await
+    })?;
+    let mut out = io::stdout().lock();
+    for device in &devices {
+        writeln!(out, "released {}", device.serial)?;
+    }
+    writeln!(out, "{} has no device any more", found.name)?;
+    Ok(out.flush()?)
 }
 
 // ---- tokens import ----

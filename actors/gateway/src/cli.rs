@@ -33,6 +33,11 @@ pub enum Command {
     Init(Init),
     /// Serve the API of a store that `init` has made
     Serve,
+    /// Take every device from a user who lost them; the server has to be stopped
+    Release {
+        /// Name of the user
+        user: String,
+    },
     /// Manage hardware tokens
     #[command(subcommand)]
     Tokens(Tokens),

@@ -151,12 +151,8 @@ pub enum ApiError {
     LastAdministratorKey,
     /// Another change of the same entity came between (A33).
     ConcurrentModification,
-    /// The name was used a moment ago (R64).
-    EntityTemporarilyUnmodifiable,
     /// Users are managed elsewhere.
     ReadOnly,
-    /// Too many requests at once; to be tried again (R220).
-    Throttling,
     /// The request is larger than the door takes.
     RequestTooLarge,
     /// Something of ours failed; the log says what (R53).
@@ -189,8 +185,7 @@ impl ApiError {
             | E::MalformedInput(_)
             | E::Validation(_)
             | E::InvalidInput(_)
-            | E::IncompleteSignature(_)
-            | E::Throttling => 400,
+            | E::IncompleteSignature(_) => 400,
             E::MissingAuthenticationToken
             | E::InvalidClientTokenId
             | E::SignatureDoesNotMatch(_)
@@ -220,8 +215,7 @@ impl ApiError {
             | E::UserHasDevice
             | E::UserHasAccessKeys
             | E::LastAdministratorKey
-            | E::ConcurrentModification
-            | E::EntityTemporarilyUnmodifiable => 409,
+            | E::ConcurrentModification => 409,
             E::RequestTooLarge => 413,
             E::ServiceFailure => 500,
             E::ServiceUnavailable => 503,
@@ -257,8 +251,6 @@ impl ApiError {
             E::DeviceQuota(_) | E::DevicesPerUserQuota | E::AccessKeyQuota(_) | E::UserQuota(_) => "LimitExceeded",
             E::DeviceAssigned | E::UserHasDevice | E::UserHasAccessKeys | E::LastAdministratorKey => "DeleteConflict",
             E::ConcurrentModification => "ConcurrentModification",
-            E::EntityTemporarilyUnmodifiable => "EntityTemporarilyUnmodifiable",
-            E::Throttling => "Throttling",
             E::RequestTooLarge => "RequestEntityTooLarge",
             E::ServiceFailure => "ServiceFailure",
             E::ServiceUnavailable => "ServiceUnavailable",
@@ -325,9 +317,7 @@ impl ApiError {
             E::ConcurrentModification => {
                 "Another request changed this entity at the same time. Please try again.".into()
             }
-            E::EntityTemporarilyUnmodifiable => "Entity temporarily unmodifiable. Please wait and try again.".into(),
             E::ReadOnly => "Users are not managed through this endpoint".into(),
-            E::Throttling => "Rate exceeded".into(),
             E::RequestTooLarge => "Request is too large".into(),
             E::ServiceFailure => {
                 "The request processing has failed because of an unknown error, exception or failure.".into()

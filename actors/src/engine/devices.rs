@@ -46,7 +46,7 @@ impl Countersign {
         path: Path,
         name: DeviceName,
     ) -> Result<Ack<NewVirtualDevice>, Error> {
-        let serial = Serial::of_virtual(account, &path, &name).map_err(Error::unavailable)?;
+        let serial = Serial::of_virtual(account, &path, &name).map_err(Error::too_large)?;
         let mut bytes = vec![0; SEED_BYTES];
         self.fill_random(&mut bytes)?;
         let seed = Seed::new(bytes).map_err(Error::unavailable)?;

@@ -39,7 +39,9 @@ pub fn clear(body: &[u8]) -> NewEntry {
 /// An entry to be sealed.
 #[must_use]
 pub fn sealed(body: &[u8]) -> NewEntry {
-    NewEntry { seal: true, ..clear(body) }
+    let mut entry = clear(body);
+    entry.seal = true;
+    entry
 }
 
 /// A stream by a number.

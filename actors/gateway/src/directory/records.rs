@@ -135,10 +135,10 @@ impl State {
     }
 
     fn remember(&mut self, command: Option<[u8; 16]>) {
-        if self.deletions.len() == DELETIONS_MAX {
+        self.deletions.extend(command);
+        if self.deletions.len() > DELETIONS_MAX {
             self.deletions.pop_front();
         }
-        self.deletions.extend(command);
     }
 
     /// Whether a deletion was done under this id.
