@@ -167,6 +167,27 @@ async fn nine_of_sixty_four_resync_pairs_are_evaluated_and_codes_have_a_budget_o
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nine_of_sixty_four_pairs_are_evaluated_in_rotations_to_one_device() {
+    on_both(narrow(Policy::modern()), async |world| {
+        let (who, old) = world.equipped("lee").await;
+        let new = world.phone("new").await;
+        let answers = all(new.wrong(START_S).take(GUESSERS).map(|code| {
+            let (world, who, serials) = (Arc::clone(world), who.clone(), (old.serial.clone(), new.serial.clone()));
+            async move {
+                let (first, second) = (code.clone(), code);
+                world.engine.rotate(operator(), &who, &serials.0, &serials.1, first, second).await.unwrap().value
+            }
+        }))
+        .await;
+        assert_eq!(evaluated(&answers), 9);
+        assert_eq!(world.count(|event| matches!(event, Event::PairRefused(_))), 9);
+        let devices = world.engine.devices(&who);
+        assert_eq!((devices.len(), &devices[0].serial), (1, &old.serial), "the old device stayed");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nine_of_sixty_four_pairs_are_evaluated_when_many_users_try_to_enable_one_device() {
     on_both(narrow(Policy::classic()), async |world| {
         let phone = world.phone("prize").await;
