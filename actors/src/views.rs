@@ -236,7 +236,9 @@ impl Views {
     fn device_view(&self, device: StreamId, now: UnixMillis, policy: &Policy) -> Option<DeviceView> {
         let row = self.devices.get(&device)?;
         let used = row.used.as_ref();
-        let locked = used.and_then(|used| used.locked_window).map(|window| Attempts::ends_at(window, policy));
+        let counts = |window: &u64| Attempts { window: *window, ..Attempts::default() }.current(now, policy) == *window;
+        let locked = used.and_then(|used| used.locked_window).filter(counts);
+        let locked = locked.map(|window| Attempts::ends_at(window, policy));
         Some(DeviceView {
             serial: row.serial.clone(),
             kind: row.kind,

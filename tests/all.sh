@@ -1,0 +1,141 @@
+#!/usr/bin/env bash
+# Runs everything that shows what this workspace does, after installing what it takes.
+#
+#   tests/all.sh              all sections, in order
+#   tests/all.sh peers crash  only these
+#
+# Needs Debian with root, its package registry, PyPI and crates.io, and a Rust toolchain with rustfmt and
+# clippy. Whatever else it takes is installed here; a second run finds it there. A section that fails does
+# not keep the others from running, and the last line says how many passed.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+target="${CARGO_TARGET_DIR:-$PWD/target}"
+venv="$target/peers-venv"
+sections=(install style unit release peers crash bench)
+export CARGO_TERM_PROGRESS_WHEN=never PYTHONDONTWRITEBYTECODE=1 PIP_DISABLE_PIP_VERSION_CHECK=1
+
+# ---- the sections
+
+# Programs that nobody here wrote: an authenticator, a QR reader, a shifted clock, and clients of IAM and STS.
+install() {
+    local missing=()
+    command -v python3 >/dev/null || missing+=(python3)
+    command -v oathtool >/dev/null || missing+=(oathtool)
+    command -v zbarimg >/dev/null || missing+=(zbar-tools)
+    command -v faketime >/dev/null || missing+=(faketime)
+    command -v cc >/dev/null || missing+=(gcc libc6-dev)
+    python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
+    if ((${#missing[@]})); then
+        apt_install "${missing[@]}"
+    fi
+    local wanted
+    wanted="$(cat tests/peers/requirements.txt; python3 --version)"
+    if [[ "$(cat "$venv/installed" 2>/dev/null)" != "$wanted" ]]; then
+        rm -rf "$venv"
+        python3 -m venv "$venv"
+        "$venv/bin/pip" install --quiet --requirement tests/peers/requirements.txt
+        printf '%s\n' "$wanted" >"$venv/installed"
+    fi
+    cargo --version
+    oathtool --version | head -n 1
+    printf 'zbarimg %s\n' "$(zbarimg --version)"
+    "$venv/bin/aws" --version
+}
+
+# A private archive folder, because the images of containers empty the common one after every update.
+apt_install() {
+    local archives
+    archives="$(mktemp -d)"
+    mkdir "$archives/partial"
+    chmod 755 "$archives"
+    chown -R _apt "$archives"
+    export DEBIAN_FRONTEND=noninteractive
+    apt-get update --quiet --quiet
+    apt-get install --quiet --quiet --yes --no-install-recommends \
+        -o Dir::Cache::archives="$archives" -o DPkg::Lock::Timeout=120 "$@"
+    rm -rf "$archives"
+}
+
+style() {
+    cargo fmt --all --check
+    cargo clippy --workspace --all-targets --locked -- -D warnings
+    RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --workspace --locked
+}
+
+unit() {
+    if cargo nextest --version >/dev/null 2>&1; then
+        cargo nextest run --workspace --locked
+    else
+        cargo test --workspace --locked --lib --bins --tests --examples
+    fi
+    cargo test --workspace --locked --doc
+}
+
+release() {
+    cargo build --release --locked --package countersign-gateway --package countersign-replay
+}
+
+# The stories of tests/peers, but for the one that kills the server.
+peers() {
+    ready
+    "$venv/bin/python" -m pytest tests/peers -c tests/peers/pytest.ini -m "not crash" --durations=5
+}
+
+# Twenty-five rounds; COUNTERSIGN_CRASH_ROUNDS makes it more.
+crash() {
+    ready
+    "$venv/bin/python" -m pytest tests/peers/test_crash.py tests/peers/test_secrets.py -c tests/peers/pytest.ini
+}
+
+bench() {
+    cargo run --release --locked --package countersign-benches -- --short
+}
+
+# ---- how they are run
+
+# The peers talk to the release build. It is built by its own section; alone, they take what is there.
+ready() {
+    [[ -x "$venv/bin/pytest" ]] || install
+    export COUNTERSIGN_BIN="${COUNTERSIGN_BIN:-$target/release/countersign}"
+    export COUNTERSIGN_REPLAY_BIN="${COUNTERSIGN_REPLAY_BIN:-$target/release/countersign-replay}"
+    [[ -x "$COUNTERSIGN_BIN" && -x "$COUNTERSIGN_REPLAY_BIN" ]] || release
+}
+
+passed=() failed=()
+run() {
+    local began=$SECONDS status
+    printf '\n==== %s ====\n' "$1"
+    # Outside of a condition, so that the first error ends the section.
+    set +e
+    (
+        set -e
+        "$1"
+    )
+    status=$?
+    set -e
+    if ((status == 0)); then
+        passed+=("$1 $((SECONDS - began)) s")
+    else
+        failed+=("$1 $((SECONDS - began)) s")
+    fi
+    printf -- '---- %s: %s, %d s\n' "$1" "$( ((status == 0)) && echo passed || echo "FAILED ($status)")" "$((SECONDS - began))"
+}
+
+(($#)) || set -- "${sections[@]}"
+for section in "$@"; do
+    if [[ " ${sections[*]} " != *" $section "* ]]; then
+        echo "no section $section; there are: ${sections[*]}" >&2
+        exit 2
+    fi
+done
+for section in "$@"; do
+    run "$section"
+done
+
+printf '\n==== closing ====\n'
+for name in "${passed[@]}"; do printf 'passed  %s\n' "$name"; done
+for name in "${failed[@]}"; do printf 'FAILED  %s\n' "$name"; done
+printf 'all of it in %d s\n' "$SECONDS"
+printf 'sections: %d passed, %d failed\n' "${#passed[@]}" "${#failed[@]}"
+((${#failed[@]} == 0))
