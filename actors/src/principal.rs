@@ -224,43 +224,28 @@ impl PrincipalCore {
             PrincipalWork::Verify { serial, code, purpose } => self.verify(request, now, serial, code, *purpose).await,
             PrincipalWork::Enable { serial, first, second } => {
                 let candidate = self.look_up(serial).await?;
-                let step = decide::enable(self.state(), candidate.of(serial), None, &self.context(request, now));
-                let decision = match step {
-                    Step::Decided(decision) => decision,
-                    Step::Ask(search) => {
-                        let found = self.search_pair(candidate.generator()?, first, second, search).await?;
-                        let context = self.context(request, now);
-                        settled(decide::enable(self.state(), candidate.of(serial), Some(&found), &context))?
-                    }
-                };
+                let context = self.context(request, now);
+                let decide =
+                    |found: Option<&[u64]>| decide::enable(self.state(), candidate.of(serial), found, &context);
+                let decision = self.proven(decide, &candidate, first, second).await?;
                 self.write(request, now, decision, &[(serial.stream(), candidate.at.version)]).await
             }
             PrincipalWork::Rotate { old, new, first, second } => {
                 let (retired, candidate) = (self.look_up(old).await?, self.look_up(new).await?);
                 let gone = retired.of(old);
-                let step = decide::rotate(self.state(), gone, candidate.of(new), None, &self.context(request, now));
-                let decision = match step {
-                    Step::Decided(decision) => decision,
-                    Step::Ask(search) => {
-                        let found = self.search_pair(candidate.generator()?, first, second, search).await?;
-                        let context = self.context(request, now);
-                        settled(decide::rotate(self.state(), gone, candidate.of(new), Some(&found), &context))?
-                    }
-                };
+                let context = self.context(request, now);
+                let decide =
+                    |found: Option<&[u64]>| decide::rotate(self.state(), gone, candidate.of(new), found, &context);
+                let decision = self.proven(decide, &candidate, first, second).await?;
                 let read = [(new.stream(), candidate.at.version), (old.stream(), retired.at.version)];
                 self.write(request, now, decision, &read).await
             }
             PrincipalWork::Resync { serial, first, second } => {
                 let candidate = self.look_up(serial).await?;
-                let step = decide::resync(self.state(), candidate.of(serial), None, &self.context(request, now));
-                let decision = match step {
-                    Step::Decided(decision) => decision,
-                    Step::Ask(search) => {
-                        let found = self.search_pair(candidate.generator()?, first, second, search).await?;
-                        let context = self.context(request, now);
-                        settled(decide::resync(self.state(), candidate.of(serial), Some(&found), &context))?
-                    }
-                };
+                let context = self.context(request, now);
+                let decide =
+                    |found: Option<&[u64]>| decide::resync(self.state(), candidate.of(serial), found, &context);
+                let decision = self.proven(decide, &candidate, first, second).await?;
                 self.write(request, now, decision, &[]).await
             }
             PrincipalWork::Deactivate { serial, reason } => {
@@ -330,15 +315,21 @@ impl PrincipalCore {
         Ok(Found { at })
     }
 
-    async fn search_pair(
+    /// Decides, and looks for the pair in between if the decision asks for it.
+    async fn proven(
         &self,
-        generator: Generator,
+        decide: impl Fn(Option<&[u64]>) -> Step<PairSearch>,
+        device: &Found,
         first: &Code,
         second: &Code,
-        search: PairSearch,
-    ) -> Result<Vec<u64>, Error> {
-        let (first, second) = (first.clone(), second.clone());
-        self.shared.blocking(move |_| Ok(generator.try_pair(&first, &second, &search))).await
+    ) -> Result<Decision, Error> {
+        let search = match decide(None) {
+            Step::Decided(decision) => return Ok(decision),
+            Step::Ask(search) => search,
+        };
+        let (generator, first, second) = (device.generator()?, first.clone(), second.clone());
+        let found = self.shared.blocking(move |_| Ok(generator.try_pair(&first, &second, &search))).await?;
+        settled(decide(Some(&found)))
     }
 
     /// The state of a new name, and the versions of it and of the present name.

@@ -18,7 +18,7 @@ use crate::config::Limits;
 use crate::error::Error;
 use crate::ports::{Clock, Entropy};
 use crate::views::Views;
-use crate::writer::{WriteJob, Writer, Written};
+use crate::writer::{Fact, WriteJob, Writer, Written};
 
 /// What every actor of one engine works with.
 pub(crate) struct Shared {
@@ -100,9 +100,6 @@ pub(crate) fn commit_result(
         Err(_) => Err(CommitError::Failed(Error::interrupted())),
     }
 }
-
-/// An event and the stream that it belongs to.
-pub(crate) type Fact = (StreamId, Event);
 
 /// The events stream by stream, encoded, and as facts in the order in which the append numbers them.
 fn grouped(

@@ -10,17 +10,20 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
-use countersign_domain::ids::{Position, UnixMillis};
+use countersign_domain::event::Event;
+use countersign_domain::ids::{Position, StreamId, UnixMillis};
 use countersign_store::{Append, AppendError, Committed, Journal};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::config::Limits;
 use crate::error::Error;
-use crate::shared::Fact;
 use crate::views::{CHECKPOINT_NAME, FINGERPRINT, Views};
 
 /// How long the queue must be empty before derived data is written.
 const QUIET: Duration = Duration::from_millis(500);
+
+/// An event and the stream that it belongs to.
+pub(crate) type Fact = (StreamId, Event);
 
 /// One append with the events that it stands for, in the same order.
 pub(crate) struct WriteJob {
