@@ -143,8 +143,8 @@ fn existing(principal: Option<&Principal>) -> Result<&Registered, Rejection> {
     principal.and_then(Principal::registered).ok_or(Rejection::PrincipalUnknown)
 }
 
-/// What stands before the question whether anything exists, in order of precedence: the channel
-/// (R39..R44), then the self-management rule (R180, R181). Gives the principal, if it exists.
+/// What stands before the question whether a device exists, in order of precedence: the self-management
+/// rule (R180, R181), then the channel (R39..R44). Gives the principal, which has to exist to be asked of.
 fn admitted<'a>(
     principal: Option<&'a Principal>,
     act: DeviceAct,
@@ -152,12 +152,12 @@ fn admitted<'a>(
     context: &Context<'_>,
 ) -> Result<&'a Registered, Rejection> {
     let owner = existing(principal)?;
-    if !channel_allows(context.caller, act, kind, &owner.id) {
-        return Err(Rejection::ChannelNotAllowed);
-    }
     // A resync needs no MFA session (R112, R181).
     if act != DeviceAct::Resync {
         self_management(owner, context)?;
+    }
+    if !channel_allows(context.caller, act, kind, &owner.id) {
+        return Err(Rejection::ChannelNotAllowed);
     }
     Ok(owner)
 }

@@ -36,10 +36,10 @@ macro_rules! rejections {
 }
 
 rejections! {
-    /// The channel or the caller may not do this to this principal's devices (R39..R44).
-    ChannelNotAllowed = 101, "this may not be done through this channel by this caller";
     /// A user with a device needs an MFA session to change devices (R180); before existence (R181).
     SelfManagementNeedsMfa = 102, "changing your own devices needs a session with multi-factor authentication";
+    /// The channel or the caller may not do this to this principal's devices (R39..R44).
+    ChannelNotAllowed = 101, "this may not be done through this channel by this caller";
     /// No account of this id is open.
     AccountUnknown = 201, "the account does not exist";
     /// The account is already open.
@@ -115,7 +115,7 @@ mod tests {
     /// A code may be retired, never changed: callers and logs of old releases know it.
     #[test]
     fn codes_are_permanent_and_distinct() {
-        let codes = [101, 102, 201, 202, 203, 204, 205, 301, 302, 309, 303, 304, 305, 306, 307, 308, 401, 402, 403];
+        let codes = [102, 101, 201, 202, 203, 204, 205, 301, 302, 309, 303, 304, 305, 306, 307, 308, 401, 402, 403];
         assert_eq!(Rejection::PRECEDENCE, codes);
         assert_eq!(codes.iter().collect::<BTreeSet<_>>().len(), codes.len());
     }

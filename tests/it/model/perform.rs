@@ -256,8 +256,8 @@ impl Model {
             }
             Command::Deactivate { person, thing } => {
                 first([
-                    (reason::CHANNEL, !self.channel_allows(by, person)),
                     (reason::SELF_MANAGEMENT, self.self_management_forbids(by, person)),
+                    (reason::CHANNEL, !self.channel_allows(by, person)),
                     (reason::PRINCIPAL_UNKNOWN, self.history.profile(person).is_none()),
                     (reason::DEVICE_UNKNOWN, !self.in_reach(person, thing)),
                     (reason::NOT_YOURS, self.history.owner(thing) != Some(person)),
@@ -278,9 +278,9 @@ impl Model {
     }
 }
 
-/// The first reason that applies, in the order of their codes (R56).
+/// The first reason that applies, in the order in which they are listed (R56).
 fn first<const N: usize>(reasons: [(u16, bool); N]) -> Result<(), u16> {
-    match reasons.iter().filter(|(_, applies)| *applies).map(|(code, _)| *code).min() {
+    match reasons.iter().find(|(_, applies)| *applies).map(|(code, _)| *code) {
         Some(code) => Err(code),
         None => Ok(()),
     }
@@ -342,8 +342,8 @@ impl Model {
         let old_unknown = old.is_some_and(|old| !self.in_reach(person, old));
         let old_not_mine = old.is_some_and(|old| self.history.owner(old) != Some(person));
         first([
-            (reason::CHANNEL, !self.channel_allows(by, person)),
             (reason::SELF_MANAGEMENT, self.self_management_forbids(by, person)),
+            (reason::CHANNEL, !self.channel_allows(by, person)),
             (reason::PRINCIPAL_UNKNOWN, self.history.profile(person).is_none()),
             (reason::DEVICE_UNKNOWN, !self.in_reach(person, thing) || old_unknown),
             (reason::NOT_YOURS, old_not_mine),

@@ -66,6 +66,9 @@ fn who_may_not_learns_nothing() {
             "AccessDenied",
             crate::errors::SELF_MANAGEMENT,
         );
+        // R181: the rule comes before the question whether there is such a device.
+        let key = "arn:aws:iam::123456789012:u2f/user/lee/key-ABC";
+        world.call(&lee, &enable(key, &second_seed)).await.refused(403, "AccessDenied", crate::errors::SELF_MANAGEMENT);
         world.clock.advance_s(60);
         let fresh = code(&seed, world.step());
         let session = world.call(&lee, &format!("GetSessionToken&SerialNumber={serial}&TokenCode={fresh}")).await.ok();
