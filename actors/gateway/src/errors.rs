@@ -147,6 +147,8 @@ pub enum ApiError {
     UserHasDevice,
     /// The user still has access keys.
     UserHasAccessKeys,
+    /// A retry that comes too late to be shown the secret again.
+    AccessKeyShown,
     /// The standalone server keeps one administrator who can still call it.
     LastAdministratorKey,
     /// Another change of the same entity came between (A33).
@@ -215,6 +217,7 @@ impl ApiError {
             | E::UserHasDevice
             | E::UserHasAccessKeys
             | E::LastAdministratorKey
+            | E::AccessKeyShown
             | E::ConcurrentModification => 409,
             E::RequestTooLarge => 413,
             E::ServiceFailure => 500,
@@ -247,7 +250,9 @@ impl ApiError {
             | E::ReadOnly => "AccessDenied",
             E::InvalidAuthenticationCode => "InvalidAuthenticationCode",
             E::NoSuchUser(_) | E::NoSuchDevice(_) | E::DeviceNotOfUser | E::NoSuchAccessKey(_) => "NoSuchEntity",
-            E::UserExists(_) | E::DeviceExists | E::DeviceAlreadyOfUser(_) | E::DeviceInUse => "EntityAlreadyExists",
+            E::UserExists(_) | E::DeviceExists | E::DeviceAlreadyOfUser(_) | E::DeviceInUse | E::AccessKeyShown => {
+                "EntityAlreadyExists"
+            }
             E::DeviceQuota(_) | E::DevicesPerUserQuota | E::AccessKeyQuota(_) | E::UserQuota(_) => "LimitExceeded",
             E::DeviceAssigned | E::UserHasDevice | E::UserHasAccessKeys | E::LastAdministratorKey => "DeleteConflict",
             E::ConcurrentModification => "ConcurrentModification",
@@ -310,6 +315,7 @@ impl ApiError {
             E::UserQuota(limit) => format!("Cannot exceed quota for UsersPerAccount: {limit}").into(),
             E::DeviceAssigned => "MFA VirtualDevice in use. Must deactivate first.".into(),
             E::UserHasDevice => "Cannot delete entity, must remove tokens from principal first.".into(),
+            E::AccessKeyShown => "The access key was created before; its secret is not shown again.".into(),
             E::LastAdministratorKey => {
                 "Cannot delete entity, it is the last access key of the last administrator.".into()
             }

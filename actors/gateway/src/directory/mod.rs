@@ -82,6 +82,9 @@ pub fn user_arn(account: AccountId, path: &Path, name: &str) -> String {
     format!("arn:aws:iam::{account}:user{path}{name}")
 }
 
+/// How long a retry under the same command id is shown a secret again, in milliseconds.
+pub const RETRY_MS_MAX: u64 = 120_000;
+
 /// What an action is done to (R45).
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Resource {
@@ -132,6 +135,8 @@ pub enum DirectoryError {
     NoSuchAccessKey,
     /// The user still has access keys.
     UserHasAccessKeys,
+    /// The key was made under this very command id, too long ago for its secret to be shown again.
+    AccessKeyShown,
     /// Without this access key nobody could administer the account any more.
     LastAdministratorKey,
     /// This directory is not changed through the gateway.
@@ -146,6 +151,7 @@ impl fmt::Display for DirectoryError {
             Self::Engine(cause) => cause.fmt(f),
             Self::AccessKeyQuota => f.write_str("the user has as many access keys as it may have"),
             Self::NoSuchAccessKey => f.write_str("the user has no such access key"),
+            Self::AccessKeyShown => f.write_str("the key was made before, and its secret is not shown again"),
             Self::LastAdministratorKey => f.write_str("the key is the last one of the last administrator"),
             Self::UserHasAccessKeys => f.write_str("the user still has access keys"),
             Self::ReadOnly => f.write_str("users are not managed here"),

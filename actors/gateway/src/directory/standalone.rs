@@ -22,7 +22,9 @@ use super::records::{
     ACCESS_KEY_CREATED, ACCESS_KEY_DELETED, AccessKeyCreatedV1, AccessKeyDeletedV1, FOUNDED, FoundedV1, State,
     USER_FORGOTTEN, UserForgottenV1, encode,
 };
-use super::{ACCESS_KEYS_MAX, Access, AccessKey, Directory, DirectoryError, Identity, Resource, ids, password};
+use super::{
+    ACCESS_KEYS_MAX, Access, AccessKey, Directory, DirectoryError, Identity, RETRY_MS_MAX, Resource, ids, password,
+};
 use crate::engine::{
     AccountId, Caller, Countersign, DeviceName, Error, Path, PrincipalId, RECORDS_MAX, Rejection, Removal, Request,
     UserId, UserView,
@@ -296,8 +298,9 @@ impl Directory for Standalone {
         let random = ids::source(&self.engine, &request, "access key")?;
         let (id, secret) = (ids::access_key_id(&*random)?, ids::secret_access_key(&*random)?);
         if let Some(made) = self.read().key(&id).filter(|key| key.owner == *user) {
-            // The same request again: it gets the same key.
-            return Ok(made.clone());
+            // The same request again: it gets the same key, for as long as a client retries.
+            let in_time = self.engine.now() <= made.created_at.plus_ms(RETRY_MS_MAX);
+            return if in_time { Ok(made.clone()) } else { Err(DirectoryError::AccessKeyShown) };
         }
         if self.read().keys_of(user).len() >= ACCESS_KEYS_MAX {
             return Err(DirectoryError::AccessKeyQuota);

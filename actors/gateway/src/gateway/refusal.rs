@@ -68,6 +68,7 @@ pub(super) fn of_directory(error: &DirectoryError, about: Option<(&str, &str)>) 
         DirectoryError::AccessKeyQuota => ApiError::AccessKeyQuota(u32::try_from(ACCESS_KEYS_MAX).unwrap_or(u32::MAX)),
         DirectoryError::NoSuchAccessKey => ApiError::NoSuchAccessKey(key.to_owned()),
         DirectoryError::UserHasAccessKeys => ApiError::UserHasAccessKeys,
+        DirectoryError::AccessKeyShown => ApiError::AccessKeyShown,
         DirectoryError::LastAdministratorKey => ApiError::LastAdministratorKey,
         DirectoryError::ReadOnly => ApiError::ReadOnly,
         DirectoryError::Unavailable(cause) => {

@@ -2,16 +2,13 @@
 
 use super::refusal::{About, of_engine};
 use super::{Call, Gateway};
+use crate::directory::RETRY_MS_MAX;
 use crate::directory::{secret_access_key, session_key_id, source};
 use crate::engine::{Code, Credential, Proof, Purpose, Refusal, Serial, UnixMillis};
 use crate::errors::ApiError;
 use crate::session_token::{MfaProof, NONCE_BYTES, Session};
 use crate::wire::answer::Output;
 use crate::wire::input::{GetSessionToken, ROOT_SESSION_SECS_MAX, SESSION_SECS_DEFAULT};
-
-/// For how long a retry of a call with a code gets the session of the first, in milliseconds. Clients
-/// give up waiting for an answer after a minute.
-const RETRY_MS_MAX: u64 = 120_000;
 
 impl Gateway {
     pub(super) async fn get_session_token(&self, call: &Call, input: GetSessionToken) -> Result<Output, ApiError> {

@@ -1,5 +1,6 @@
 use super::*;
-use crate::engine::{CommandId, Config, Credential};
+use crate::engine::{CommandId, Config, Credential, UnixMillis};
+use countersign::ManualClock;
 
 fn founding() -> Founding {
     Founding {
@@ -52,6 +53,24 @@ fn an_interrupted_founding_is_finished_by_the_next() {
         let directory = Standalone::open(engine).unwrap();
         assert_eq!(directory.account(), None);
         assert_eq!(directory.found(founding()).await.unwrap().account, account);
+    });
+}
+
+#[test]
+fn a_retry_that_comes_late_is_not_shown_the_secret_again() {
+    run(async {
+        let clock = ManualClock::at(UnixMillis::from_secs(1_700_000_000));
+        let config = Config { clock: std::sync::Arc::new(clock.clone()), ..Config::default() };
+        let directory = Standalone::open(Countersign::in_memory(config).unwrap()).unwrap();
+        let account = directory.found(founding()).await.unwrap().account;
+        let name = DeviceName::new("lee").unwrap();
+        let lee = directory.create_user(by(), account, name, Path::root()).await.unwrap().id;
+        let request = || by().with_command(CommandId::derive(&["k", "1"]));
+        let first = directory.create_access_key(request(), &lee).await.unwrap();
+        clock.advance_s(120);
+        assert_eq!(directory.create_access_key(request(), &lee).await, Ok(first));
+        clock.advance_s(1);
+        assert_eq!(directory.create_access_key(request(), &lee).await, Err(DirectoryError::AccessKeyShown));
     });
 }
 
