@@ -110,7 +110,7 @@ fn the_built_in_rule() {
             |user: &UserView, credential| Identity { user: user.clone(), access_key_id: "AKIA".into(), credential };
         let of = |user: &UserView| Resource::Principal { id: Some(user.id.clone()), arn: super::super::arn_of(user) };
         let key = Credential::LongTermKey;
-        let with_mfa = Credential::Session { mfa_at: Some(crate::engine::UnixMillis(1)) };
+        let with_mfa = Credential::Session { mfa_at: Some(UnixMillis(1)) };
         let cases = [
             (&administrator, key, "iam:DeleteUser", of(&lee), Access::Allowed),
             (&root, key, "iam:DeleteUser", of(&lee), Access::Allowed),
