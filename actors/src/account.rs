@@ -20,7 +20,7 @@ use crate::history::{self, At};
 use crate::identity::{Identity, Work};
 use crate::recorded::{done_before, heads, moved_on, recorded_answer};
 use crate::resident::{Answer, Begun, Core};
-use crate::shared::{CommitError, Shared, known_from};
+use crate::shared::{CommitError, Shared, Wrote};
 
 /// What is written one command at a time.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -223,40 +223,22 @@ impl LaneCore {
         read: &[(StreamId, Version)],
         seed: Option<Seed>,
     ) -> Result<Option<Answer>, Error> {
-        let record = match decision? {
-            Outcome::AlreadySo(verdict) => {
-                let position = self.shared.journal.head();
-                return Ok(Some(Answer { verdict, position, at: now, seed: None }));
-            }
-            Outcome::Record(record) => record,
-        };
-        let verdict = record.verdict;
-        let (stream, version) = (self.key.stream(), self.at.version);
-        let own: Vec<Event> = match self.key {
-            LaneKey::Account(_) => {
-                record.writes.iter().filter(|(to, _)| *to == stream).map(|(_, e)| e.clone()).collect()
-            }
-            LaneKey::Inventory | LaneKey::Host(_) => Vec::new(),
-        };
-        let version_of = |wanted: StreamId| {
-            let known = read.iter().find(|(stream, _)| *stream == wanted).map(|(_, version)| *version);
-            known.unwrap_or(if wanted == stream { version } else { Version::NONE })
-        };
-        let command = self.shared.command_of(request);
-        match self.shared.commit(command, now, record, version_of).await {
-            Ok(committed) => {
-                for event in &own {
+        match self.shared.write(request, now, decision, (self.key.stream(), self.at.version), read).await? {
+            Wrote::Nothing(answer) => Ok(Some(answer)),
+            Wrote::Events(events, answer) => {
+                // The inventory and a host's stream have nothing to fold.
+                let folded = if matches!(self.key, LaneKey::Account(_)) { events } else { Vec::new() };
+                for event in &folded {
                     self.at.state = Some(Account::evolve(self.at.state.take(), event, now)?);
                     self.at.version = self.at.version.next();
                 }
-                Ok(Some(Answer { verdict, position: known_from(&committed), at: now, seed }))
+                Ok(Some(Answer { seed, ..answer }))
             }
-            Err(CommitError::Conflict) => Ok(None),
-            Err(CommitError::Duplicate(done)) => {
+            Wrote::MovedOn => Ok(None),
+            Wrote::Before(done) => {
                 self.reload().await?;
                 recorded_answer(&self.shared, done).await.map(Some)
             }
-            Err(CommitError::Failed(error)) => Err(error),
         }
     }
 

@@ -22,7 +22,7 @@ use crate::history::{self, At};
 use crate::identity::{Identity, Work};
 use crate::recorded::{done_before, heads, moved_on, recorded_answer};
 use crate::resident::{Answer, Begun, Core};
-use crate::shared::{CommitError, Shared, known_from};
+use crate::shared::{CommitError, Shared, Wrote, known_from};
 use crate::totp::Generator;
 use stored::{Held, code_devices, hold, read, save_snapshot};
 
@@ -368,32 +368,17 @@ impl PrincipalCore {
         decision: Decision,
         read: &[(StreamId, Version)],
     ) -> Result<Option<Answer>, Error> {
-        let record = match decision? {
-            Outcome::AlreadySo(verdict) => {
-                let position = self.shared.journal.head();
-                return Ok(Some(Answer { verdict, position, at: now, seed: None }));
+        match self.shared.write(request, now, decision, (self.stream, self.at.version), read).await? {
+            Wrote::Nothing(answer) => Ok(Some(answer)),
+            Wrote::Events(events, answer) => {
+                self.take(&events, now).await?;
+                Ok(Some(answer))
             }
-            Outcome::Record(record) => record,
-        };
-        let verdict = record.verdict;
-        let own: Vec<Event> = events_of(&record, self.stream);
-        let (stream, version) = (self.stream, self.at.version);
-        let version_of = |wanted: StreamId| {
-            let known = read.iter().find(|(stream, _)| *stream == wanted).map(|(_, version)| *version);
-            if wanted == stream { version } else { known.unwrap_or(Version::NONE) }
-        };
-        let command = self.shared.command_of(request);
-        match self.shared.commit(command, now, record, version_of).await {
-            Ok(committed) => {
-                self.take(&own, now).await?;
-                Ok(Some(Answer { verdict, position: known_from(&committed), at: now, seed: None }))
-            }
-            Err(CommitError::Conflict) => Ok(None),
-            Err(CommitError::Duplicate(done)) => {
+            Wrote::MovedOn => Ok(None),
+            Wrote::Before(done) => {
                 Box::pin(self.reload()).await?;
                 recorded_answer(&self.shared, done).await.map(Some)
             }
-            Err(CommitError::Failed(error)) => Err(error),
         }
     }
 
@@ -441,10 +426,6 @@ impl Found {
 
 fn wide(generator: &Generator, code: &Code, search: PairSearch) -> CodeMatches {
     CodeMatches { window: Vec::new(), wide: generator.try_wide(code, &search) }
-}
-
-fn events_of(record: &Record, stream: StreamId) -> Vec<Event> {
-    record.writes.iter().filter(|(target, _)| *target == stream).map(|(_, event)| event.clone()).collect()
 }
 
 /// A decision that was given its evidence.

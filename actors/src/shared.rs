@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use countersign_domain::caller::Caller;
-use countersign_domain::decide::{Context, Record};
+use countersign_domain::decide::{Context, Decision, Outcome, Record};
 use countersign_domain::event::Event;
 use countersign_domain::ids::{CommandId, Position, StreamId, UnixMillis, Version};
 use countersign_domain::policy::Policy;
@@ -17,6 +17,7 @@ use crate::answer::Request;
 use crate::config::Limits;
 use crate::error::Error;
 use crate::ports::{Clock, Entropy};
+use crate::resident::Answer;
 use crate::views::Views;
 use crate::writer::{Fact, WriteJob, Writer, Written};
 
@@ -63,6 +64,41 @@ impl Shared {
         request.command.unwrap_or_else(|| self.command_ids.next())
     }
 
+    /// Writes what was decided. `own` is the stream and version of the core that decided, `read` those of
+    /// what else it looked at; a stream in neither must not exist yet.
+    pub(crate) async fn write(
+        &self,
+        request: &Request,
+        now: UnixMillis,
+        decision: Decision,
+        own: (StreamId, Version),
+        read: &[(StreamId, Version)],
+    ) -> Result<Wrote, Error> {
+        let record = match decision? {
+            Outcome::AlreadySo(verdict) => {
+                let position = self.journal.head();
+                return Ok(Wrote::Nothing(Answer { verdict, position, at: now, seed: None }));
+            }
+            Outcome::Record(record) => record,
+        };
+        let verdict = record.verdict;
+        let of_own = record.writes.iter().filter(|(stream, _)| *stream == own.0);
+        let events = of_own.map(|(_, event)| event.clone()).collect();
+        let version_of = |wanted: StreamId| {
+            let mut known = read.iter().chain([&own]);
+            known.find(|(stream, _)| *stream == wanted).map_or(Version::NONE, |(_, version)| *version)
+        };
+        match self.commit(self.command_of(request), now, record, version_of).await {
+            Ok(committed) => {
+                let answer = Answer { verdict, position: known_from(&committed), at: now, seed: None };
+                Ok(Wrote::Events(events, answer))
+            }
+            Err(CommitError::Conflict) => Ok(Wrote::MovedOn),
+            Err(CommitError::Duplicate(done)) => Ok(Wrote::Before(done)),
+            Err(CommitError::Failed(error)) => Err(error),
+        }
+    }
+
     /// Queues a decided record, expecting each stream at the version that it was read at.
     pub(crate) fn submit(
         &self,
@@ -76,7 +112,7 @@ impl Shared {
     }
 
     /// Writes a decided record and waits until it is durable.
-    pub(crate) async fn commit(
+    async fn commit(
         &self,
         command: CommandId,
         now: UnixMillis,
@@ -86,6 +122,18 @@ impl Shared {
         let written = self.submit(command, now, record, version_of).map_err(CommitError::Failed)?;
         commit_result(written.await)
     }
+}
+
+/// What came of a decision.
+pub(crate) enum Wrote {
+    /// The answer stood already.
+    Nothing(Answer),
+    /// These events of the core's own stream are durable.
+    Events(Vec<Event>, Answer),
+    /// A stream had moved on: read again, decide again.
+    MovedOn,
+    /// The command was done before; this is where.
+    Before(Committed),
 }
 
 /// What came of a queued record.

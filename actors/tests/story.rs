@@ -217,6 +217,8 @@ async fn everything_acknowledged_is_there_after_a_new_start() {
     };
     assert_eq!(verify(&engine, used()).await, Proof::Accepted);
     engine.append_record(operator(), "directory", Some(0), 7, b"hello".to_vec()).await.unwrap();
+    let second = engine.append_record(operator(), "directory", Some(1), 8, b"again".to_vec()).await.unwrap();
+    assert_eq!(second.value, 2);
     let before = (engine.devices(&lee), engine.account(account), engine.users(account, None, 10));
     engine.close().await.unwrap();
     assert!(engine.devices(&lee) == before.0, "a closed engine still answers queries");
@@ -230,7 +232,7 @@ async fn everything_acknowledged_is_there_after_a_new_start() {
     assert_eq!(verify(&engine, used()).await, Proof::Refused(Refusal::Wrong), "a used code stays used");
     assert_eq!(verify(&engine, phone.code(START + 120)).await, Proof::Accepted);
     let records = engine.read_records("directory", 0, 10).unwrap();
-    assert_eq!((records.len(), records[0].kind, records[0].body.as_slice()), (1, 7, b"hello".as_slice()));
+    assert_eq!((records.len(), records[0].kind, records[0].body.as_slice()), (2, 7, b"hello".as_slice()));
 }
 
 #[tokio::test]
