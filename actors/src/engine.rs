@@ -15,11 +15,11 @@ use countersign_domain::policy::Policy;
 use countersign_store::{EphemeralKeyRing, FileKeyRing, Journal, KeyRing, MemoryJournal, SledJournal, StoreOptions};
 use zeroize::Zeroizing;
 
-use crate::account::{LaneKey, LaneWork};
 use crate::answer::{Ack, Proof, Request};
 use crate::config::Config;
 use crate::error::Error;
 use crate::identity::IdentityKey;
+use crate::ledger::{LedgerKey, LedgerWork};
 use crate::open::{Layout, OpenError};
 use crate::principal::PrincipalWork;
 use crate::resident::Answer;
@@ -223,8 +223,8 @@ impl Countersign {
 // ---- what every part uses ----
 
 impl Countersign {
-    async fn lane(&self, key: LaneKey, request: Request, work: LaneWork) -> Result<Ack<()>, Error> {
-        let answer = self.runtime.ask_lane(key, request, work).await?;
+    async fn ledger(&self, key: LedgerKey, request: Request, work: LedgerWork) -> Result<Ack<()>, Error> {
+        let answer = self.runtime.ask_ledger(key, request, work).await?;
         Ok(acked((), &answer))
     }
 

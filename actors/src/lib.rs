@@ -17,7 +17,6 @@ pub use countersign_domain::policy::{CodeOrder, PairCodes, Policy};
 pub use countersign_domain::rejection::Rejection;
 pub use countersign_domain::secret::Seed;
 
-mod account;
 mod answer;
 mod code;
 mod config;
@@ -25,6 +24,7 @@ mod engine;
 mod error;
 mod history;
 mod identity;
+mod ledger;
 mod open;
 mod ports;
 mod principal;

@@ -11,12 +11,12 @@ use countersign_domain::ids::Position;
 use countersign_store::Journal;
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
-use crate::account::LaneCore;
 use crate::answer::Request;
 use crate::config::Config;
 use crate::error::Error;
 use crate::history;
 use crate::identity::IdentityKey;
+use crate::ledger::LedgerCore;
 use crate::principal::PrincipalCore;
 use crate::registry;
 use crate::resident::{Answer, Core, Job};
@@ -28,7 +28,7 @@ use crate::writer::{self, Completed, Writer};
 pub(crate) struct Runtime {
     pub(crate) shared: Arc<Shared>,
     principals: mpsc::Sender<Job<PrincipalCore>>,
-    lanes: mpsc::Sender<Job<LaneCore>>,
+    ledgers: mpsc::Sender<Job<LedgerCore>>,
     identity: IdentityKey,
     permits: Arc<Semaphore>,
     in_flight_max: u32,
@@ -85,9 +85,9 @@ impl Runtime {
         });
         let places = usize::try_from(limits.in_flight_max.max(1)).unwrap_or(usize::MAX);
         let (principals, for_principals) = mpsc::channel(places);
-        let (lanes, for_lanes) = mpsc::channel(places);
+        let (ledgers, for_ledgers) = mpsc::channel(places);
         let (stop, stopped) = watch::channel(false);
-        let acting = spawn_actors(Arc::clone(&shared), for_principals, for_lanes, to_hand_out, stopped)?;
+        let acting = spawn_actors(Arc::clone(&shared), for_principals, for_ledgers, to_hand_out, stopped)?;
         let threads = Threads {
             stop,
             writer: shared.writer.clone(),
@@ -97,7 +97,7 @@ impl Runtime {
         Ok(Self {
             shared,
             principals,
-            lanes,
+            ledgers,
             identity,
             permits: Arc::new(Semaphore::new(places)),
             in_flight_max: limits.in_flight_max.max(1),
@@ -115,13 +115,13 @@ impl Runtime {
         self.ask(&self.principals, key, request, work).await
     }
 
-    pub(crate) async fn ask_lane(
+    pub(crate) async fn ask_ledger(
         &self,
-        key: <LaneCore as Core>::Key,
+        key: <LedgerCore as Core>::Key,
         request: Request,
-        work: <LaneCore as Core>::Work,
+        work: <LedgerCore as Core>::Work,
     ) -> Result<Answer, Error> {
-        self.ask(&self.lanes, key, request, work).await
+        self.ask(&self.ledgers, key, request, work).await
     }
 
     async fn ask<C: Core>(
@@ -185,7 +185,7 @@ impl Drop for Runtime {
 fn spawn_actors(
     shared: Arc<Shared>,
     principals: mpsc::Receiver<Job<PrincipalCore>>,
-    lanes: mpsc::Receiver<Job<LaneCore>>,
+    ledgers: mpsc::Receiver<Job<LedgerCore>>,
     completed: mpsc::UnboundedReceiver<Completed>,
     stopped: watch::Receiver<bool>,
 ) -> Result<JoinHandle<()>, Error> {
@@ -197,10 +197,10 @@ fn spawn_actors(
             let _gone = ready.send(());
             actix_rt::spawn(writer::hand_out(completed));
             let principals = registry::serve(Arc::clone(&shared), principals, stopped.clone());
-            let lanes = registry::serve(shared, lanes, stopped);
+            let ledgers = registry::serve(shared, ledgers, stopped);
             let principals = actix_rt::spawn(principals);
-            let lanes = actix_rt::spawn(lanes);
-            let ended = (principals.await, lanes.await);
+            let ledgers = actix_rt::spawn(ledgers);
+            let ended = (principals.await, ledgers.await);
             if ended.0.is_err() || ended.1.is_err() {
                 tracing::error!("a registry had panicked");
             }

@@ -7,10 +7,10 @@ use countersign_domain::rejection::Rejection;
 use countersign_domain::secret::Seed;
 
 use super::{Countersign, acked};
-use crate::account::{LaneKey, LaneWork};
 use crate::answer::{Ack, NewVirtualDevice, Proof, Request};
 use crate::code::Code;
 use crate::error::Error;
+use crate::ledger::{LedgerKey, LedgerWork};
 use crate::principal::PrincipalWork;
 
 /// Bytes of a fresh seed: 320 bits (R15).
@@ -50,8 +50,8 @@ impl Countersign {
         let mut bytes = vec![0; SEED_BYTES];
         self.fill_random(&mut bytes)?;
         let seed = Seed::new(bytes).map_err(Error::unavailable)?;
-        let work = LaneWork::CreateVirtual { serial: serial.clone(), seed };
-        let answer = self.runtime.ask_lane(LaneKey::Account(account), request, work).await?;
+        let work = LedgerWork::CreateVirtual { serial: serial.clone(), seed };
+        let answer = self.runtime.ask_ledger(LedgerKey::Account(account), request, work).await?;
         // A retry that comes after the device was used gets no second look at its secret.
         let seed = answer.seed.clone().ok_or(Rejection::DeviceExists)?;
         let label = format!("{name}@{account}");
@@ -91,8 +91,8 @@ impl Countersign {
         account: AccountId,
         serial: &Serial,
     ) -> Result<Ack<()>, Error> {
-        let work = LaneWork::DeleteVirtual { serial: serial.clone() };
-        self.lane(LaneKey::Account(account), request, work).await
+        let work = LedgerWork::DeleteVirtual { serial: serial.clone() };
+        self.ledger(LedgerKey::Account(account), request, work).await
     }
 
     /// Puts a hardware token into the inventory, from which any account may enable it (R27, A10).
@@ -121,7 +121,8 @@ impl Countersign {
         manufacturer: &str,
     ) -> Result<Ack<()>, Error> {
         let manufacturer = manufacturer.chars().filter(|c| !c.is_control()).take(128).collect();
-        self.lane(LaneKey::Inventory, request, LaneWork::Import { serial: serial.clone(), seed, manufacturer }).await
+        self.ledger(LedgerKey::Inventory, request, LedgerWork::Import { serial: serial.clone(), seed, manufacturer })
+            .await
     }
 
     /// Enables a device for a principal with two consecutive codes (R62..R67).

@@ -5,9 +5,9 @@ use countersign_domain::device::{DeviceName, Path};
 use countersign_domain::ids::{AccountId, PrincipalId, UserId};
 
 use super::{Countersign, acked};
-use crate::account::{LaneKey, LaneWork};
 use crate::answer::{Ack, Request};
 use crate::error::Error;
+use crate::ledger::{LedgerKey, LedgerWork};
 use crate::principal::PrincipalWork;
 
 impl Countersign {
@@ -33,7 +33,7 @@ impl Countersign {
         account: AccountId,
         root_name: DeviceName,
     ) -> Result<Ack<()>, Error> {
-        self.lane(LaneKey::Account(account), request, LaneWork::Open { root_name }).await
+        self.ledger(LedgerKey::Account(account), request, LedgerWork::Open { root_name }).await
     }
 
     /// Registers a user under a name that nobody in the account has, whatever its case (R9).
@@ -63,7 +63,7 @@ impl Countersign {
         path: Path,
     ) -> Result<Ack<()>, Error> {
         let id = PrincipalId::User(account, id);
-        self.lane(LaneKey::Account(account), request, LaneWork::Register { id, name, path }).await
+        self.ledger(LedgerKey::Account(account), request, LedgerWork::Register { id, name, path }).await
     }
 
     /// Gives a user another name or path; it keeps its devices (R10).

@@ -7,10 +7,10 @@ use countersign_store::limits::READ_ENTRIES_MAX;
 use zeroize::Zeroizing;
 
 use super::{Countersign, acked};
-use crate::account::{LaneKey, LaneWork};
 use crate::answer::{Ack, HostEntry, Request};
 use crate::error::Error;
 use crate::history;
+use crate::ledger::{LedgerKey, LedgerWork};
 
 /// Records that one page has at most.
 pub const RECORDS_MAX: usize = READ_ENTRIES_MAX;
@@ -46,8 +46,8 @@ impl Countersign {
         body: Vec<u8>,
     ) -> Result<Ack<u64>, Error> {
         let record = HostRecord { kind, body };
-        let key = LaneKey::Host(stream.to_owned());
-        let answer = self.runtime.ask_lane(key, request, LaneWork::Record { expected, record }).await?;
+        let key = LedgerKey::Host(stream.to_owned());
+        let answer = self.runtime.ask_ledger(key, request, LedgerWork::Record { expected, record }).await?;
         let entry = self.runtime.shared.journal.read_at(Position(answer.position.0.saturating_sub(1)))?;
         Ok(acked(entry.map_or(0, |entry| entry.header.version.0), &answer))
     }
@@ -72,7 +72,7 @@ impl Countersign {
     /// ```
     pub fn read_records(&self, stream: &str, after: u64, limit: usize) -> Result<Vec<HostEntry>, Error> {
         let journal = &*self.runtime.shared.journal;
-        let page = journal.read_stream(LaneKey::host_stream(stream), Version(after), limit.min(RECORDS_MAX))?;
+        let page = journal.read_stream(LedgerKey::host_stream(stream), Version(after), limit.min(RECORDS_MAX))?;
         let open = |entry: Recorded| {
             let event = history::event_of(journal, &entry.header, entry.body.as_stored())?;
             let Event::HostRecord(record) = event else {

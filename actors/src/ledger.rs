@@ -1,5 +1,5 @@
-//! An account's core: its quotas, its users' names, its device entities; and the two other things
-//! that are written one at a time, the token inventory and the host's own records.
+//! The ledgers: what is written one command at a time and is no principal. An account with its quotas,
+//! its users' names and its device entities; the inventory of tokens; a stream of the host's own records.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -24,7 +24,7 @@ use crate::shared::{CommitError, Shared, Wrote};
 
 /// What is written one command at a time.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum LaneKey {
+pub(crate) enum LedgerKey {
     /// An account.
     Account(AccountId),
     /// The inventory of hardware tokens.
@@ -33,7 +33,7 @@ pub(crate) enum LaneKey {
     Host(String),
 }
 
-impl LaneKey {
+impl LedgerKey {
     /// The stream that the commands of this key are in order of.
     fn stream(&self) -> StreamId {
         match self {
@@ -49,7 +49,7 @@ impl LaneKey {
     }
 }
 
-impl fmt::Display for LaneKey {
+impl fmt::Display for LedgerKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Account(account) => account.fmt(f),
@@ -61,7 +61,7 @@ impl fmt::Display for LaneKey {
 
 /// A command to an account, the inventory, or a host's stream.
 #[derive(Debug)]
-pub(crate) enum LaneWork {
+pub(crate) enum LedgerWork {
     /// Opens the account with its root user.
     Open { root_name: DeviceName },
     /// R9.
@@ -76,7 +76,7 @@ pub(crate) enum LaneWork {
     Record { expected: Option<u64>, record: HostRecord },
 }
 
-impl Work for LaneWork {
+impl Work for LedgerWork {
     /// The seed of a device is made afresh for each try, so it is no part of what the command is.
     fn identity(&self, identity: &mut Identity) {
         match self {
@@ -96,25 +96,25 @@ impl Work for LaneWork {
 }
 
 /// An account in memory. The inventory and host streams have no account.
-pub(crate) struct LaneCore {
+pub(crate) struct LedgerCore {
     shared: Arc<Shared>,
-    key: LaneKey,
+    key: LedgerKey,
     at: At<Account>,
 }
 
-impl Core for LaneCore {
-    type Key = LaneKey;
-    type Work = LaneWork;
+impl Core for LedgerCore {
+    type Key = LedgerKey;
+    type Work = LedgerWork;
     type Pending = Infallible;
 
-    async fn load(shared: Arc<Shared>, key: LaneKey) -> Result<Self, Error> {
+    async fn load(shared: Arc<Shared>, key: LedgerKey) -> Result<Self, Error> {
         let mut core = Self { shared, key, at: At::nothing() };
         core.reload().await?;
         Ok(core)
     }
 
     /// Every command reads another stream first.
-    fn begin(&mut self, _request: &Request, _work: &LaneWork) -> Begun<Infallible> {
+    fn begin(&mut self, _request: &Request, _work: &LedgerWork) -> Begun<Infallible> {
         Begun::Waits
     }
 
@@ -126,7 +126,7 @@ impl Core for LaneCore {
         match pending {}
     }
 
-    async fn perform(&mut self, request: Request, work: LaneWork) -> Result<Answer, Error> {
+    async fn perform(&mut self, request: Request, work: LedgerWork) -> Result<Answer, Error> {
         if let Some(done) = done_before(&self.shared, &request) {
             return recorded_answer(&self.shared, done).await;
         }
@@ -147,41 +147,46 @@ impl Core for LaneCore {
     async fn passivate(self) {}
 }
 
-impl LaneCore {
-    async fn attempt(&mut self, request: &Request, work: &LaneWork, now: UnixMillis) -> Result<Option<Answer>, Error> {
+impl LedgerCore {
+    async fn attempt(
+        &mut self,
+        request: &Request,
+        work: &LedgerWork,
+        now: UnixMillis,
+    ) -> Result<Option<Answer>, Error> {
         let context = self.shared.context(now, &request.caller);
         let account = self.at.state.as_ref();
         let (decision, read, seed) = match work {
-            LaneWork::Open { root_name } => {
-                let LaneKey::Account(id) = self.key else { return Err(misrouted()) };
+            LedgerWork::Open { root_name } => {
+                let LedgerKey::Account(id) = self.key else { return Err(misrouted()) };
                 (decide::open_account(account, id, root_name.clone(), &context), Vec::new(), None)
             }
-            LaneWork::Register { id, name, path } => {
+            LedgerWork::Register { id, name, path } => {
                 let (principal, claim) = self.newcomer(id.clone(), name.clone()).await?;
                 let read = vec![(id.stream(), principal.version), (self.name_stream(id, name), claim.version)];
                 let profile = (id.clone(), name.clone(), path.clone());
                 let decision = decide::register_user(account, principal.state.as_ref(), claim.state, profile, &context);
                 (decision, read, None)
             }
-            LaneWork::CreateVirtual { serial, seed } => {
+            LedgerWork::CreateVirtual { serial, seed } => {
                 let device = self.device(serial).await?;
                 let candidate = Candidate { serial, device: device.state.as_ref() };
                 let decision = decide::create_virtual_device(account, candidate, seed.clone(), &context);
                 (decision, vec![(serial.stream(), device.version)], Some(seed.clone()))
             }
-            LaneWork::DeleteVirtual { serial } => {
+            LedgerWork::DeleteVirtual { serial } => {
                 let device = self.device(serial).await?;
                 let candidate = Candidate { serial, device: device.state.as_ref() };
                 let decision = decide::delete_virtual_device(account, candidate, &context);
                 (decision, vec![(serial.stream(), device.version)], None)
             }
-            LaneWork::Import { serial, seed, manufacturer } => {
+            LedgerWork::Import { serial, seed, manufacturer } => {
                 let device = self.device(serial).await?;
                 let candidate = Candidate { serial, device: device.state.as_ref() };
                 let decision = decide::import_hardware_token(candidate, seed.clone(), manufacturer.clone(), &context);
                 (decision, vec![(serial.stream(), device.version)], None)
             }
-            LaneWork::Record { expected, record } => {
+            LedgerWork::Record { expected, record } => {
                 let stream = self.key.stream();
                 let known = self.shared.blocking(move |shared| heads(shared, &[stream])).await?;
                 let version = known.first().map_or(Version::NONE, |(_, version)| *version);
@@ -227,7 +232,7 @@ impl LaneCore {
             Wrote::Nothing(answer) => Ok(Some(answer)),
             Wrote::Events(events, answer) => {
                 // The inventory and a host's stream have nothing to fold.
-                let folded = if matches!(self.key, LaneKey::Account(_)) { events } else { Vec::new() };
+                let folded = if matches!(self.key, LedgerKey::Account(_)) { events } else { Vec::new() };
                 for event in &folded {
                     self.at.state = Some(Account::evolve(self.at.state.take(), event, now)?);
                     self.at.version = self.at.version.next();
@@ -245,13 +250,13 @@ impl LaneCore {
     /// Whether somebody else wrote to this account's stream: a user that is removed leaves its counts.
     async fn is_stale(&self) -> Result<bool, Error> {
         match self.key {
-            LaneKey::Account(account) => moved_on(&self.shared, Account::stream(account), self.at.version).await,
-            LaneKey::Inventory | LaneKey::Host(_) => Ok(false),
+            LedgerKey::Account(account) => moved_on(&self.shared, Account::stream(account), self.at.version).await,
+            LedgerKey::Inventory | LedgerKey::Host(_) => Ok(false),
         }
     }
 
     async fn reload(&mut self) -> Result<(), Error> {
-        if let LaneKey::Account(account) = self.key {
+        if let LedgerKey::Account(account) = self.key {
             let stream = Account::stream(account);
             let fold =
                 move |shared: &Shared| history::fold_stream(&*shared.journal, stream, At::nothing(), Account::evolve);
