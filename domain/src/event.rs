@@ -71,6 +71,48 @@ wire_enum! {
     }
 }
 
+wire_enum! {
+    /// What a security key is to its owner (R30, R177).
+    pub enum KeyForm {
+        /// A second factor that is touched: U2F or FIDO2.
+        SecurityKey = 1,
+        /// A passkey: verifies its user by itself.
+        Passkey = 2,
+    }
+}
+
+wire_enum! {
+    /// Why the answer of a security key was refused; for the log, never for the person at the door.
+    pub enum KeyFault {
+        /// It is no answer of an authenticator, or of the wrong ceremony.
+        Malformed = 1,
+        /// It answers another challenge.
+        Challenge = 2,
+        /// It was made for another origin (WebAuthn section 7.2, step 12).
+        Origin = 3,
+        /// It was made for another relying party.
+        RelyingParty = 4,
+        /// Nobody touched the key.
+        UserNotPresent = 5,
+        /// The key did not verify its user, as the policy wants.
+        UserNotVerified = 6,
+        /// The signature does not verify.
+        Signature = 7,
+        /// The credential is none of the principal's.
+        UnknownCredential = 8,
+        /// The counter did not go up: there may be two of this key (WebAuthn section 6.1.1).
+        CounterRegressed = 9,
+        /// The key does not attest to a model that is trusted.
+        Attestation = 10,
+        /// The credential is registered already, here or elsewhere.
+        AlreadyRegistered = 11,
+        /// The key uses an algorithm that was not offered.
+        Algorithm = 12,
+        /// The counter went back before; the key is not taken any more.
+        SuspectedClone = 13,
+    }
+}
+
 macro_rules! events {
     ($($name:ident),* $(,)?) => {
         /// One fact of a stream.
