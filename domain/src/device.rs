@@ -6,8 +6,10 @@
 //! stream, and so that what a device has learned travels with it (R85).
 
 mod name;
+mod phone;
 mod serial;
 
+pub use phone::{PhoneError, PhoneNumber};
 pub use name::{DeviceName, NameError, Path, PathError};
 pub use serial::{Serial, SerialError};
 

@@ -3,10 +3,14 @@
 //! The stored form of each is frozen under its type id and version in [`crate::wire`].
 
 pub use crate::wire::v1::{
-    AccountOpened, BudgetSpent, CodeAccepted, CodeRefused, DeviceAdded, DeviceAssigned, DeviceDeactivated,
-    DeviceDeleted, DeviceEnabled, DeviceReleased, DeviceRemoved, DeviceResynced, HardwareTokenImported, HostRecord,
-    NameClaimed, NameReleased, PairRefused, PrincipalRegistered, PrincipalRemoved, PrincipalRenamed, ResyncRefused,
-    UserAdded, UserRemoved, VirtualDeviceCreated,
+    AccountOpened, AliasChanged, AlternativeFactorsSwitched, AlternativeIssued, AlternativeProven, AlternativeRefused,
+    AssociateProven, BudgetSpent, CodeAccepted, CodeRefused, CredentialClaimed, CredentialReleased, DeviceAdded,
+    DeviceAssigned, DeviceDeactivated, DeviceDeleted, DeviceEnabled, DeviceReleased, DeviceRemoved, DeviceResynced,
+    HardwareTokenImported, HostRecord, KeyAccepted, KeyChallengeIssued, KeyRefused, KeyRegistered, NameClaimed,
+    NameReleased, PairRefused, PasswordRefused, PasswordsLocked, PolicyChosen, PrincipalRegistered, PrincipalRemoved,
+    PrincipalRenamed, ResyncRefused, RootLinked, SecurityKeyCreated, SignInRefused, SignInStarted, SignedIn,
+    SmsCodeAccepted, SmsCodeIssued, SmsCodeRefused, SmsDeviceCreated, SmsEligibilityChanged, UserAdded, UserRemoved,
+    VirtualDeviceCreated,
 };
 
 use crate::wire_enum;
@@ -113,6 +117,52 @@ wire_enum! {
     }
 }
 
+wire_enum! {
+    /// Why a code that was sent by SMS was refused.
+    pub enum SmsFault {
+        /// It is not the code that was sent.
+        Wrong = 1,
+        /// It came too late.
+        Expired = 2,
+        /// It was tried too often before; not evaluated (A15).
+        Exhausted = 3,
+    }
+}
+
+wire_enum! {
+    /// What was proven beside the password at a sign-in.
+    pub enum SignInFactor {
+        /// Nothing: the principal has no device (R98).
+        Nothing = 1,
+        /// A device (R99..R101).
+        Device = 2,
+        /// Root's e-mail and phone; no device was proven (R130, A22).
+        AlternativeFactors = 3,
+    }
+}
+
+wire_enum! {
+    /// Why a second factor was refused at a sign-in.
+    pub enum SignInFault {
+        /// The proof was not good.
+        Wrong = 1,
+        /// The device's attempts are used up (R91).
+        Locked = 2,
+        /// A challenge was answered that is not open: answered before, too late, or never asked.
+        NotAsked = 3,
+    }
+}
+
+wire_enum! {
+    /// One of root's two alternative factors (R130).
+    pub enum AlternativeFactor {
+        /// The registered e-mail address.
+        Mail = 1,
+        /// The registered phone.
+        Phone = 2,
+    }
+}
+
 macro_rules! events {
     ($($name:ident),* $(,)?) => {
         /// One fact of a stream.
@@ -162,5 +212,30 @@ events!(
     CodeAccepted,
     CodeRefused,
     DeviceDeactivated,
+    AliasChanged,
+    SmsEligibilityChanged,
+    AlternativeFactorsSwitched,
+    PolicyChosen,
+    RootLinked,
+    PasswordRefused,
+    PasswordsLocked,
+    CredentialClaimed,
+    CredentialReleased,
+    SecurityKeyCreated,
+    SmsDeviceCreated,
+    SignInStarted,
+    SignedIn,
+    SignInRefused,
+    AssociateProven,
+    KeyChallengeIssued,
+    KeyRegistered,
+    KeyAccepted,
+    KeyRefused,
+    SmsCodeIssued,
+    SmsCodeAccepted,
+    SmsCodeRefused,
+    AlternativeIssued,
+    AlternativeProven,
+    AlternativeRefused,
     HostRecord,
 );

@@ -261,6 +261,60 @@ impl fmt::Debug for CommandId {
     }
 }
 
+macro_rules! tickets {
+    ($( $(#[$doc:meta])* $name:ident; )*) => { $(
+        $(#[$doc])*
+        ///
+        /// Sixteen random bytes; as text, 32 hexadecimal digits.
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        pub struct $name([u8; 16]);
+
+        impl $name {
+            /// Wraps sixteen bytes of randomness.
+            #[must_use]
+            pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+                Self(bytes)
+            }
+
+            /// The sixteen bytes that are stored.
+            #[must_use]
+            pub const fn as_bytes(&self) -> &[u8; 16] {
+                &self.0
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = ParseIdError;
+            fn from_str(text: &str) -> Result<Self, ParseIdError> {
+                let wrong = ParseIdError("an id has 32 hexadecimal digits");
+                if text.len() != 32 {
+                    return Err(wrong);
+                }
+                Uuid::try_parse(text).map(|id| Self(*id.as_bytes())).map_err(|_| wrong)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(&Uuid::from_bytes(self.0).simple(), f)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(self, f)
+            }
+        }
+    )* };
+}
+
+tickets! {
+    /// One attempt of a principal to sign in, from the right password on.
+    AttemptId;
+    /// One challenge: what was asked of a security key, or a code that was sent.
+    ChallengeId;
+}
+
 /// How many events a stream has: the first event is version 1, and 0 says that there is none.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct Version(pub u64);

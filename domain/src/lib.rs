@@ -19,6 +19,7 @@ extern crate alloc;
 
 pub mod account;
 pub mod caller;
+pub mod client;
 pub mod decide;
 pub mod device;
 pub mod event;
@@ -29,6 +30,7 @@ pub mod policy;
 pub mod principal;
 pub mod rejection;
 pub mod secret;
+pub mod settings;
 pub mod totp;
 pub mod wire;
 

@@ -46,6 +46,62 @@ impl fmt::Debug for Seed {
     }
 }
 
+/// The secret behind a code that is sent: the code follows from it, so that it can be sent again and is
+/// never stored. Wiped when dropped; `Debug` shows nothing of it.
+///
+/// Stored in sealed events only.
+#[derive(Clone, PartialEq, Eq, Zeroize, ZeroizeOnDrop, Serialize, Deserialize)]
+pub struct ChallengeSecret([u8; 32]);
+
+impl ChallengeSecret {
+    /// Wraps 32 bytes of randomness.
+    #[must_use]
+    pub const fn new(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// The secret itself, for the code that computes with it.
+    #[must_use]
+    pub const fn expose(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for ChallengeSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ChallengeSecret(..)")
+    }
+}
+
+/// Bytes of another library's own making, kept as they are: a credential, or the state of a ceremony.
+///
+/// `Debug` shows their number only.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Opaque(Vec<u8>);
+
+impl Opaque {
+    /// The most bytes that are kept.
+    pub const MAX_BYTES: usize = 16 * 1024;
+
+    /// Wraps bytes; `None` when there are too many.
+    #[must_use]
+    pub fn new(bytes: Vec<u8>) -> Option<Self> {
+        (bytes.len() <= Self::MAX_BYTES).then_some(Self(bytes))
+    }
+
+    /// The bytes.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Opaque {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Opaque({} bytes)", self.0.len())
+    }
+}
+
 /// A secret of a length that is not taken, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SeedLength(pub usize);

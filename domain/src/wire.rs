@@ -164,8 +164,17 @@ table! {
     0x0103 1 Clear  UserRemoved;
     0x0104 1 Clear  DeviceAdded;
     0x0105 1 Clear  DeviceRemoved;
+    0x0110 1 Sealed AliasChanged;
+    0x0111 1 Clear  SmsEligibilityChanged;
+    0x0112 1 Clear  AlternativeFactorsSwitched;
+    0x0113 1 Clear  PolicyChosen;
+    0x0114 1 Clear  RootLinked;
+    0x0120 1 Sealed PasswordRefused;
+    0x0121 1 Sealed PasswordsLocked;
     0x0180 1 Clear  NameClaimed;
     0x0181 1 Clear  NameReleased;
+    0x0182 1 Clear  CredentialClaimed;
+    0x0183 1 Clear  CredentialReleased;
     0x0201 1 Sealed VirtualDeviceCreated;
     0x0202 1 Sealed HardwareTokenImported;
     0x0203 1 Clear  DeviceAssigned;
@@ -173,6 +182,8 @@ table! {
     0x0205 1 Clear  DeviceDeleted;
     0x0206 1 Clear  PairRefused;
     0x0207 1 Clear  BudgetSpent;
+    0x0208 1 Sealed SecurityKeyCreated;
+    0x0209 1 Sealed SmsDeviceCreated;
     0x0301 1 Sealed PrincipalRegistered;
     0x0302 1 Sealed PrincipalRenamed;
     0x0303 1 Clear  PrincipalRemoved;
@@ -182,6 +193,20 @@ table! {
     0x0313 1 Clear  CodeAccepted;
     0x0314 1 Clear  CodeRefused;
     0x0315 1 Clear  DeviceDeactivated;
+    0x0320 1 Sealed SignInStarted;
+    0x0321 1 Sealed SignedIn;
+    0x0322 1 Sealed SignInRefused;
+    0x0323 1 Sealed AssociateProven;
+    0x0330 1 Sealed KeyChallengeIssued;
+    0x0331 1 Clear  KeyRegistered;
+    0x0332 1 Clear  KeyAccepted;
+    0x0333 1 Clear  KeyRefused;
+    0x0340 1 Sealed SmsCodeIssued;
+    0x0341 1 Clear  SmsCodeAccepted;
+    0x0342 1 Clear  SmsCodeRefused;
+    0x0350 1 Sealed AlternativeIssued;
+    0x0351 1 Clear  AlternativeProven;
+    0x0352 1 Clear  AlternativeRefused;
 }
 
 fn pack<T: Serialize>(event_type: u16, type_version: u16, sealing: Sealing, body: &T) -> Result<Encoded, WireError> {

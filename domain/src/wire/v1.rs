@@ -1,5 +1,21 @@
 //! Version 1 of every event body. Frozen: a change is a new struct in a new module and a `From`.
 
+mod keys;
+mod messages;
+mod settings;
+mod sign_in;
+
+pub use keys::{
+    CredentialClaimed, CredentialReleased, KeyAccepted, KeyChallengeIssued, KeyRefused, KeyRegistered,
+    SecurityKeyCreated,
+};
+pub use messages::{SmsCodeAccepted, SmsCodeIssued, SmsCodeRefused, SmsDeviceCreated};
+pub use settings::{AliasChanged, AlternativeFactorsSwitched, PolicyChosen, RootLinked, SmsEligibilityChanged};
+pub use sign_in::{
+    AlternativeIssued, AlternativeProven, AlternativeRefused, AssociateProven, PasswordRefused, PasswordsLocked,
+    SignInRefused, SignInStarted, SignedIn,
+};
+
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
@@ -22,6 +38,8 @@ macro_rules! bodies {
         )*
     };
 }
+
+use bodies;
 
 bodies! {
     /// An account was opened. Account stream.
