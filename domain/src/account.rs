@@ -6,9 +6,10 @@ use crate::Corrupt;
 use crate::device::DeviceName;
 use crate::event::Event;
 use crate::ids::{AccountId, StreamId, UnixMillis};
+use crate::settings::{AccountAlias, Settings};
 
 /// An open account: its quotas' counters. Absence is `None`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Account {
     /// Its id.
     pub id: AccountId,
@@ -18,6 +19,8 @@ pub struct Account {
     pub users: u32,
     /// Its virtual devices, assigned or not (R22, R163).
     pub virtual_devices: u32,
+    /// What it has chosen.
+    pub settings: Settings,
 }
 
 impl Account {
@@ -25,6 +28,15 @@ impl Account {
     #[must_use]
     pub fn stream(account: AccountId) -> StreamId {
         StreamId::derive(&["account", &alloc::format!("{account}")])
+    }
+
+    /// The stream of what is recorded of wrong passwords: of an account, or of no account that exists.
+    #[must_use]
+    pub fn door(account: Option<AccountId>) -> StreamId {
+        match account {
+            Some(account) => StreamId::derive(&["door", &alloc::format!("{account}")]),
+            None => StreamId::derive(&["door"]),
+        }
     }
 
     /// Folds one event of an account's stream.
@@ -35,13 +47,20 @@ impl Account {
         let corrupt = || Corrupt::new("account", event);
         let Some(mut account) = state else {
             let Event::AccountOpened(opened) = event else { return Err(corrupt()) };
-            return Ok(Self { id: opened.account, opened_at: at, users: 0, virtual_devices: 0 });
+            return Ok(Self {
+                id: opened.account,
+                opened_at: at,
+                users: 0,
+                virtual_devices: 0,
+                settings: Settings::default(),
+            });
         };
         let (counter, more) = match event {
             Event::UserAdded(_) => (&mut account.users, true),
             Event::UserRemoved(_) => (&mut account.users, false),
             Event::DeviceAdded(_) => (&mut account.virtual_devices, true),
             Event::DeviceRemoved(_) => (&mut account.virtual_devices, false),
+            event if account.settings.fold(event) => return Ok(account),
             _ => return Err(corrupt()),
         };
         let counted = if more { counter.checked_add(1) } else { counter.checked_sub(1) };
@@ -50,8 +69,8 @@ impl Account {
     }
 }
 
-/// Who holds a name of an account. A stream of its own for each name, so that two users of one
-/// name cannot come into being at once (R9).
+/// Who holds a name of an account, an account's alias, or a credential. A stream of its own for each, so that
+/// two users of one name cannot come into being at once (R9), nor two devices of one credential (NT-30).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Claim {
     /// Held by the principal of this stream.
@@ -67,7 +86,13 @@ impl Claim {
         StreamId::derive(&["name", &alloc::format!("{account}"), &name.folded()])
     }
 
-    /// Folds one event of a name's stream.
+    /// The stream of an account's alias.
+    #[must_use]
+    pub fn alias_stream(alias: &AccountAlias) -> StreamId {
+        StreamId::derive(&["alias", alias.as_str()])
+    }
+
+    /// Folds one event of the stream of a name, an alias or a credential.
     ///
     /// # Errors
     /// When the event cannot follow this state; the stored history is then not ours.
@@ -75,6 +100,8 @@ impl Claim {
         match (state, event) {
             (None | Some(Self::Free), Event::NameClaimed(claimed)) => Ok(Self::Held(claimed.holder)),
             (Some(Self::Held(holder)), Event::NameReleased(released)) if holder == released.holder => Ok(Self::Free),
+            (None | Some(Self::Free), Event::CredentialClaimed(claimed)) => Ok(Self::Held(claimed.holder)),
+            (Some(Self::Held(holder)), Event::CredentialReleased(gone)) if holder == gone.holder => Ok(Self::Free),
             _ => Err(Corrupt::new("name", event)),
         }
     }

@@ -30,6 +30,9 @@ pub enum Credential {
         /// When the second factor was proven.
         mfa_at: Option<UnixMillis>,
     },
+    /// A console session that root got by its alternative factors: no device was proven (A22), and yet it may
+    /// take away the device that is lost (R130).
+    Recovered,
 }
 
 impl Credential {
@@ -37,7 +40,7 @@ impl Credential {
     #[must_use]
     pub fn mfa_age_s(&self, now: UnixMillis) -> Option<u64> {
         match self {
-            Self::LongTermKey => None,
+            Self::LongTermKey | Self::Recovered => None,
             Self::Session { mfa_at } => mfa_at.map(|at| now.secs().saturating_sub(at.secs())),
         }
     }
@@ -133,7 +136,7 @@ pub enum DeviceAct {
 /// account.
 #[must_use]
 pub fn channel_allows(caller: &Caller, act: DeviceAct, kind: DeviceKind, owner: &PrincipalId) -> bool {
-    let console = caller.channel == Channel::Console && matches!(caller.credential, Credential::Session { .. });
+    let console = caller.channel == Channel::Console && caller.credential != Credential::LongTermKey;
     let same_account = caller.principal.as_ref().is_none_or(|asking| asking.account() == owner.account());
     match (act, kind) {
         _ if !same_account => false,

@@ -11,20 +11,40 @@ mod accounts;
 mod codes;
 mod devices;
 mod enable;
+mod keys;
+mod messages;
 mod principals;
+mod recovery;
+mod settings;
+mod sign_in;
 
 pub use accounts::{create_virtual_device, delete_virtual_device, import_hardware_token, open_account};
 pub use codes::{resync, verify_code};
 pub use devices::deactivate;
 pub use enable::{Candidate, enable, rotate};
+pub use keys::{
+    KeyAnswer, KeyProof, KeyQuestion, NewKey, Registering, begin_key_registration, finish_key_registration, offer_key,
+    sign_in_with_key,
+};
+pub use messages::{
+    CodeQuestion, Enrolment, begin_sms_enrolment, finish_sms_enrolment, send_sign_in_code, sign_in_with_sent_code,
+};
 pub use principals::{Removal, register_user, remove_user, rename_user};
+pub use recovery::{ask_alternative, finish_recovery, prove_alternative};
+pub use settings::{Setting, change_setting};
+pub use sign_in::{associate_proven, associate_refused, begin_sign_in, sign_in_with_code};
 
+use alloc::vec;
 use alloc::vec::Vec;
 
-use crate::caller::{Caller, DeviceAct, channel_allows};
+use crate::caller::{By, Caller, Channel, Credential, DeviceAct, channel_allows};
+use crate::client::Client;
 use crate::device::DeviceKind;
-use crate::event::{CodeFault, Event, PairFault};
-use crate::ids::{StreamId, UnixMillis};
+use crate::event::{
+    CodeFault, CredentialReleased, DeviceDeleted, DeviceReleased, Event, KeyFault, PairFault, SignInFactor,
+    SignInFault, SmsFault,
+};
+use crate::ids::{AttemptId, ChallengeId, StreamId, UnixMillis};
 use crate::policy::Policy;
 use crate::principal::{Enabled, Principal, Registered};
 use crate::rejection::Rejection;
@@ -39,6 +59,14 @@ pub struct Context<'a> {
     pub policy: &'a Policy,
     /// Who asks.
     pub caller: &'a Caller,
+    /// Where from, where it is known.
+    pub client: Option<&'a Client>,
+}
+
+impl Context<'_> {
+    fn client(&self) -> Client {
+        self.client.cloned().unwrap_or_default()
+    }
 }
 
 /// What a decision came to.
@@ -75,6 +103,36 @@ pub enum Verdict {
         /// Its counter.
         counter: u64,
     },
+    /// A second factor is asked for (R97); `associate` says that a linked principal's comes first (A6).
+    SecondFactorWanted {
+        /// The attempt.
+        attempt: AttemptId,
+        /// Until when.
+        until: UnixMillis,
+        /// Whether the linked principal's device is asked for.
+        associate: bool,
+    },
+    /// The principal is in.
+    SignedIn {
+        /// The attempt.
+        attempt: AttemptId,
+        /// What was proven beside the password.
+        factor: SignInFactor,
+        /// The device that proved it.
+        device: Option<StreamId>,
+    },
+    /// A key was challenged, a code is to be sent, a call is to be made.
+    Challenged {
+        /// The challenge.
+        challenge: ChallengeId,
+        /// Until when it may be answered.
+        until: UnixMillis,
+    },
+    /// A security key is registered and enabled.
+    KeyRegistered {
+        /// The device.
+        device: StreamId,
+    },
     /// The proof was refused.
     Denied(Denial),
 }
@@ -83,7 +141,38 @@ impl Verdict {
     /// The answer that a command's recorded events stand for; what a retry of it gets.
     #[must_use]
     pub fn recorded<'a>(events: impl IntoIterator<Item = &'a Event>, policy: &Policy) -> Self {
+        let events: Vec<&Event> = events.into_iter().collect();
+        // What a batch comes to stands behind what it came from.
+        let outcome = |event: &&Event| match event {
+            Event::SignedIn(done) => {
+                Some(Self::SignedIn { attempt: done.attempt, factor: done.factor, device: done.device })
+            }
+            Event::KeyRegistered(done) => Some(Self::KeyRegistered { device: done.device }),
+            _ => None,
+        };
+        if let Some(verdict) = events.iter().find_map(outcome) {
+            return verdict;
+        }
         let answer = |event: &Event| match event {
+            Event::SignInStarted(started) => Some(Self::SecondFactorWanted {
+                attempt: started.attempt,
+                until: started.until,
+                associate: started.associate.is_some(),
+            }),
+            Event::KeyChallengeIssued(issued) => {
+                Some(Self::Challenged { challenge: issued.challenge, until: issued.until })
+            }
+            Event::SmsCodeIssued(issued) => Some(Self::Challenged { challenge: issued.challenge, until: issued.until }),
+            Event::AlternativeIssued(issued) => {
+                Some(Self::Challenged { challenge: issued.challenge, until: issued.until })
+            }
+            Event::KeyRefused(refused) => Some(Self::Denied(Denial::Key(refused.fault))),
+            Event::SmsCodeRefused(refused) => Some(Self::Denied(Denial::Sms(refused.fault))),
+            Event::AlternativeRefused(_) => Some(Self::Denied(Denial::Alternative)),
+            Event::SignInRefused(refused) if refused.fault == SignInFault::NotAsked => {
+                Some(Self::Denied(Denial::NotAsked))
+            }
+            Event::DeviceEnabled(enabled) if !enabled.kind.is_totp() => None,
             Event::DeviceEnabled(enabled) => Some(Self::PairAccepted { offset: enabled.learned.offset }),
             Event::DeviceResynced(resynced) => Some(Self::PairAccepted { offset: resynced.offset }),
             Event::CodeAccepted(accepted) => Some(Self::CodeAccepted { counter: accepted.counter }),
@@ -114,6 +203,14 @@ pub enum Denial {
     },
     /// A pair.
     Pair(PairFault),
+    /// The answer of a security key.
+    Key(KeyFault),
+    /// A code that was sent.
+    Sms(SmsFault),
+    /// An alternative factor.
+    Alternative,
+    /// An answer to nothing that is open.
+    NotAsked,
     /// The attempt budget is spent until then; nothing was evaluated (R91).
     Locked {
         /// When it opens again.
@@ -175,13 +272,38 @@ fn clock_holds(enabled: &Enabled, context: &Context<'_>) -> Result<(), Rejection
     }
 }
 
-/// R180: a user with a device changes its own devices only in an MFA session.
+/// Who has a device changes its own devices only in a session that proved one: a user under R180, and anybody in
+/// the console (R182, NT-21). Root who lost its device and came in by alternative factors is let through (A22).
 fn self_management(owner: &Registered, context: &Context<'_>) -> Result<(), Rejection> {
-    let own = !owner.id.is_root() && context.caller.is(&owner.id);
-    let bare = !context.caller.credential.has_mfa();
-    if context.policy.self_management_needs_mfa && own && bare && !owner.devices.is_empty() {
-        Err(Rejection::SelfManagementNeedsMfa)
-    } else {
-        Ok(())
+    let Caller { credential, channel, .. } = context.caller;
+    let proven = credential.has_mfa() || (owner.id.is_root() && *credential == Credential::Recovered);
+    if owner.devices.is_empty() || proven || !context.caller.is(&owner.id) {
+        return Ok(());
     }
+    let by_rule = context.policy.self_management_needs_mfa && !owner.id.is_root();
+    if by_rule || *channel == Channel::Console { Err(Rejection::SelfManagementNeedsMfa) } else { Ok(()) }
+}
+
+/// The attempt window in which another challenge counts, if there may be one.
+fn may_ask(owner: &Registered, context: &Context<'_>) -> Result<u64, Rejection> {
+    let asked = &owner.pending.asked;
+    let window = asked.current(context.now, context.policy);
+    if asked.used_in(window) >= context.policy.challenges_max {
+        return Err(Rejection::TooManyChallenges { again_at: Attempts::ends_at(window, context.policy) });
+    }
+    Ok(window)
+}
+
+/// What is written when a device leaves its owner: also the end of an entity that lives only while it is assigned
+/// (R49, R69).
+fn released(owner: StreamId, enabled: &Enabled, by: By) -> Vec<(StreamId, Event)> {
+    let device = enabled.device;
+    let mut writes = vec![(device, DeviceReleased { owner, learned: enabled.learned.clone() }.into())];
+    if !enabled.kind.is_totp() {
+        writes.push((device, DeviceDeleted { by }.into()));
+    }
+    if let Some(key) = enabled.key {
+        writes.push((key.credential, CredentialReleased { holder: device }.into()));
+    }
+    writes
 }

@@ -9,14 +9,18 @@ mod name;
 mod phone;
 mod serial;
 
-pub use phone::{PhoneError, PhoneNumber};
 pub use name::{DeviceName, NameError, Path, PathError};
+pub use phone::{PhoneError, PhoneNumber};
 pub use serial::{Serial, SerialError};
 
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt::Write as _;
+
 use crate::Corrupt;
-use crate::event::Event;
+use crate::event::{Event, KeyForm};
 use crate::ids::{StreamId, UnixMillis};
-use crate::secret::Seed;
+use crate::secret::{Opaque, Seed};
 use crate::totp::Learned;
 use crate::wire_enum;
 
@@ -88,10 +92,68 @@ pub struct Entity {
     pub kind: DeviceKind,
     /// Its serial number or ARN, exactly as created.
     pub serial: Serial,
-    /// Its shared secret.
-    pub seed: Seed,
+    /// What its proofs are checked against.
+    pub secret: DeviceSecret,
     /// When it was created or imported.
     pub created_at: UnixMillis,
+}
+
+/// What the proofs of a device are checked against.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DeviceSecret {
+    /// The shared secret of a TOTP device.
+    Seed(Seed),
+    /// The credential of a security key.
+    Credential {
+        /// What the key is to its owner.
+        form: KeyForm,
+        /// The credential's id.
+        id: Vec<u8>,
+        /// The credential, in the form of the library that verifies it.
+        credential: Opaque,
+    },
+    /// The number that codes are sent to.
+    Phone(PhoneNumber),
+}
+
+impl Entity {
+    fn created(event: &Event, at: UnixMillis) -> Option<Self> {
+        let (kind, serial, secret) = match event {
+            Event::VirtualDeviceCreated(created) => {
+                (DeviceKind::VirtualTotp, &created.serial, DeviceSecret::Seed(created.seed.clone()))
+            }
+            Event::SecurityKeyCreated(created) => {
+                let (id, credential) = (created.credential_id.clone(), created.credential.clone());
+                let secret = DeviceSecret::Credential { form: created.form, id, credential };
+                (DeviceKind::SecurityKey, &created.serial, secret)
+            }
+            Event::SmsDeviceCreated(created) => {
+                (DeviceKind::Sms, &created.serial, DeviceSecret::Phone(created.phone.clone()))
+            }
+            _ => return None,
+        };
+        Some(Self { kind, serial: serial.clone(), secret, created_at: at })
+    }
+
+    /// The shared secret, if the device shows codes.
+    #[must_use]
+    pub const fn seed(&self) -> Option<&Seed> {
+        match &self.secret {
+            DeviceSecret::Seed(seed) => Some(seed),
+            DeviceSecret::Credential { .. } | DeviceSecret::Phone(_) => None,
+        }
+    }
+}
+
+/// The stream that a credential is claimed in, so that no two devices can have one credential (NT-30).
+#[must_use]
+pub fn credential_stream(id: &[u8]) -> StreamId {
+    let mut hex = String::with_capacity(id.len() * 2);
+    for byte in id {
+        // Writing into a string does not fail.
+        let _written = write!(hex, "{byte:02x}");
+    }
+    StreamId::derive(&["credential", &hex])
 }
 
 impl Device {
@@ -111,22 +173,16 @@ impl Device {
     /// When the event cannot follow this state; the stored history is then not ours.
     pub fn evolve(state: Option<Self>, event: &Event, at: UnixMillis) -> Result<Self, Corrupt> {
         match (state, event) {
-            (before @ (None | Some(Self::Deleted(_))), Event::VirtualDeviceCreated(created)) => {
-                let entity = Entity {
-                    kind: DeviceKind::VirtualTotp,
-                    serial: created.serial.clone(),
-                    seed: created.seed.clone(),
-                    created_at: at,
-                };
+            (
+                before @ (None | Some(Self::Deleted(_))),
+                event @ (Event::VirtualDeviceCreated(_) | Event::SecurityKeyCreated(_) | Event::SmsDeviceCreated(_)),
+            ) => {
+                let entity = Entity::created(event, at).ok_or_else(|| Corrupt::new("device", event))?;
                 Ok(Self::Unassigned(Unassigned { entity, learned: fresh_after(before) }))
             }
             (None, Event::HardwareTokenImported(imported)) => {
-                let entity = Entity {
-                    kind: DeviceKind::HardwareTotp,
-                    serial: imported.serial.clone(),
-                    seed: imported.seed.clone(),
-                    created_at: at,
-                };
+                let (serial, secret) = (imported.serial.clone(), DeviceSecret::Seed(imported.seed.clone()));
+                let entity = Entity { kind: DeviceKind::HardwareTotp, serial, secret, created_at: at };
                 Ok(Self::Unassigned(Unassigned { entity, learned: Learned::default() }))
             }
             (Some(Self::Unassigned(device)), Event::DeviceAssigned(assigned)) => {

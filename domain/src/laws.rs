@@ -119,6 +119,7 @@ enum Subject {
     Device(Device),
     Principal(Principal),
     Host,
+    Door,
     Broken,
 }
 
@@ -290,15 +291,18 @@ impl Subject {
     fn evolve(before: Option<Self>, event: &Event, at: UnixMillis) -> Self {
         let after = match (before, event) {
             (Some(Self::Host) | None, Event::HostRecord(_)) => Ok(Self::Host),
+            (Some(Self::Door) | None, Event::PasswordRefused(_) | Event::PasswordsLocked(_)) => Ok(Self::Door),
             (None, Event::AccountOpened(_)) => Account::evolve(None, event, at).map(Self::Account),
             (Some(Self::Account(state)), _) => Account::evolve(Some(state), event, at).map(Self::Account),
-            (None, Event::NameClaimed(_)) => Claim::evolve(None, event, at).map(Self::Claim),
+            (None, Event::NameClaimed(_) | Event::CredentialClaimed(_)) => {
+                Claim::evolve(None, event, at).map(Self::Claim)
+            }
             (Some(Self::Claim(state)), _) => Claim::evolve(Some(state), event, at).map(Self::Claim),
             (None, Event::PrincipalRegistered(_)) => Principal::evolve(None, event, at).map(Self::Principal),
             (Some(Self::Principal(state)), _) => Principal::evolve(Some(state), event, at).map(Self::Principal),
             (None, _) => Device::evolve(None, event, at).map(Self::Device),
             (Some(Self::Device(state)), _) => Device::evolve(Some(state), event, at).map(Self::Device),
-            (Some(Self::Host | Self::Broken), _) => return Self::Broken,
+            (Some(Self::Host | Self::Door | Self::Broken), _) => return Self::Broken,
         };
         after.unwrap_or(Self::Broken)
     }

@@ -22,6 +22,7 @@ use crate::ids::{AccountId, PrincipalId, StreamId, UnixMillis, UserId};
 use crate::policy::Policy;
 use crate::principal::Principal;
 use crate::secret::Seed;
+use crate::settings::Settings;
 use crate::totp::{CodeMatches, CodeSearch, PairSearch};
 
 const NOW: UnixMillis = UnixMillis::from_secs(1_700_000_010);
@@ -92,7 +93,7 @@ fn cell(scene: &Scene, apply: Apply, policy: &Policy) -> String {
         Some(owner) => Caller::with_session(owner, Some(NOW)),
         None => Caller::operator(),
     };
-    match apply(scene, &Context { now: NOW, policy, caller: &caller }) {
+    match apply(scene, &Context { now: NOW, policy, caller: &caller, client: None }) {
         Err(why) => String::from(why),
         Ok(Err(rejection)) => format!("refused {}: {rejection}", rejection.code()),
         Ok(Ok(Outcome::AlreadySo(verdict))) => format!("nothing; {}", answer(&verdict)),
@@ -108,8 +109,16 @@ fn answer(verdict: &Verdict) -> String {
         Verdict::Done => String::from("done"),
         Verdict::PairAccepted { offset } => format!("accepted, offset {offset}"),
         Verdict::CodeAccepted { .. } => String::from("accepted"),
+        Verdict::SecondFactorWanted { .. } => String::from("a second factor is asked for"),
+        Verdict::SignedIn { factor, .. } => format!("signed in, {factor:?}"),
+        Verdict::Challenged { .. } => String::from("challenged"),
+        Verdict::KeyRegistered { .. } => String::from("registered"),
         Verdict::Denied(Denial::Code { fault, steps }) => format!("denied: {fault:?} {steps:+}"),
         Verdict::Denied(Denial::Pair(fault)) => format!("denied: {fault:?}"),
+        Verdict::Denied(Denial::Key(fault)) => format!("denied: {fault:?}"),
+        Verdict::Denied(Denial::Sms(fault)) => format!("denied: {fault:?}"),
+        Verdict::Denied(Denial::Alternative) => String::from("denied"),
+        Verdict::Denied(Denial::NotAsked) => String::from("denied: not asked"),
         Verdict::Denied(Denial::Locked { until }) => format!("denied: locked until {} s", until.secs()),
     }
 }
@@ -179,12 +188,23 @@ fn settled<Question>(step: Step<Question>) -> Decision {
 // ---- the states, each reached by commands from nothing ----
 
 fn scenes(policy: &Policy) -> Result<Vec<Scene>, &'static str> {
-    let account = Some(Account { id: account_id()?, opened_at: UnixMillis(0), users: 1, virtual_devices: 1 });
+    let account = Some(Account {
+        id: account_id()?,
+        opened_at: UnixMillis(0),
+        users: 1,
+        virtual_devices: 1,
+        settings: Settings::default(),
+    });
     let arn = virtual_serial("lee")?;
     let token = Serial::new("GAHT12345678").map_err(|_| "serial")?;
     let user = Some(registered()?);
-    let scene =
-        |name, serial: &Serial, device, principal| Scene { name, serial: serial.clone(), device, principal, account };
+    let scene = |name, serial: &Serial, device, principal| Scene {
+        name,
+        serial: serial.clone(),
+        device,
+        principal,
+        account: account.clone(),
+    };
     let fresh = scene("virtual device, unassigned", &arn, Some(created(&arn)?), user.clone());
     let in_sync = advanced("virtual device, enabled and in sync", &fresh, policy, &["enable, good pair"]);
     let used = advanced("virtual device, enabled, one code used", &in_sync, policy, &["good code"]);
@@ -206,7 +226,7 @@ fn clone(scene: &Scene) -> Scene {
         serial: scene.serial.clone(),
         device: scene.device.clone(),
         principal: scene.principal.clone(),
-        account: scene.account,
+        account: scene.account.clone(),
     }
 }
 
@@ -217,7 +237,7 @@ fn advanced(name: &'static str, from: &Scene, policy: &Policy, commands: &[&str]
     let caller = owner.map_or_else(Caller::operator, |owner| Caller::with_session(owner, Some(NOW)));
     for command in commands {
         let Some((_, apply)) = COMMANDS.iter().find(|(known, _)| known == command) else { continue };
-        let context = Context { now: NOW, policy, caller: &caller };
+        let context = Context { now: NOW, policy, caller: &caller, client: None };
         if let Ok(Ok(Outcome::Record(record))) = apply(&scene, &context) {
             for (stream, event) in &record.writes {
                 scene.take(*stream, event);
@@ -234,7 +254,7 @@ impl Scene {
         } else if self.principal.as_ref().and_then(Principal::registered).is_some_and(|user| user.stream == stream) {
             self.principal = Principal::evolve(self.principal.take(), event, NOW).ok();
         } else {
-            self.account = Account::evolve(self.account, event, NOW).ok();
+            self.account = Account::evolve(self.account.take(), event, NOW).ok();
         }
     }
 }

@@ -45,6 +45,33 @@ pub struct Policy {
     pub misses_before_resync: u8,
     /// How far the clock may go back before codes are no longer checked, in seconds (A40).
     pub clock_back_max_s: u32,
+    /// Whether security keys that are only touched may be registered (R30..R35).
+    pub security_keys: bool,
+    /// Whether passkeys, which verify their user, may be registered (R177).
+    pub passkeys: bool,
+    /// Whether SMS devices may be enabled, where the account allows it (R170, A16).
+    pub sms_enrolment: bool,
+    /// For how long a sign-in may be completed after the password, in seconds: 60 to 3600.
+    pub sign_in_life_s: u32,
+    /// Sign-ins begun, and challenges to keys and alternative factors, in one attempt window: 1 to 1000.
+    pub challenges_max: u32,
+    /// For how long a challenge to a security key may be answered, in seconds: 10 to 600.
+    pub key_challenge_life_s: u32,
+    /// For how long a code that was sent by SMS is good, in seconds (A15): 60 to 600, the most that NIST SP 800-63B,
+    /// section 5.1.3.2, allows.
+    pub sms_code_life_s: u32,
+    /// Tries at one code that was sent (A15): 1 to 100.
+    pub sms_tries_max: u8,
+    /// Pause before another code may be sent, in seconds (A15): 0 to 3600.
+    pub sms_again_after_s: u32,
+    /// Codes that may be sent to one principal in a sending window (A15): 1 to 1000.
+    pub sms_sends_max: u32,
+    /// Length of a sending window, aligned to UTC, in seconds (A15): 1 to 86400.
+    pub sms_sends_window_s: u32,
+    /// For how long an alternative factor may be proven, in seconds (A22): 60 to 3600.
+    pub alternative_life_s: u32,
+    /// Tries at one alternative factor: 1 to 100.
+    pub alternative_tries_max: u8,
 }
 
 /// In which order the codes of one device are accepted.
@@ -88,16 +115,37 @@ impl Policy {
             sts_propagation_ms: 0,
             misses_before_resync: 3,
             clock_back_max_s: 60,
+            security_keys: true,
+            passkeys: false,
+            sms_enrolment: true,
+            sign_in_life_s: 600,
+            challenges_max: 30,
+            key_challenge_life_s: 300,
+            sms_code_life_s: 300,
+            sms_tries_max: 5,
+            sms_again_after_s: 30,
+            sms_sends_max: 5,
+            sms_sends_window_s: 900,
+            alternative_life_s: 600,
+            alternative_tries_max: 5,
         }
     }
 
     /// The rules since November 2022: up to eight devices, and the self-management rule R180.
     #[must_use]
     pub const fn modern() -> Self {
-        Self { devices_per_principal_max: 8, self_management_needs_mfa: true, atomic_rotation: true, ..Self::classic() }
+        Self {
+            devices_per_principal_max: 8,
+            self_management_needs_mfa: true,
+            atomic_rotation: true,
+            passkeys: true,
+            sms_enrolment: false,
+            ..Self::classic()
+        }
     }
 
-    /// Safety over fidelity: fresh pairs only (A1), codes only forwards (A3), pair codes spent (A43).
+    /// Safety over fidelity: fresh pairs only (A1), codes only forwards (A3), pair codes spent (A43), no keys that do
+    /// not verify their user.
     #[must_use]
     pub const fn strict() -> Self {
         Self {
@@ -108,6 +156,7 @@ impl Policy {
             pair_attempts_max: 5,
             code_order: CodeOrder::Increasing,
             pair_codes_at_sts: PairCodes::Spent,
+            security_keys: false,
             ..Self::modern()
         }
     }
@@ -117,7 +166,7 @@ impl Policy {
     /// # Errors
     /// Names the first field that is out of its range.
     pub fn check(&self) -> Result<(), PolicyError> {
-        let ranges: [(&'static str, u64, u64, u64); 10] = [
+        let ranges: [(&'static str, u64, u64, u64); 20] = [
             ("devices_per_principal_max", self.devices_per_principal_max.into(), 1, 8),
             ("virtual_devices_per_account_max", self.virtual_devices_per_account_max.into(), 1, u64::from(u32::MAX)),
             ("users_per_account_max", self.users_per_account_max.into(), 1, u64::from(u32::MAX)),
@@ -128,6 +177,16 @@ impl Policy {
             ("code_attempts_max", self.code_attempts_max.into(), 1, 1000),
             ("pair_attempts_max", self.pair_attempts_max.into(), 1, 1000),
             ("attempt_window_s", self.attempt_window_s.into(), 1, 86_400),
+            ("sign_in_life_s", self.sign_in_life_s.into(), 60, 3600),
+            ("challenges_max", self.challenges_max.into(), 1, 1000),
+            ("key_challenge_life_s", self.key_challenge_life_s.into(), 10, 600),
+            ("sms_code_life_s", self.sms_code_life_s.into(), 60, 600),
+            ("sms_tries_max", self.sms_tries_max.into(), 1, 100),
+            ("sms_again_after_s", self.sms_again_after_s.into(), 0, 3600),
+            ("sms_sends_max", self.sms_sends_max.into(), 1, 1000),
+            ("sms_sends_window_s", self.sms_sends_window_s.into(), 1, 86_400),
+            ("alternative_life_s", self.alternative_life_s.into(), 60, 3600),
+            ("alternative_tries_max", self.alternative_tries_max.into(), 1, 100),
         ];
         for (field, value, min, max) in ranges {
             if value < min || value > max {

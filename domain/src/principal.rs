@@ -1,12 +1,19 @@
 //! The life of a principal and of the devices that it owns.
 
+mod pending;
+
+pub use pending::{
+    Alternative, Asked, Associate, Ceremony, Errand, KeyChallenge, OPEN_MAX, Pending, REFUSALS_MAX, Sent, SentCode,
+    SignIn,
+};
+
 use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
 use crate::Corrupt;
 use crate::device::{DeviceKind, DeviceName, Path};
-use crate::event::{CodeFault, Event};
+use crate::event::{CodeFault, Event, KeyFault, KeyForm, KeyRefused, KeyRegistered};
 use crate::ids::{PrincipalId, StreamId, UnixMillis};
 use crate::policy::Policy;
 use crate::totp::{Attempts, Budget, Learned};
@@ -35,6 +42,10 @@ pub struct Registered {
     pub created_at: UnixMillis,
     /// Its enabled devices, oldest first.
     pub devices: Vec<Enabled>,
+    /// Whether it ever had an SMS device: a participant of the preview (A16).
+    pub sms_participant: bool,
+    /// What it was asked and has not answered.
+    pub pending: Pending,
 }
 
 /// What is left of a removed principal.
@@ -63,6 +74,21 @@ pub struct Enabled {
     pub learned: Learned,
     /// Whether its codes are understood.
     pub sync: Sync,
+    /// What is known of a security key; other kinds have none.
+    pub key: Option<Key>,
+}
+
+/// What is known of an enabled security key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Key {
+    /// What it is to its owner.
+    pub form: KeyForm,
+    /// The stream of its credential.
+    pub credential: StreamId,
+    /// Its signature counter, as last accepted.
+    pub counter: u32,
+    /// Its counter went back once: there may be two of it, and neither is taken any more.
+    pub suspected_clone: bool,
 }
 
 /// Whether a device's codes fit the learned time. Evidence, not a stored status (R51).
@@ -124,6 +150,8 @@ impl Principal {
                 path: registered.path.clone(),
                 created_at: at,
                 devices: Vec::new(),
+                sms_participant: false,
+                pending: Pending::default(),
             })),
             (Some(Self::Registered(principal)), Event::PrincipalRemoved(_)) if principal.devices.is_empty() => {
                 Ok(Self::Removed(Removed { id: principal.id, at }))
@@ -166,17 +194,22 @@ impl Registered {
                 self.name = renamed.name.clone();
                 self.path = renamed.path.clone();
             }
-            Event::DeviceEnabled(enabled) if self.device(enabled.device).is_none() => self.devices.push(Enabled {
-                device: enabled.device,
-                kind: enabled.kind,
-                enabled_at: at,
-                learned_at: at,
-                latest: at,
-                learned: enabled.learned.clone(),
-                sync: Sync::FRESH,
-            }),
+            Event::DeviceEnabled(enabled) if self.device(enabled.device).is_none() => {
+                self.sms_participant |= enabled.kind == DeviceKind::Sms;
+                self.devices.push(Enabled {
+                    device: enabled.device,
+                    kind: enabled.kind,
+                    enabled_at: at,
+                    learned_at: at,
+                    latest: at,
+                    learned: enabled.learned.clone(),
+                    sync: Sync::FRESH,
+                    key: None,
+                });
+            }
             Event::DeviceDeactivated(gone) if self.device(gone.device).is_some() => {
                 self.devices.retain(|enabled| enabled.device != gone.device);
+                self.pending.forget(gone.device);
             }
             Event::DeviceResynced(resynced) => {
                 let device = self.device_at(resynced.device, at).ok_or_else(corrupt)?;
@@ -209,9 +242,31 @@ impl Registered {
                 let device = self.device_at(spent.device, at).ok_or_else(corrupt)?;
                 device.learned.budget_mut(spent.budget).close(spent.window);
             }
-            _ => return Err(corrupt()),
+            _ => {
+                self.pending.fold(event, at).ok_or_else(corrupt)?;
+                self.fold_key(event, at).ok_or_else(corrupt)?;
+            }
         }
         Ok(())
+    }
+
+    /// What an event says of a security key's counter.
+    fn fold_key(&mut self, event: &Event, at: UnixMillis) -> Option<()> {
+        match event {
+            Event::KeyRegistered(registered) => {
+                let &KeyRegistered { form, credential, counter, .. } = registered;
+                let device = self.device_at(registered.device, at).filter(|device| device.key.is_none())?;
+                device.key = Some(Key { form, credential, counter, suspected_clone: false });
+            }
+            Event::KeyAccepted(accepted) => {
+                self.device_at(accepted.device, at)?.key.as_mut()?.counter = accepted.counter;
+            }
+            Event::KeyRefused(KeyRefused { device: Some(device), fault: KeyFault::CounterRegressed, .. }) => {
+                self.device_at(*device, at)?.key.as_mut()?.suspected_clone = true;
+            }
+            _ => {}
+        }
+        Some(())
     }
 
     /// The enabled device that something is recorded of at an instant.

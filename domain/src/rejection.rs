@@ -50,6 +50,8 @@ rejections! {
     PrincipalExists = 204, "the principal already exists";
     /// Another principal of the account has this name; case does not count (R9).
     NameTaken = 205, "the name is taken";
+    /// Another account has this alias.
+    AliasTaken = 206, "the alias is taken";
     /// No such device in reach of this account (R64, R70, R73, A9, A10).
     DeviceUnknown {
         /// The serial number that was asked for.
@@ -62,6 +64,16 @@ rejections! {
         /// The latest instant that is recorded of the device.
         latest: UnixMillis
     } = 309, "the clock went back too far to check codes safely";
+    /// No sign-in or challenge of this id is open for the principal: never begun, answered, or over (NT-10).
+    ChallengeUnknown = 310, "nothing of this id is open: it was never asked, was answered, or its time is over";
+    /// The sign-in does not ask for this device, or not yet (A6, NT-26).
+    FactorUnknown = 311, "the sign-in does not ask for this device now";
+    /// Root may not sign in by e-mail and phone here (R130).
+    AlternativeFactorsNotOffered = 312, "signing in by alternative factors is not possible here";
+    /// The policy does not take keys of this form (R170, R177).
+    KeyFormNotOffered = 313, "security keys of this form cannot be registered here";
+    /// SMS devices cannot be enabled here, or not by this principal (R122, R126, A16).
+    SmsNotOffered = 314, "an SMS device cannot be enabled here";
     /// The device is already enabled for this principal (R64).
     DeviceAlreadyYours = 303, "the device is already enabled for this principal";
     /// The device is enabled for another principal (R64).
@@ -79,6 +91,16 @@ rejections! {
         /// The limit.
         max: u8
     } = 401, "the principal has as many devices as it may have";
+    /// The principal began as many sign-ins and challenges as it may for now.
+    TooManyChallenges {
+        /// When it may again.
+        again_at: UnixMillis
+    } = 404, "too many sign-ins or challenges were begun; try again later";
+    /// The principal was sent as many codes as it may be for now, or the last one moments ago (A15).
+    SmsTooSoon {
+        /// When the next one may be sent.
+        again_at: UnixMillis
+    } = 405, "another code may not be sent yet";
     /// The account has as many virtual devices as the policy allows (R22).
     AccountDeviceLimit {
         /// The limit.
@@ -101,7 +123,7 @@ impl Rejection {
     /// Whether the same command may succeed later without anyone changing anything.
     #[must_use]
     pub const fn is_transient(&self) -> bool {
-        matches!(self, Self::ClockWentBack { .. })
+        matches!(self, Self::ClockWentBack { .. } | Self::TooManyChallenges { .. } | Self::SmsTooSoon { .. })
     }
 }
 
@@ -115,7 +137,10 @@ mod tests {
     /// A code may be retired, never changed: callers and logs of old releases know it.
     #[test]
     fn codes_are_permanent_and_distinct() {
-        let codes = [102, 101, 201, 202, 203, 204, 205, 301, 302, 309, 303, 304, 305, 306, 307, 308, 401, 402, 403];
+        let codes = [
+            102, 101, 201, 202, 203, 204, 205, 206, 301, 302, 309, 310, 311, 312, 313, 314, 303, 304, 305, 306, 307,
+            308, 401, 404, 405, 402, 403,
+        ];
         assert_eq!(Rejection::PRECEDENCE, codes);
         assert_eq!(codes.iter().collect::<BTreeSet<_>>().len(), codes.len());
     }

@@ -5,6 +5,7 @@ use core::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::event::Event;
 use crate::ids::AccountId;
 use crate::policy::Policy;
 use crate::wire_enum;
@@ -63,6 +64,21 @@ pub struct Settings {
     pub preset: Option<Preset>,
     /// The account whose root has the same e-mail address, and whose device is asked for as well (R5, A6).
     pub associate: Option<AccountId>,
+}
+
+impl Settings {
+    /// Folds an event of an account's stream; whether it was one of the settings.
+    pub(crate) fn fold(&mut self, event: &Event) -> bool {
+        match event {
+            Event::AliasChanged(changed) => self.alias.clone_from(&changed.alias),
+            Event::SmsEligibilityChanged(changed) => self.sms = changed.eligibility,
+            Event::AlternativeFactorsSwitched(switched) => self.alternative_factors = switched.allowed,
+            Event::PolicyChosen(chosen) => self.preset = chosen.preset,
+            Event::RootLinked(linked) => self.associate = linked.associate,
+            _ => return false,
+        }
+        true
+    }
 }
 
 impl Default for Settings {
@@ -125,7 +141,9 @@ pub struct AliasError;
 
 impl fmt::Display for AliasError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an account alias has 3 to 63 lower-case letters, digits and single hyphens, and is no account number")
+        f.write_str(
+            "an account alias has 3 to 63 lower-case letters, digits and single hyphens, and is no account number",
+        )
     }
 }
 

@@ -1,15 +1,17 @@
 //! Taking a device from its owner (R68..R72).
 
-use super::{Candidate, Context, Decision, Verdict, admitted, record};
+use alloc::vec;
+
+use super::{Candidate, Context, Decision, Outcome, Record, Verdict, admitted, released};
 use crate::caller::DeviceAct;
-use crate::event::{DeactivateReason, DeviceDeactivated, DeviceReleased};
+use crate::event::{DeactivateReason, DeviceDeactivated};
 use crate::principal::Principal;
 use crate::rejection::Rejection;
 
 /// Deactivates a principal's device; no code is asked for (R68).
 ///
 /// A virtual device becomes unassigned and keeps what it learned, a token goes back to the
-/// inventory (R28, R69).
+/// inventory, a security key or SMS device is gone (R28, R49, R69).
 ///
 /// # Errors
 /// In the order of R56: the channel, the self-management rule, the principal, the device.
@@ -23,7 +25,8 @@ pub fn deactivate(
     candidate.entity_for(owner).ok_or_else(|| candidate.unknown())?;
     let device = candidate.stream();
     let enabled = owner.device(device).ok_or(Rejection::DeviceNotYours)?;
-    let released = DeviceReleased { owner: owner.stream, learned: enabled.learned.clone() };
-    let gone = DeviceDeactivated { device, by: context.caller.by(), reason };
-    record(Verdict::Done, [(owner.stream, gone.into()), (device, released.into())])
+    let by = context.caller.by();
+    let mut writes = vec![(owner.stream, DeviceDeactivated { device, by, reason }.into())];
+    writes.extend(released(owner.stream, enabled, by));
+    Ok(Outcome::Record(Record { writes, verdict: Verdict::Done }))
 }

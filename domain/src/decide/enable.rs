@@ -3,12 +3,10 @@
 use alloc::vec;
 
 use super::codes::locked;
-use super::{Context, Decision, Denial, Outcome, Record, Step, Verdict, admitted, record};
+use super::{Context, Decision, Denial, Outcome, Record, Step, Verdict, admitted, record, released};
 use crate::caller::DeviceAct;
 use crate::device::{Assigned, Device, Entity, Serial, Unassigned};
-use crate::event::{
-    DeactivateReason, DeviceAssigned, DeviceDeactivated, DeviceEnabled, DeviceReleased, PairFault, PairRefused,
-};
+use crate::event::{DeactivateReason, DeviceAssigned, DeviceDeactivated, DeviceEnabled, PairFault, PairRefused};
 use crate::ids::StreamId;
 use crate::principal::{Enabled, Principal, Registered};
 use crate::rejection::Rejection;
@@ -156,9 +154,8 @@ fn enabled(ready: &Ready<'_>, learned: Learned, offset: i64, context: &Context<'
     ];
     if let Some(old) = replaces {
         let reason = DeactivateReason::Replaced;
-        let released = DeviceReleased { owner: owner.stream, learned: old.learned.clone() };
         writes.push((owner.stream, DeviceDeactivated { device: old.device, by, reason }.into()));
-        writes.push((old.device, released.into()));
+        writes.extend(released(owner.stream, old, by));
     }
     Ok(Outcome::Record(Record { writes, verdict: Verdict::PairAccepted { offset } }))
 }

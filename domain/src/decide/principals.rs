@@ -2,12 +2,12 @@
 
 use alloc::vec;
 
-use super::{Context, Decision, Outcome, Record, Verdict, existing};
+use super::{Context, Decision, Outcome, Record, Verdict, existing, released};
 use crate::account::{Account, Claim};
 use crate::device::{DeviceKind, DeviceName, Path};
 use crate::event::{
-    DeactivateReason, DeviceDeactivated, DeviceDeleted, DeviceReleased, DeviceRemoved, Event, NameClaimed,
-    NameReleased, PrincipalRegistered, PrincipalRemoved, PrincipalRenamed, UserAdded, UserRemoved,
+    DeactivateReason, DeviceDeactivated, DeviceDeleted, DeviceRemoved, Event, NameClaimed, NameReleased,
+    PrincipalRegistered, PrincipalRemoved, PrincipalRenamed, UserAdded, UserRemoved,
 };
 use crate::ids::PrincipalId;
 use crate::principal::Principal;
@@ -108,7 +108,7 @@ pub fn remove_user(principal: Option<&Principal>, removal: Removal, context: &Co
         let device = enabled.device;
         let reason = DeactivateReason::OwnerRemoved;
         writes.push((owner, Event::from(DeviceDeactivated { device, by, reason })));
-        writes.push((device, DeviceReleased { owner, learned: enabled.learned.clone() }.into()));
+        writes.extend(released(owner, enabled, by));
         if enabled.kind == DeviceKind::VirtualTotp {
             writes.push((device, DeviceDeleted { by }.into()));
             writes.push((account, DeviceRemoved { device }.into()));

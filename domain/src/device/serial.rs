@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::name::is_name_byte;
 use super::{DeviceKind, DeviceName, Path};
-use crate::ids::{AccountId, StreamId};
+use crate::ids::{AccountId, PrincipalId, StreamId};
 
 /// The serial number of a device: 9 to 256 of `[\w+=/:,.@-]` (R26, R219).
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
@@ -44,6 +44,31 @@ impl Serial {
     /// When the result would not fit a serial number (R19).
     pub fn of_virtual(account: AccountId, path: &Path, name: &DeviceName) -> Result<Self, SerialError> {
         Self::new(format!("arn:aws:iam::{account}:mfa{path}{name}"))
+    }
+
+    /// The ARN of a security key: `arn:aws:iam::ACCOUNT:u2f/user/USER/KEY-SUFFIX`, or `…:u2f/root/KEY-SUFFIX`
+    /// (R35). The suffix is 26 letters and digits made of sixteen random bytes.
+    ///
+    /// # Errors
+    /// When the result would not fit a serial number.
+    pub fn of_key(owner: &PrincipalId, user: &DeviceName, key: &DeviceName, random: u128) -> Result<Self, SerialError> {
+        const ALPHABET: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+        // 26 digits of five bits; the first holds the three that are left over.
+        let letter = |place: u32| char::from(ALPHABET[(random >> (5 * place)) as usize & 31]);
+        let suffix: String = (0..26).rev().map(letter).collect();
+        let account = owner.account();
+        match owner {
+            PrincipalId::Root(_) => Self::new(format!("arn:aws:iam::{account}:u2f/root/{key}-{suffix}")),
+            PrincipalId::User(..) => Self::new(format!("arn:aws:iam::{account}:u2f/user/{user}/{key}-{suffix}")),
+        }
+    }
+
+    /// The ARN of a user's SMS device: `arn:aws:iam::ACCOUNT:sms-mfa/USER` (R37).
+    ///
+    /// # Errors
+    /// When the result would not fit a serial number.
+    pub fn of_sms(account: AccountId, user: &DeviceName) -> Result<Self, SerialError> {
+        Self::new(format!("arn:aws:iam::{account}:sms-mfa/{user}"))
     }
 
     /// The text as given.
