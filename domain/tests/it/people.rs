@@ -7,7 +7,7 @@ use countersign_domain::event::*;
 use countersign_domain::ids::*;
 use countersign_domain::principal::Ceremony;
 use countersign_domain::secret::{Opaque, Seed};
-use countersign_domain::totp::{CodeMatches, CodeSearch, server_step};
+use countersign_domain::totp::{CodeMatches, CodeSearch, PairSearch, server_step};
 
 use crate::stage::*;
 
@@ -57,26 +57,38 @@ impl Typed {
 impl Stage {
     /// Creates and enables a virtual device.
     pub fn phone(&mut self, who: &PrincipalId, name: &str) -> Serial {
+        let serial = self.created(who, name);
+        self.pair(who, |stage, pair, context| enable(stage.principal(who), stage.candidate(&serial), pair, context));
+        serial
+    }
+
+    /// Creates a virtual device and puts it in the place of another device.
+    pub fn phone_in_place_of(&mut self, who: &PrincipalId, name: &str, old: &Serial) -> Serial {
+        let serial = self.created(who, name);
+        self.pair(who, |stage, pair, context| {
+            rotate(stage.principal(who), stage.candidate(old), stage.candidate(&serial), pair, context)
+        });
+        serial
+    }
+
+    fn created(&mut self, who: &PrincipalId, name: &str) -> Serial {
         let serial = phone(name);
         let made = self.ask(who, |stage, context| {
-            create_virtual_device(
-                stage.account(),
-                stage.candidate(&serial),
-                Seed::new(vec![7; 20]).unwrap(),
-                context,
-            )
+            let seed = Seed::new(vec![7; 20]).unwrap();
+            create_virtual_device(stage.account(), stage.candidate(&serial), seed, context)
         });
         assert_eq!(made, Ok(Verdict::Done));
-        let now = server_step(self.now, &self.policy());
-        let enabled = self.step(
-            who,
-            |stage, pair: Option<&[u64; 1]>, context| {
-                enable(stage.principal(who), stage.candidate(&serial), pair.map(|pair| &pair[..]), context)
-            },
-            |_| [now],
-        );
-        assert!(matches!(enabled, Ok(Verdict::PairAccepted { .. })), "{enabled:?}");
         serial
+    }
+
+    /// Types the pair that the device shows now.
+    fn pair(&mut self, who: &PrincipalId, decide: impl Fn(&Self, Option<&[u64]>, &Context<'_>) -> Step<PairSearch>) {
+        let now = server_step(self.now, &self.policy());
+        let decide = |stage: &Self, pair: Option<&[u64; 1]>, context: &Context<'_>| {
+            decide(stage, pair.map(|pair| &pair[..]), context)
+        };
+        let enabled = self.step(who, decide, |_| [now]);
+        assert!(matches!(enabled, Ok(Verdict::PairAccepted { .. })), "{enabled:?}");
     }
 
     pub fn deactivate(&mut self, who: &PrincipalId, serial: &Serial) -> Answer {
@@ -176,9 +188,7 @@ impl Stage {
         answer: &Result<NewKey, KeyFault>,
     ) -> Answer {
         let serial = self.pending(who).keys.iter().find_map(|asked| match &asked.ceremony {
-            Ceremony::Registration { serial, .. } if asked.id == challenge => {
-                Some(serial.clone())
-            }
+            Ceremony::Registration { serial, .. } if asked.id == challenge => Some(serial.clone()),
             _ => None,
         });
         self.step(
