@@ -12,8 +12,8 @@ use crate::device::{Device, DeviceKind, PhoneNumber, Serial};
 use crate::event::{
     DeviceAssigned, DeviceEnabled, SmsCodeAccepted, SmsCodeIssued, SmsCodeRefused, SmsDeviceCreated, SmsFault,
 };
-use crate::ids::{AttemptId, ChallengeId, StreamId, UnixMillis};
-use crate::principal::{Errand, Principal, Registered, Sent, SentCode};
+use crate::ids::{AttemptId, ChallengeId, StreamId};
+use crate::principal::{Errand, Principal, Registered, SentCode};
 use crate::rejection::Rejection;
 use crate::secret::ChallengeSecret;
 use crate::settings::SmsEligibility;
@@ -182,12 +182,12 @@ fn issue(
     if let Some(again_at) = owner.pending.sent.again_at(context.now, context.policy) {
         return Err(Rejection::SmsTooSoon { again_at });
     }
-    let until = UnixMillis(context.now.0).plus_ms(u64::from(context.policy.sms_code_life_s).saturating_mul(1000));
+    let until = context.now.plus_ms(u64::from(context.policy.sms_code_life_s).saturating_mul(1000));
     let (attempt, phone) = match errand {
         Errand::SignIn(attempt) => (Some(*attempt), None),
         Errand::Enrolment(phone) => (None, Some(phone.clone())),
     };
-    let window = Sent::window_at(context.now, context.policy);
+    let window = owner.pending.sent.current(context.now, context.policy);
     let issued = SmsCodeIssued { challenge, device, attempt, phone, window, until, secret };
     record(Verdict::Challenged { challenge, until }, [(owner.stream, issued.into())])
 }

@@ -68,9 +68,8 @@ impl Codes {
                 self.pairs.remove(&fact.stream);
             }
             Event::CodeAccepted(accepted) => {
-                if !self.accepted.entry(accepted.device).or_default().insert(accepted.counter) {
-                    broken.push(Law::CounterAcceptedOnce);
-                }
+                let fresh = self.accepted.entry(accepted.device).or_default().insert(accepted.counter);
+                broken.extend((!fresh).then_some(Law::CounterAcceptedOnce));
             }
             Event::DeviceEnabled(enabled) if enabled.kind.is_totp() => {
                 broken.extend(enabled.learned.last_pair().and_then(|last| self.pair(enabled.device, last)));

@@ -1,11 +1,16 @@
 //! The domain from outside: scenarios of the decisions, forged histories, the generated table.
 
+mod forged_sign_ins;
+mod forger;
+mod forgeries;
 mod keys;
+mod laws;
 mod lifecycle;
 mod messages;
 mod pending;
 mod people;
 mod recovery;
+mod registrations;
 mod settings;
 mod sign_in;
 mod stage;

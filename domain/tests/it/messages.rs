@@ -417,3 +417,30 @@ fn a_clock_that_ran_ahead_stops_nothing_for_long() {
     let attempt = stage.begin(&lee);
     challenge(stage.send(&lee, attempt, &sms("lee")));
 }
+
+#[test]
+fn a_clock_that_wavers_at_the_edge_of_a_window_gives_no_more_codes() {
+    let (mut stage, lee) = equipped();
+    let edge = UnixMillis::from_secs(stage.now.secs().div_ceil(900) * 900);
+    stage.now = edge;
+    let attempt = stage.begin(&lee);
+    for _ in 0..5 {
+        sent(&mut stage, &lee, attempt);
+    }
+    stage.now = UnixMillis(edge.0 + 10_000);
+    for back_ms in [1, 60_000] {
+        stage.now = UnixMillis(edge.0 + 10_000 - back_ms);
+        let answer = stage.send(&lee, attempt, &sms("lee"));
+        assert_eq!(too_soon(&answer), Some(edge.plus_ms(900_000)), "A40: back by {back_ms} ms");
+    }
+}
+
+#[test]
+fn a_clock_that_wavers_does_not_shorten_the_pause() {
+    let (mut stage, lee) = equipped();
+    let attempt = stage.begin(&lee);
+    challenge(stage.send(&lee, attempt, &sms("lee")));
+    let again_at = stage.now.plus_ms(30_000);
+    stage.now = UnixMillis(stage.now.0 - 60_000);
+    assert_eq!(too_soon(&stage.send(&lee, attempt, &sms("lee"))), Some(again_at));
+}
