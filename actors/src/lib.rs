@@ -35,6 +35,8 @@ mod runtime;
 mod shared;
 mod totp;
 mod views;
+#[cfg_attr(not(test), expect(dead_code, reason = "the engine does not offer security keys yet"))]
+mod webauthn;
 mod writer;
 
 pub use answer::{Ack, HostEntry, NewVirtualDevice, Proof, Refusal, Request};
@@ -45,6 +47,7 @@ pub use error::Error;
 pub use open::{Layout, OpenError};
 pub use ports::{Clock, Entropy, ManualClock, NoEntropy, SystemClock, SystemEntropy};
 pub use views::{AccountView, Assignment, DeviceView, UserView};
+pub use webauthn::{RelyingParty, RelyingPartyError};
 
 /// The README's example is run with the tests.
 #[cfg(doctest)]
