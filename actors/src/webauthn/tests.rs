@@ -10,6 +10,7 @@ mod ceremonies;
 mod key;
 mod parties;
 mod soft;
+mod vectors;
 
 const HANDLE: [u8; 16] = [7; 16];
 const ORIGIN: &str = "http://localhost:4000";
@@ -60,6 +61,15 @@ fn altered(value: &Value, pointer: &str, alter: impl FnOnce(&mut Vec<u8>)) -> Va
     let mut changed = bytes(value, pointer);
     alter(&mut changed);
     with(value, pointer, encode(changed))
+}
+
+/// A copy with some text of the client data replaced.
+fn client_data(answer: &Value, old: &str, new: &str) -> Value {
+    altered(answer, "/response/clientDataJSON", |data| {
+        let text = String::from_utf8(data.clone()).unwrap();
+        assert!(text.contains(old), "{text}");
+        *data = text.replace(old, new).into_bytes();
+    })
 }
 
 /// A copy that names another credential.
