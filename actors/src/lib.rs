@@ -42,7 +42,6 @@ mod shared;
 mod totp;
 mod transports;
 mod views;
-#[cfg_attr(not(test), expect(dead_code, reason = "the engine does not offer security keys yet"))]
 mod webauthn;
 mod writer;
 
@@ -56,7 +55,11 @@ pub use engine::{
 pub use error::Error;
 pub use open::{Layout, OpenError};
 pub use ports::{Clock, Entropy, ManualClock, NoEntropy, SystemClock, SystemEntropy};
-pub use views::{AccountView, Assignment, DeviceView, UserView};
+pub use transports::{
+    DevelopmentMessage, DevelopmentTransports, MailMessage, MailTransport, SmsMessage, SmsTransport, TransportError,
+    Transports, VoiceCall, VoiceTransport,
+};
+pub use views::{AccountView, Assignment, DeviceView, KeyView, UserView};
 pub use webauthn::{RelyingParty, RelyingPartyError};
 
 /// The README's example is run with the tests.

@@ -47,7 +47,7 @@ pub(crate) enum Given {
     /// What a code that is to be sent follows from, and where it goes.
     Sending(ChallengeSecret, Option<PhoneNumber>),
     /// How far a sign-in is.
-    Open(SignIn),
+    Open(Box<SignIn>),
 }
 
 /// The state and behaviour behind an actor.

@@ -208,7 +208,6 @@ fn keep(
         counter: credential.counter,
         user_verified: credential.user_verified,
         backup_eligible: credential.backup_eligible,
-        backed_up: credential.backup_state,
         attestation: format_name(&credential.attestation_format),
         id: credential.cred_id,
         model,

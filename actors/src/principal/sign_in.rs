@@ -95,7 +95,7 @@ impl PrincipalCore {
         let associate = matches!(open.associate, Associate::Wanted(_));
         let verdict = Verdict::SecondFactorWanted { attempt, until: open.until, associate };
         let position = self.shared.journal.head();
-        Ok(Some(Answer { verdict, position, at: now, given: Given::Open(open.clone()) }))
+        Ok(Some(Answer { verdict, position, at: now, given: Given::Open(Box::new(open.clone())) }))
     }
 
     fn alternatives_allowed(&self) -> bool {

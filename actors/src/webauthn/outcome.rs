@@ -79,8 +79,6 @@ pub(crate) struct NewCredential {
     pub(crate) user_verified: bool,
     /// Whether the credential may be copied to other devices; it stays so.
     pub(crate) backup_eligible: bool,
-    /// Whether it is on other devices already.
-    pub(crate) backed_up: bool,
     /// Name of the attestation's format; `none` in most.
     pub(crate) attestation: &'static str,
     /// The key's model (AAGUID), where a trusted root vouches for it.
