@@ -3,6 +3,7 @@
 use std::fmt;
 
 use countersign_domain::caller::Caller;
+use countersign_domain::client::Client;
 use countersign_domain::decide::{Denial, Verdict};
 use countersign_domain::device::Serial;
 use countersign_domain::event::CodeFault;
@@ -28,6 +29,8 @@ pub struct Request {
     /// The caller's own id for this command. The same command asked again under the same id gets the
     /// recorded answer; another command under it is another command. The last 65,536 are remembered.
     pub command: Option<CommandId>,
+    /// Where the person sits, where that is known; it goes into the events of a sign-in.
+    pub client: Option<Client>,
 }
 
 impl Request {
@@ -39,7 +42,7 @@ impl Request {
     /// ```
     #[must_use]
     pub const fn by(caller: Caller) -> Self {
-        Self { caller, command: None }
+        Self { caller, command: None, client: None }
     }
 
     /// The same request under an id, so that it can be retried safely.
@@ -52,6 +55,18 @@ impl Request {
     #[must_use]
     pub fn with_command(self, command: CommandId) -> Self {
         Self { command: Some(command), ..self }
+    }
+
+    /// The same request from a client.
+    ///
+    /// ```
+    /// use countersign::{Caller, Client, Request};
+    /// let client = Client::new(Some([203, 0, 113, 7].into()), "Firefox/130");
+    /// assert!(Request::by(Caller::operator()).from_client(client).client.is_some());
+    /// ```
+    #[must_use]
+    pub fn from_client(self, client: Client) -> Self {
+        Self { client: Some(client), ..self }
     }
 }
 
@@ -101,10 +116,16 @@ impl Proof {
 
     pub(crate) const fn of(verdict: Verdict) -> Self {
         match verdict {
-            Verdict::Done | Verdict::PairAccepted { .. } | Verdict::CodeAccepted { .. } => Self::Accepted,
+            Verdict::Done
+            | Verdict::PairAccepted { .. }
+            | Verdict::CodeAccepted { .. }
+            | Verdict::SecondFactorWanted { .. }
+            | Verdict::SignedIn { .. }
+            | Verdict::Challenged { .. }
+            | Verdict::KeyRegistered { .. } => Self::Accepted,
             Verdict::Denied(Denial::Locked { until }) => Self::Refused(Refusal::Locked { until }),
             Verdict::Denied(Denial::Code { fault: CodeFault::NotPropagated, .. }) => Self::Refused(Refusal::NotYet),
-            Verdict::Denied(Denial::Code { .. } | Denial::Pair(_)) => Self::Refused(Refusal::Wrong),
+            Verdict::Denied(_) => Self::Refused(Refusal::Wrong),
         }
     }
 }

@@ -29,6 +29,27 @@ impl Code {
         if digits.iter().all(u8::is_ascii_digit) { Ok(Self(digits)) } else { Err(CodeFormat) }
     }
 
+    /// The six digits of a number below a million.
+    pub(crate) fn of_number(number: u32) -> Self {
+        let mut digits = [b'0'; 6];
+        let mut rest = number;
+        for digit in digits.iter_mut().rev() {
+            *digit = b'0' + u8::try_from(rest % 10).unwrap_or_default();
+            rest /= 10;
+        }
+        Self(digits)
+    }
+
+    /// Shows the six digits: to a transport that sends them, or on the page that asks for them.
+    ///
+    /// ```
+    /// assert_eq!(countersign::Code::parse("012345").unwrap().expose(), "012345");
+    /// ```
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        self.as_str()
+    }
+
     pub(crate) fn as_str(&self) -> &str {
         std::str::from_utf8(&self.0).unwrap_or("")
     }

@@ -8,6 +8,8 @@ use countersign_domain::policy::Policy;
 use countersign_store::KeyRing;
 
 use crate::ports::{Clock, Entropy, SystemClock, SystemEntropy};
+use crate::transports::Transports;
+use crate::webauthn::RelyingParty;
 
 /// How an engine is set up. The default is the classic policy on the machine's own clock.
 ///
@@ -29,6 +31,10 @@ pub struct Config {
     pub entropy: Arc<dyn Entropy>,
     /// Who keeps the keys of sealed bodies; `None` makes a key file in the store's directory.
     pub key_ring: Option<Arc<dyn KeyRing>>,
+    /// Whom security keys are registered with (R30).
+    pub relying_party: RelyingParty,
+    /// What sends codes by SMS and mail, and makes calls.
+    pub transports: Transports,
     /// What bounds the engine.
     pub limits: Limits,
 }
@@ -41,6 +47,8 @@ impl Default for Config {
             clock: Arc::new(SystemClock),
             entropy: Arc::new(SystemEntropy),
             key_ring: None,
+            relying_party: RelyingParty::default(),
+            transports: Transports::default(),
             limits: Limits::default(),
         }
     }
@@ -51,6 +59,7 @@ impl fmt::Debug for Config {
         f.debug_struct("Config")
             .field("policy", &self.policy)
             .field("issuer", &self.issuer)
+            .field("relying_party", &self.relying_party)
             .field("limits", &self.limits)
             .finish_non_exhaustive()
     }

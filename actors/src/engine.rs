@@ -1,11 +1,20 @@
 //! The facade: what an account platform calls.
 
 mod devices;
+mod keys;
+mod messages;
 mod people;
 mod queries;
 mod records;
+mod recovery;
+mod settings;
+mod sign_in;
 
+pub use keys::{KeyChallenge, KeyRefusal, KeyRegistration};
+pub use messages::SmsSent;
 pub use records::RECORDS_MAX;
+pub use recovery::{RecoveryCall, RecoveryProgress, RecoverySent};
+pub use sign_in::{FactorOf, SignInStep, SignedIn, SignedInBy};
 
 use std::path::Path as FilePath;
 use std::sync::Arc;
@@ -23,7 +32,9 @@ use crate::ledger::{LedgerKey, LedgerWork};
 use crate::open::{Layout, OpenError};
 use crate::principal::PrincipalWork;
 use crate::resident::Answer;
-use crate::runtime::Runtime;
+use crate::runtime::{Runtime, Secrets};
+use crate::sent::MarkKey;
+use crate::transports::Transports;
 
 /// Entries that one page of a list has at most.
 pub const PAGE_MAX: usize = 1000;
@@ -52,6 +63,7 @@ pub const PAGE_MAX: usize = 1000;
 pub struct Countersign {
     runtime: Arc<Runtime>,
     ring: Arc<dyn KeyRing>,
+    transports: Transports,
 }
 
 impl std::fmt::Debug for Countersign {
@@ -132,8 +144,13 @@ impl Countersign {
         if config.issuer.is_empty() || config.issuer.contains(':') {
             return Err(OpenError::Issuer);
         }
-        let identity = IdentityKey::new(Zeroizing::new(*ring.derive("commands")?.expose()));
-        Ok(Self { runtime: Arc::new(Runtime::start(journal, identity, config)?), ring })
+        config.relying_party.check()?;
+        let transports = config.transports.clone();
+        let key = |label: &str| Ok::<_, OpenError>(Zeroizing::new(*ring.derive(label)?.expose()));
+        let secrets =
+            Secrets { identity: IdentityKey::new(key("commands")?), marks: MarkKey::new(key("codes of sign-ins")?) };
+        let runtime = Arc::new(Runtime::start(journal, secrets, config)?);
+        Ok(Self { runtime, ring, transports })
     }
 
     /// Refuses new commands, waits for those under way and writes checkpoints.
@@ -179,7 +196,7 @@ impl Countersign {
         self.runtime.shared.clock.now()
     }
 
-    /// The rules that this engine was opened with.
+    /// The rules that this engine was opened with; an account may have chosen others, see [`Self::policy_of`].
     ///
     /// ```
     /// let engine = countersign::Countersign::in_memory(countersign::Config::default()).unwrap();
@@ -187,7 +204,7 @@ impl Countersign {
     /// ```
     #[must_use]
     pub fn policy(&self) -> &Policy {
-        &self.runtime.shared.policy
+        self.runtime.shared.policies.of(None)
     }
 
     /// Fills a buffer from the engine's entropy.

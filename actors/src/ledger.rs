@@ -6,9 +6,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use countersign_domain::account::{Account, Claim};
-use countersign_domain::decide::{self, Candidate, Decision, Outcome, Verdict};
+use countersign_domain::decide::{self, Candidate, Decision, Outcome, Setting, Verdict};
 use countersign_domain::device::{Device, DeviceName, Path, Serial};
-use countersign_domain::event::{Event, HostRecord};
+use countersign_domain::event::{Event, HostRecord, PasswordRefused, PasswordsLocked};
 use countersign_domain::ids::{AccountId, PrincipalId, StreamId, UnixMillis, Version};
 use countersign_domain::principal::Principal;
 use countersign_domain::secret::Seed;
@@ -19,7 +19,7 @@ use crate::error::Error;
 use crate::history::{self, At};
 use crate::identity::{Identity, Work};
 use crate::recorded::{done_before, heads, moved_on, recorded_answer};
-use crate::resident::{Answer, Begun, Core};
+use crate::resident::{Answer, Begun, Core, Given};
 use crate::shared::{CommitError, Shared, Wrote};
 
 /// What is written one command at a time.
@@ -29,6 +29,8 @@ pub(crate) enum LedgerKey {
     Account(AccountId),
     /// The inventory of hardware tokens.
     Inventory,
+    /// What is recorded of wrong passwords: of an account, or of none that exists.
+    Door(Option<AccountId>),
     /// A stream of the host's own records.
     Host(String),
 }
@@ -39,6 +41,7 @@ impl LedgerKey {
         match self {
             Self::Account(account) => Account::stream(*account),
             Self::Inventory => StreamId::derive(&["inventory"]),
+            Self::Door(account) => Account::door(*account),
             Self::Host(name) => Self::host_stream(name),
         }
     }
@@ -54,6 +57,8 @@ impl fmt::Display for LedgerKey {
         match self {
             Self::Account(account) => account.fmt(f),
             Self::Inventory => f.write_str("inventory"),
+            Self::Door(Some(account)) => write!(f, "door/{account}"),
+            Self::Door(None) => f.write_str("door"),
             Self::Host(name) => write!(f, "host/{name}"),
         }
     }
@@ -72,6 +77,10 @@ pub(crate) enum LedgerWork {
     DeleteVirtual { serial: Serial },
     /// R27, A10.
     Import { serial: Serial, seed: Seed, manufacturer: String },
+    /// What the account chooses.
+    Change { setting: Setting },
+    /// A wrong password, or the last one before none is looked at any more (R195).
+    Refused { who: Option<StreamId>, locked: bool },
     /// A record of the host; `expected` is the version that it must follow.
     Record { expected: Option<u64>, record: HostRecord },
 }
@@ -87,6 +96,12 @@ impl Work for LedgerWork {
             Self::CreateVirtual { serial, .. } => identity.text("create").text(serial.as_str()),
             Self::DeleteVirtual { serial } => identity.text("delete").text(serial.as_str()),
             Self::Import { serial, seed, .. } => identity.text("import").text(serial.as_str()).part(seed.expose()),
+            // Two wrong passwords of one request are one; a setting is what it is to be.
+            Self::Change { setting } => identity.text("change").text(&format!("{setting:?}")),
+            Self::Refused { who, locked } => {
+                let who = who.map(|who| *who.as_bytes()).unwrap_or_default();
+                identity.text("password").part(&who).part(&[u8::from(*locked)])
+            }
             Self::Record { expected, record } => {
                 let expected = expected.map_or(u64::MAX, |expected| expected).to_be_bytes();
                 identity.text("record").part(&expected).part(&record.kind.to_be_bytes()).part(&record.body)
@@ -154,7 +169,11 @@ impl LedgerCore {
         work: &LedgerWork,
         now: UnixMillis,
     ) -> Result<Option<Answer>, Error> {
-        let context = self.shared.context(now, &request.caller);
+        let of = match &self.key {
+            LedgerKey::Account(account) => Some(*account),
+            LedgerKey::Inventory | LedgerKey::Door(_) | LedgerKey::Host(_) => None,
+        };
+        let context = self.shared.context(now, request, of);
         let account = self.at.state.as_ref();
         let (decision, read, seed) = match work {
             LedgerWork::Open { root_name } => {
@@ -186,6 +205,22 @@ impl LedgerCore {
                 let decision = decide::import_hardware_token(candidate, seed.clone(), manufacturer.clone(), &context);
                 (decision, vec![(serial.stream(), device.version)], None)
             }
+            LedgerWork::Change { setting } => {
+                let (claim, read) = self.alias_claims(setting).await?;
+                (decide::change_setting(account, setting, claim, &context), read, None)
+            }
+            LedgerWork::Refused { who, locked } => {
+                let stream = self.key.stream();
+                let known = self.shared.blocking(move |shared| heads(shared, &[stream])).await?;
+                let (who, client) = (*who, request.client.clone().unwrap_or_default());
+                let event: Event = if *locked {
+                    PasswordsLocked { who, client }.into()
+                } else {
+                    PasswordRefused { who, client }.into()
+                };
+                let writes = vec![(stream, event)];
+                (Ok(Outcome::Record(decide::Record { writes, verdict: Verdict::Done })), known, None)
+            }
             LedgerWork::Record { expected, record } => {
                 let stream = self.key.stream();
                 let known = self.shared.blocking(move |shared| heads(shared, &[stream])).await?;
@@ -199,6 +234,28 @@ impl LedgerCore {
             }
         };
         self.write(request, now, decision, &read, seed).await
+    }
+
+    /// Who holds an alias that is to be taken, and the versions of it and of the present one.
+    async fn alias_claims(&self, setting: &Setting) -> Result<(Option<Claim>, Vec<(StreamId, Version)>), Error> {
+        let Setting::Alias(wanted) = setting else { return Ok((None, Vec::new())) };
+        let present = self.at.state.as_ref().and_then(|account| account.settings.alias.as_ref());
+        let (present, wanted) = (present.map(Claim::alias_stream), wanted.as_ref().map(Claim::alias_stream));
+        let read = move |shared: &Shared| {
+            let fold = |stream| history::fold_stream(&*shared.journal, stream, At::nothing(), Claim::evolve);
+            let mut versions = Vec::new();
+            if let Some(present) = present {
+                versions.push((present, fold(present)?.version));
+            }
+            let mut claim = None;
+            if let Some(wanted) = wanted.filter(|wanted| Some(*wanted) != present) {
+                let at = fold(wanted)?;
+                claim = at.state;
+                versions.push((wanted, at.version));
+            }
+            Ok((claim, versions))
+        };
+        self.shared.blocking(read).await
     }
 
     async fn newcomer(&self, id: PrincipalId, name: DeviceName) -> Result<(At<Principal>, At<Claim>), Error> {
@@ -237,7 +294,7 @@ impl LedgerCore {
                     self.at.state = Some(Account::evolve(self.at.state.take(), event, now)?);
                     self.at.version = self.at.version.next();
                 }
-                Ok(Some(Answer { seed, ..answer }))
+                Ok(Some(Answer { given: seed.map_or(Given::Nothing, Given::Seed), ..answer }))
             }
             Wrote::MovedOn => Ok(None),
             Wrote::Before(done) => {
@@ -251,7 +308,7 @@ impl LedgerCore {
     async fn is_stale(&self) -> Result<bool, Error> {
         match self.key {
             LedgerKey::Account(account) => moved_on(&self.shared, Account::stream(account), self.at.version).await,
-            LedgerKey::Inventory | LedgerKey::Host(_) => Ok(false),
+            LedgerKey::Inventory | LedgerKey::Door(_) | LedgerKey::Host(_) => Ok(false),
         }
     }
 

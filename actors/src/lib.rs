@@ -9,13 +9,17 @@ pub use countersign_domain as domain;
 pub use countersign_store as store;
 
 pub use countersign_domain::caller::{Caller, Channel, Credential};
+pub use countersign_domain::client::Client;
 pub use countersign_domain::decide::Removal;
-pub use countersign_domain::device::{DeviceKind, DeviceName, Path, Serial};
-pub use countersign_domain::event::{DeactivateReason, Purpose};
-pub use countersign_domain::ids::{AccountId, CommandId, Position, PrincipalId, UnixMillis, UserId};
+pub use countersign_domain::device::{DeviceKind, DeviceName, Path, PhoneError, PhoneNumber, Serial};
+pub use countersign_domain::event::{DeactivateReason, KeyForm, Purpose};
+pub use countersign_domain::ids::{
+    AccountId, AttemptId, ChallengeId, CommandId, Position, PrincipalId, UnixMillis, UserId,
+};
 pub use countersign_domain::policy::{CodeOrder, PairCodes, Policy};
 pub use countersign_domain::rejection::Rejection;
 pub use countersign_domain::secret::Seed;
+pub use countersign_domain::settings::{AccountAlias, AliasError, Preset, Settings, SmsEligibility};
 
 mod answer;
 mod code;
@@ -26,25 +30,37 @@ mod history;
 mod identity;
 mod ledger;
 mod open;
+mod policies;
 mod ports;
 mod principal;
 mod recorded;
 mod registry;
 mod resident;
 mod runtime;
+mod sent;
 mod shared;
 mod totp;
+mod transports;
 mod views;
+mod webauthn;
 mod writer;
 
 pub use answer::{Ack, HostEntry, NewVirtualDevice, Proof, Refusal, Request};
 pub use code::{Code, CodeFormat};
 pub use config::{Config, Limits};
-pub use engine::{Countersign, PAGE_MAX, RECORDS_MAX};
+pub use engine::{
+    Countersign, FactorOf, KeyChallenge, KeyRefusal, KeyRegistration, PAGE_MAX, RECORDS_MAX, RecoveryCall,
+    RecoveryProgress, RecoverySent, SignInStep, SignedIn, SignedInBy, SmsSent,
+};
 pub use error::Error;
 pub use open::{Layout, OpenError};
 pub use ports::{Clock, Entropy, ManualClock, NoEntropy, SystemClock, SystemEntropy};
-pub use views::{AccountView, Assignment, DeviceView, UserView};
+pub use transports::{
+    DevelopmentMessage, DevelopmentTransports, MailMessage, MailTransport, SmsMessage, SmsTransport, TransportError,
+    Transports, VoiceCall, VoiceTransport,
+};
+pub use views::{AccountView, Assignment, DeviceView, KeyView, UserView};
+pub use webauthn::{RelyingParty, RelyingPartyError};
 
 /// The README's example is run with the tests.
 #[cfg(doctest)]

@@ -9,6 +9,7 @@ use countersign_domain::policy::PolicyError;
 use countersign_store::{Fault, KeyError};
 
 use crate::error::Error;
+use crate::webauthn::RelyingPartyError;
 
 /// Why an engine does not open. The text says what to do.
 ///
@@ -27,6 +28,8 @@ pub enum OpenError {
     Policy(PolicyError),
     /// The issuer is empty or has a colon, so that no otpauth URI can name it.
     Issuer,
+    /// Security keys cannot be registered with the relying party.
+    RelyingParty(RelyingPartyError),
     /// The store does not open.
     Store(countersign_store::OpenError),
     /// The keys are not to be had, or not the right ones.
@@ -40,6 +43,7 @@ impl fmt::Display for OpenError {
         match self {
             Self::Policy(cause) => cause.fmt(f),
             Self::Issuer => f.write_str("the issuer must have a character and no colon"),
+            Self::RelyingParty(cause) => cause.fmt(f),
             Self::Store(cause) => cause.fmt(f),
             Self::Keys(cause) => cause.fmt(f),
             Self::Engine(cause) => cause.fmt(f),
@@ -58,6 +62,12 @@ impl From<PolicyError> for OpenError {
 impl From<countersign_store::OpenError> for OpenError {
     fn from(cause: countersign_store::OpenError) -> Self {
         Self::Store(cause)
+    }
+}
+
+impl From<RelyingPartyError> for OpenError {
+    fn from(cause: RelyingPartyError) -> Self {
+        Self::RelyingParty(cause)
     }
 }
 

@@ -1,94 +1,32 @@
 //! A principal's core: its state, its devices' generators, and its commands.
 
+mod challenges;
+mod sign_in;
 mod stored;
+mod work;
 
-use std::fmt;
 use std::sync::Arc;
 
 use countersign_domain::account::Claim;
-use countersign_domain::decide::{self, Candidate, Decision, Outcome, Record, Removal, Step, Verdict};
-use countersign_domain::device::{Device, DeviceName, Path, Serial};
-use countersign_domain::event::{DeactivateReason, Event, Purpose};
-use countersign_domain::ids::{PrincipalId, StreamId, UnixMillis, Version};
+use countersign_domain::decide::{self, Candidate, Decision, Outcome, Record, Step, Verdict};
+use countersign_domain::device::{Device, DeviceName, Entity, Serial};
+use countersign_domain::event::{Event, Purpose};
+use countersign_domain::ids::{AccountId, PrincipalId, StreamId, UnixMillis, Version};
 use countersign_domain::principal::Principal;
 use countersign_domain::rejection::Rejection;
-use countersign_domain::totp::{CodeMatches, PairSearch};
+use countersign_domain::totp::{CodeMatches, CodeSearch, PairSearch};
 use countersign_store::Committed;
 
 use crate::answer::Request;
 use crate::code::Code;
 use crate::error::Error;
 use crate::history::{self, At};
-use crate::identity::{Identity, Work};
 use crate::recorded::{done_before, heads, moved_on, recorded_answer};
-use crate::resident::{Answer, Begun, Core};
+use crate::resident::{Answer, Begun, Core, Given};
 use crate::shared::{CommitError, Shared, Wrote, known_from};
 use crate::totp::Generator;
-use stored::{Held, code_devices, hold, read, save_snapshot};
-
-/// A command to a principal.
-pub(crate) enum PrincipalWork {
-    /// R86..R91.
-    Verify { serial: Serial, code: Code, purpose: Purpose },
-    /// R62..R67.
-    Enable { serial: Serial, first: Code, second: Code },
-    /// R79.
-    Rotate { old: Serial, new: Serial, first: Code, second: Code },
-    /// R109..R117.
-    Resync { serial: Serial, first: Code, second: Code },
-    /// R68..R72.
-    Deactivate { serial: Serial, reason: DeactivateReason },
-    /// R10.
-    Rename { name: DeviceName, path: Path },
-    /// R76, R77.
-    Remove { removal: Removal },
-}
-
-impl PrincipalWork {
-    const fn name(&self) -> &'static str {
-        match self {
-            Self::Verify { .. } => "verify",
-            Self::Enable { .. } => "enable",
-            Self::Rotate { .. } => "rotate",
-            Self::Resync { .. } => "resync",
-            Self::Deactivate { .. } => "deactivate",
-            Self::Rename { .. } => "rename",
-            Self::Remove { .. } => "remove",
-        }
-    }
-}
-
-impl Work for PrincipalWork {
-    fn identity(&self, identity: &mut Identity) {
-        identity.part(self.name().as_bytes());
-        match self {
-            Self::Verify { serial, code, purpose } => {
-                identity.text(serial.as_str()).text(code.as_str()).part(&[u8::from(*purpose)]);
-            }
-            Self::Enable { serial, first, second } | Self::Resync { serial, first, second } => {
-                identity.text(serial.as_str()).text(first.as_str()).text(second.as_str());
-            }
-            Self::Rotate { old, new, first, second } => {
-                identity.text(old.as_str()).text(new.as_str()).text(first.as_str()).text(second.as_str());
-            }
-            Self::Deactivate { serial, reason } => {
-                identity.text(serial.as_str()).part(&[u8::from(*reason)]);
-            }
-            Self::Rename { name, path } => {
-                identity.text(name.as_str()).text(path.as_str());
-            }
-            Self::Remove { removal } => {
-                identity.part(&[u8::from(*removal == Removal::TakeDevices)]);
-            }
-        }
-    }
-}
-
-impl fmt::Debug for PrincipalWork {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
+use stored::{Held, enabled_devices, hold, read, save_snapshot};
+pub(crate) use work::PrincipalWork;
 
 /// The stream of no device: a version-5 UUID is never zero.
 const NO_DEVICE: StreamId = StreamId::from_bytes([0; 16]);
@@ -96,6 +34,7 @@ const NO_DEVICE: StreamId = StreamId::from_bytes([0; 16]);
 /// A principal in memory.
 pub(crate) struct PrincipalCore {
     shared: Arc<Shared>,
+    account: AccountId,
     stream: StreamId,
     at: At<Principal>,
     held: Vec<Held>,
@@ -108,9 +47,9 @@ impl Core for PrincipalCore {
     type Pending = Pending;
 
     async fn load(shared: Arc<Shared>, key: PrincipalId) -> Result<Self, Error> {
-        let stream = key.stream();
+        let (account, stream) = (key.account(), key.stream());
         let (at, held, snapshot) = shared.blocking(move |shared| read(shared, stream)).await?;
-        Ok(Self { shared, stream, at, held, snapshot })
+        Ok(Self { shared, account, stream, at, held, snapshot })
     }
 
     fn begin(&mut self, request: &Request, work: &PrincipalWork) -> Begun<Pending> {
@@ -127,7 +66,7 @@ impl Core for PrincipalCore {
             Ok(committed) => {
                 let Pending { event, verdict, now } = pending;
                 self.evolve(&event, now)?;
-                Ok(Some(Answer { verdict, position: known_from(&committed), at: now, seed: None }))
+                Ok(Some(Answer { verdict, position: known_from(&committed), at: now, given: Given::Nothing }))
             }
             Err(CommitError::Conflict | CommitError::Duplicate(_)) => Ok(None),
             Err(CommitError::Failed(error)) => Err(error),
@@ -178,7 +117,7 @@ impl PrincipalCore {
     /// Verifies a code that is found in the window, which most are. One that is not has to be looked
     /// for in the wide range first.
     fn begin_verify(&self, request: &Request, serial: &Serial, code: &Code, purpose: Purpose) -> Begun<Pending> {
-        let Some(held) = self.held.iter().find(|held| held.serial == *serial) else { return Begun::Waits };
+        let Some((held, generator)) = self.generator(serial) else { return Begun::Waits };
         let now = self.shared.clock.now();
         let context = self.context(request, now);
         let search = match decide::verify_code(self.state(), held.device, purpose, None, &context) {
@@ -192,9 +131,9 @@ impl PrincipalCore {
         let accepted = |outcome: &Outcome| {
             matches!(outcome, Outcome::Record(Record { verdict: Verdict::CodeAccepted { .. }, .. }))
         };
-        let at_once = decided(&held.generator.try_now(code, &search)).filter(accepted);
+        let at_once = decided(&generator.try_now(code, &search)).filter(accepted);
         let outcome = at_once.or_else(|| {
-            let matches = held.generator.try_window(code, &search);
+            let matches = generator.try_window(code, &search);
             if matches.window.is_empty() { None } else { decided(&matches) }
         });
         let Some(Outcome::Record(record)) = outcome else { return Begun::Waits };
@@ -237,7 +176,8 @@ impl PrincipalCore {
                 let decide =
                     |found: Option<&[u64]>| decide::rotate(self.state(), gone, candidate.of(new), found, &context);
                 let decision = self.proven(decide, &candidate, first, second).await?;
-                let read = [(new.stream(), candidate.at.version), (old.stream(), retired.at.version)];
+                let mut read = vec![(new.stream(), candidate.at.version), (old.stream(), retired.at.version)];
+                read.extend(self.credential_head(old.stream()).await?);
                 self.write(request, now, decision, &read).await
             }
             PrincipalWork::Resync { serial, first, second } => {
@@ -252,7 +192,9 @@ impl PrincipalCore {
                 let candidate = self.look_up(serial).await?;
                 let context = self.context(request, now);
                 let decision = decide::deactivate(self.state(), candidate.of(serial), *reason, &context);
-                self.write(request, now, decision, &[(serial.stream(), candidate.at.version)]).await
+                let mut read = vec![(serial.stream(), candidate.at.version)];
+                read.extend(self.credential_head(serial.stream()).await?);
+                self.write(request, now, decision, &read).await
             }
             PrincipalWork::Rename { name, path } => {
                 let (claim, read) = self.claims(Some(name)).await?;
@@ -266,6 +208,7 @@ impl PrincipalCore {
                 let decision = decide::remove_user(self.state(), *removal, &self.context(request, now));
                 self.write(request, now, decision, &read).await
             }
+            work => Box::pin(self.attempt_sign_in(request, work, now)).await,
         }
     }
 
@@ -278,26 +221,47 @@ impl PrincipalCore {
         code: &Code,
         purpose: Purpose,
     ) -> Result<Option<Answer>, Error> {
-        let held = self.held.iter().find(|held| held.serial == *serial);
         // Serial numbers count exactly (A27): one that differs in case has a device's stream and no device.
-        let device = held.map_or(NO_DEVICE, |held| held.device);
-        let generator = held.map(|held| Arc::clone(&held.generator));
-        let step = decide::verify_code(self.state(), device, purpose, None, &self.context(request, now));
-        let decision = match step {
-            Step::Decided(decision) => decision,
-            Step::Ask(search) => {
-                let generator = generator.ok_or(Rejection::DeviceNotYours)?;
-                let mut matches = generator.try_window(code, &search);
-                if matches.window.is_empty() {
-                    let code = code.clone();
-                    let explain = self.shared.blocking(move |_| Ok(wide(&generator, &code, search.wide)));
-                    matches = Box::pin(explain).await?;
-                }
-                let context = self.context(request, now);
-                settled(decide::verify_code(self.state(), device, purpose, Some(&matches), &context))?
-            }
+        let device = self.device_of(serial);
+        let decide = |principal: Option<&Principal>, found: Option<&CodeMatches>, context: &decide::Context<'_>| {
+            decide::verify_code(principal, device, purpose, found, context)
         };
+        let decision = self.code_tried(request, now, serial, Some(code), decide).await?;
         self.write(request, now, decision, &[]).await
+    }
+
+    /// Decides about a code, and looks for it in between if the decision asks for it. Without a code, none is found.
+    async fn code_tried(
+        &self,
+        request: &Request,
+        now: UnixMillis,
+        serial: &Serial,
+        code: Option<&Code>,
+        decide: impl Fn(Option<&Principal>, Option<&CodeMatches>, &decide::Context<'_>) -> Step<CodeSearch>,
+    ) -> Result<Decision, Error> {
+        let search = match decide(self.state(), None, &self.context(request, now)) {
+            Step::Decided(decision) => return Ok(decision),
+            Step::Ask(search) => search,
+        };
+        let (_, generator) = self.generator(serial).ok_or(Rejection::DeviceNotYours)?;
+        let generator = Arc::clone(generator);
+        let mut matches = code.map(|code| generator.try_window(code, &search)).unwrap_or_default();
+        if let Some(code) = code.filter(|_| matches.window.is_empty()) {
+            let code = code.clone();
+            let explain = self.shared.blocking(move |_| Ok(wide(&generator, &code, search.wide)));
+            matches = Box::pin(explain).await?;
+        }
+        settled(decide(self.state(), Some(&matches), &self.context(request, now)))
+    }
+
+    /// The enabled device of exactly this serial number; the stream of no device otherwise.
+    fn device_of(&self, serial: &Serial) -> StreamId {
+        self.held.iter().find(|held| held.serial == *serial).map_or(NO_DEVICE, |held| held.device)
+    }
+
+    fn generator(&self, serial: &Serial) -> Option<(&Held, &Arc<Generator>)> {
+        let held = self.held.iter().find(|held| held.serial == *serial)?;
+        Some((held, held.generator()?))
     }
 
     const fn state(&self) -> Option<&Principal> {
@@ -305,7 +269,7 @@ impl PrincipalCore {
     }
 
     fn context<'a>(&'a self, request: &'a Request, now: UnixMillis) -> decide::Context<'a> {
-        self.shared.context(now, &request.caller)
+        self.shared.context(now, request, Some(self.account))
     }
 
     /// The device that a serial number names, as the log has it now.
@@ -356,8 +320,19 @@ impl PrincipalCore {
     async fn heads_for_removal(&self) -> Result<Vec<(StreamId, Version)>, Error> {
         let Some(user) = self.state().and_then(Principal::registered) else { return Ok(Vec::new()) };
         let account = countersign_domain::account::Account::stream(user.id.account());
-        let streams: Vec<StreamId> = user.devices.iter().map(|enabled| enabled.device).chain([account]).collect();
+        let credentials = user.devices.iter().filter_map(|enabled| Some(enabled.key?.credential));
+        let devices = user.devices.iter().map(|enabled| enabled.device);
+        let streams: Vec<StreamId> = devices.chain(credentials).chain([account]).collect();
         self.shared.blocking(move |shared| heads(shared, &streams)).await
+    }
+
+    /// The version of the stream that claims an enabled key's credential.
+    async fn credential_head(&self, device: StreamId) -> Result<Vec<(StreamId, Version)>, Error> {
+        let enabled = self.state().and_then(Principal::registered).and_then(|owner| owner.device(device));
+        let Some(credential) = enabled.and_then(|enabled| enabled.key).map(|key| key.credential) else {
+            return Ok(Vec::new());
+        };
+        self.shared.blocking(move |shared| heads(shared, &[credential])).await
     }
 
     /// Writes what was decided and takes it into the state; `None` when a stream had moved on.
@@ -390,7 +365,7 @@ impl PrincipalCore {
             devices_changed |= matches!(event, Event::DeviceEnabled(_) | Event::DeviceDeactivated(_));
         }
         if devices_changed {
-            let devices = code_devices(self.state());
+            let devices = enabled_devices(self.state());
             self.held = Box::pin(self.shared.blocking(move |shared| hold(shared, &devices))).await?;
         }
         Ok(())
@@ -420,7 +395,8 @@ impl Found {
 
     fn generator(&self) -> Result<Generator, Error> {
         let entity = self.at.state.as_ref().and_then(Device::entity);
-        Generator::new(&entity.ok_or_else(|| Error::history("the device has no seed"))?.seed)
+        let seed = entity.and_then(Entity::seed);
+        Generator::new(seed.ok_or_else(|| Error::history("the device has no seed"))?)
     }
 }
 

@@ -10,7 +10,7 @@ use countersign_store::Committed;
 use crate::answer::Request;
 use crate::error::Error;
 use crate::history;
-use crate::resident::Answer;
+use crate::resident::{Answer, Given};
 use crate::shared::{Shared, known_from};
 
 /// Where this command was recorded before, if it is a retry.
@@ -40,8 +40,8 @@ pub(crate) async fn recorded_answer(shared: &Arc<Shared>, done: Committed) -> Re
     };
     let (events, seed) = Box::pin(shared.blocking(read)).await?;
     let at = events.first().map_or(UnixMillis(0), |(_, _, at)| *at);
-    let verdict = Verdict::recorded(events.iter().map(|(_, event, _)| event), &shared.policy);
-    Ok(Answer { verdict, position: known_from(&done), at, seed })
+    let verdict = Verdict::recorded(events.iter().map(|(_, event, _)| event), shared.policies.of(None));
+    Ok(Answer { verdict, position: known_from(&done), at, given: seed.map_or(Given::Nothing, Given::Seed) })
 }
 
 /// Whether a stream has another version than the one that was read.

@@ -10,8 +10,10 @@ use std::sync::Arc;
 
 use actix::prelude::*;
 use countersign_domain::decide::Verdict;
+use countersign_domain::device::PhoneNumber;
 use countersign_domain::ids::{Position, UnixMillis};
-use countersign_domain::secret::Seed;
+use countersign_domain::principal::SignIn;
+use countersign_domain::secret::{ChallengeSecret, Seed};
 use countersign_store::Committed;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 use tracing::{Instrument, Span};
@@ -28,8 +30,24 @@ pub(crate) struct Answer {
     pub(crate) verdict: Verdict,
     pub(crate) position: Position,
     pub(crate) at: UnixMillis,
-    /// The secret of a device that was created: for the one answer that shows it.
-    pub(crate) seed: Option<Seed>,
+    /// What only this one answer has.
+    pub(crate) given: Given,
+}
+
+/// What an answer gives out that no query does.
+#[derive(Clone, Debug, Default)]
+pub(crate) enum Given {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// The secret of a device that was created.
+    Seed(Seed),
+    /// What a security key is asked, for the browser.
+    Options(String),
+    /// What a code that is to be sent follows from, and where it goes.
+    Sending(ChallengeSecret, Option<PhoneNumber>),
+    /// How far a sign-in is.
+    Open(Box<SignIn>),
 }
 
 /// The state and behaviour behind an actor.

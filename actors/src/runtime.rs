@@ -17,11 +17,14 @@ use crate::error::Error;
 use crate::history;
 use crate::identity::IdentityKey;
 use crate::ledger::LedgerCore;
+use crate::policies::Policies;
 use crate::principal::PrincipalCore;
 use crate::registry;
 use crate::resident::{Answer, Core, Job};
+use crate::sent::MarkKey;
 use crate::shared::{CommandIds, Shared};
 use crate::views::{CHECKPOINT_NAME, FINGERPRINT, Views};
+use crate::webauthn::Verifier;
 use crate::writer::{self, Completed, Writer};
 
 /// A running engine. Dropping it stops its threads; nothing acknowledged is lost either way.
@@ -61,10 +64,20 @@ fn join(thread: &Mutex<Option<JoinHandle<()>>>) {
     }
 }
 
+/// Keys of the key ring that the engine works with.
+pub(crate) struct Secrets {
+    /// Under which commands are remembered.
+    pub(crate) identity: IdentityKey,
+    /// Under which codes are remembered while a sign-in is open.
+    pub(crate) marks: MarkKey,
+}
+
 impl Runtime {
     /// Reads the views back and starts the threads.
-    pub(crate) fn start(journal: Arc<dyn Journal>, identity: IdentityKey, config: Config) -> Result<Self, Error> {
+    pub(crate) fn start(journal: Arc<dyn Journal>, secrets: Secrets, config: Config) -> Result<Self, Error> {
         let (views, checkpointed) = restore_views(&*journal)?;
+        let presets = views.presets.clone();
+        let keys = Arc::new(Verifier::new(&config.relying_party).map_err(Error::unavailable)?);
         let views = Arc::new(RwLock::new(views));
         let limits = config.limits;
         let (completed, to_hand_out) = mpsc::unbounded_channel();
@@ -76,7 +89,9 @@ impl Runtime {
             clock: config.clock,
             command_ids: CommandIds::new(&*config.entropy)?,
             entropy: config.entropy,
-            policy: config.policy,
+            policies: Policies::new(config.policy, presets),
+            keys,
+            marks: secrets.marks,
             limits,
             issuer: config.issuer,
             views,
@@ -98,7 +113,7 @@ impl Runtime {
             shared,
             principals,
             ledgers,
-            identity,
+            identity: secrets.identity,
             permits: Arc::new(Semaphore::new(places)),
             in_flight_max: limits.in_flight_max.max(1),
             closing: AtomicBool::new(false),

@@ -3,11 +3,10 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use countersign_domain::caller::Caller;
 use countersign_domain::decide::{Context, Decision, Outcome, Record};
 use countersign_domain::event::Event;
-use countersign_domain::ids::{CommandId, Position, StreamId, UnixMillis, Version};
-use countersign_domain::policy::Policy;
+use countersign_domain::ids::{AccountId, CommandId, Position, StreamId, UnixMillis, Version};
+use countersign_domain::settings::Settings;
 use countersign_domain::wire::{self, Sealing};
 use countersign_store::{Append, AppendError, Committed, Journal, NewEntry, StreamAppend};
 use tokio::sync::Semaphore;
@@ -16,9 +15,12 @@ use tokio::sync::oneshot::error::RecvError;
 use crate::answer::Request;
 use crate::config::Limits;
 use crate::error::Error;
+use crate::policies::Policies;
 use crate::ports::{Clock, Entropy};
-use crate::resident::Answer;
+use crate::resident::{Answer, Given};
+use crate::sent::MarkKey;
 use crate::views::Views;
+use crate::webauthn::Verifier;
 use crate::writer::{Fact, WriteJob, Writer, Written};
 
 /// What every actor of one engine works with.
@@ -26,7 +28,9 @@ pub(crate) struct Shared {
     pub(crate) journal: Arc<dyn Journal>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
-    pub(crate) policy: Policy,
+    pub(crate) policies: Policies,
+    pub(crate) keys: Arc<Verifier>,
+    pub(crate) marks: MarkKey,
     pub(crate) limits: Limits,
     pub(crate) issuer: String,
     pub(crate) views: Arc<RwLock<Views>>,
@@ -36,8 +40,26 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub(crate) fn context<'a>(&'a self, now: UnixMillis, caller: &'a Caller) -> Context<'a> {
-        Context { now, policy: &self.policy, caller }
+    /// The facts of a request, under the rules of the account that it concerns.
+    pub(crate) fn context<'a>(
+        &'a self,
+        now: UnixMillis,
+        request: &'a Request,
+        account: Option<AccountId>,
+    ) -> Context<'a> {
+        Context { now, policy: self.policies.of(account), caller: &request.caller, client: request.client.as_ref() }
+    }
+
+    /// What an account has chosen, as far as it is acknowledged.
+    pub(crate) fn settings(&self, account: AccountId) -> Settings {
+        self.views(|views| views.settings(account))
+    }
+
+    /// Fresh randomness.
+    pub(crate) fn random<const N: usize>(&self) -> Result<[u8; N], Error> {
+        let mut bytes = [0; N];
+        self.entropy.fill(&mut bytes)?;
+        Ok(bytes)
     }
 
     /// Reads the views; a panic elsewhere does not make them unreadable.
@@ -77,7 +99,7 @@ impl Shared {
         let record = match decision? {
             Outcome::AlreadySo(verdict) => {
                 let position = self.journal.head();
-                return Ok(Wrote::Nothing(Answer { verdict, position, at: now, seed: None }));
+                return Ok(Wrote::Nothing(Answer { verdict, position, at: now, given: Given::Nothing }));
             }
             Outcome::Record(record) => record,
         };
@@ -90,7 +112,7 @@ impl Shared {
         };
         match self.commit(self.command_of(request), now, record, version_of).await {
             Ok(committed) => {
-                let answer = Answer { verdict, position: known_from(&committed), at: now, seed: None };
+                let answer = Answer { verdict, position: known_from(&committed), at: now, given: Given::Nothing };
                 Ok(Wrote::Events(events, answer))
             }
             Err(CommitError::Conflict) => Ok(Wrote::MovedOn),

@@ -8,17 +8,19 @@ mod checkpoint;
 mod rows;
 
 pub(crate) use checkpoint::{CHECKPOINT_NAME, FINGERPRINT};
-pub use rows::{AccountView, Assignment, DeviceView, UserView};
+pub use rows::{AccountView, Assignment, DeviceView, KeyView, UserView};
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Bound;
 
 use countersign_domain::device::{DeviceKind, Serial};
-use countersign_domain::event::{CodeFault, Event};
+use countersign_domain::event::{CodeFault, Event, KeyFault, KeyRefused};
 use countersign_domain::ids::{AccountId, Position, PrincipalId, StreamId, UnixMillis};
 use countersign_domain::policy::Policy;
+use countersign_domain::settings::{AccountAlias, Settings};
 use countersign_domain::totp::{Attempts, Budget};
 
+use crate::policies::Presets;
 use rows::{AccountRow, DeviceRow, PrincipalRow, Use};
 
 /// A map from streams.
@@ -34,6 +36,10 @@ pub(crate) struct Views {
     accounts: BTreeMap<AccountId, AccountRow>,
     names: BTreeMap<(AccountId, String), StreamId>,
     serials: BTreeMap<(AccountId, String), StreamId>,
+    aliases: HashMap<AccountAlias, AccountId>,
+    account_streams: StreamMap<AccountId>,
+    /// Which accounts chose rules of their own.
+    pub(crate) presets: Presets,
 }
 
 impl Views {
@@ -53,7 +59,13 @@ impl Views {
         match event {
             Event::AccountOpened(opened) => {
                 self.accounts.entry(opened.account).or_insert_with(|| AccountRow::opened(at));
+                self.account_streams.insert(stream, opened.account);
             }
+            Event::AliasChanged(_)
+            | Event::SmsEligibilityChanged(_)
+            | Event::AlternativeFactorsSwitched(_)
+            | Event::PolicyChosen(_)
+            | Event::RootLinked(_) => self.fold_setting(stream, event),
             Event::PrincipalRegistered(registered) => {
                 let account = registered.id.account();
                 if !registered.id.is_root() {
@@ -88,8 +100,17 @@ impl Views {
                 let row = DeviceRow::new(imported.serial.clone(), DeviceKind::HardwareTotp, at);
                 self.devices.insert(stream, row);
             }
+            Event::SecurityKeyCreated(created) => {
+                let row = DeviceRow::new(created.serial.clone(), DeviceKind::SecurityKey, at);
+                self.devices.insert(stream, DeviceRow { key: Some(created.form), ..row });
+            }
+            Event::SmsDeviceCreated(created) => {
+                let row = DeviceRow::new(created.serial.clone(), DeviceKind::Sms, at);
+                self.devices.insert(stream, DeviceRow { phone: Some(created.phone.to_string()), ..row });
+            }
             Event::DeviceDeleted(_) => {
                 if let Some(row) = self.devices.remove(&stream)
+                    && row.kind == DeviceKind::VirtualTotp
                     && let Some(account) = row.serial.account()
                 {
                     self.serials.remove(&(account, row.serial.as_str().to_owned()));
@@ -101,6 +122,11 @@ impl Views {
                 let used = Use::started(stream, at, &enabled.learned);
                 self.with_device(enabled.device, |row| row.used = Some(used));
                 self.own(stream, |devices| devices.push(enabled.device), 1);
+                if enabled.kind == DeviceKind::Sms
+                    && let Some(row) = self.principals.get_mut(&stream)
+                {
+                    row.sms_participant = true;
+                }
             }
             Event::DeviceDeactivated(gone) => {
                 self.with_device(gone.device, |row| row.used = None);
@@ -124,6 +150,11 @@ impl Views {
                     used.outside = Some(refused.steps);
                 }
             }),
+            Event::KeyAccepted(accepted) => self.with_use(accepted.device, |used| used.last_used_at = Some(at)),
+            Event::KeyRefused(KeyRefused { device: Some(device), fault: KeyFault::CounterRegressed, .. }) => {
+                self.with_use(*device, |used| used.suspected_clone = true);
+            }
+            Event::SmsCodeAccepted(accepted) => self.with_use(accepted.device, |used| used.last_used_at = Some(at)),
             Event::BudgetSpent(spent) if spent.budget == Budget::Codes => {
                 self.with_use(spent.device, |used| used.locked_window = Some(spent.window));
             }
@@ -138,8 +169,37 @@ impl Views {
             | Event::PairRefused(_)
             | Event::BudgetSpent(_)
             | Event::ResyncRefused(_)
+            | Event::CredentialClaimed(_)
+            | Event::CredentialReleased(_)
+            | Event::PasswordRefused(_)
+            | Event::PasswordsLocked(_)
+            | Event::SignInStarted(_)
+            | Event::SignedIn(_)
+            | Event::SignInRefused(_)
+            | Event::AssociateProven(_)
+            | Event::KeyChallengeIssued(_)
+            | Event::KeyRegistered(_)
+            | Event::KeyRefused(_)
+            | Event::SmsCodeIssued(_)
+            | Event::SmsCodeRefused(_)
+            | Event::AlternativeIssued(_)
+            | Event::AlternativeProven(_)
+            | Event::AlternativeRefused(_)
             | Event::HostRecord(_) => {}
         }
+    }
+
+    /// Takes what an account chose; its rules also to where every decision looks them up.
+    fn fold_setting(&mut self, stream: StreamId, event: &Event) {
+        let Some(&id) = self.account_streams.get(&stream) else { return };
+        let before = self.account(id).settings.alias.clone();
+        self.account(id).settings.fold(event);
+        let settings = self.account(id).settings.clone();
+        if before != settings.alias {
+            before.map(|alias| self.aliases.remove(&alias));
+            settings.alias.map(|alias| self.aliases.insert(alias, id));
+        }
+        self.presets.set(id, settings.preset);
     }
 
     fn account(&mut self, account: AccountId) -> &mut AccountRow {
@@ -184,7 +244,50 @@ impl Views {
             virtual_devices: row.virtual_devices,
             devices_in_use: row.devices_in_use,
             root_has_mfa: row.root_has_mfa,
+            settings: row.settings.clone(),
         })
+    }
+
+    pub(crate) fn settings(&self, account: AccountId) -> Settings {
+        self.accounts.get(&account).map(|row| row.settings.clone()).unwrap_or_default()
+    }
+
+    pub(crate) fn account_of_alias(&self, alias: &AccountAlias) -> Option<AccountId> {
+        self.aliases.get(alias).copied()
+    }
+
+    /// Whether a principal had an SMS device at some time (A16).
+    pub(crate) fn is_sms_participant(&self, id: &PrincipalId) -> bool {
+        self.principals.get(&id.stream()).is_some_and(|row| row.sms_participant)
+    }
+
+    /// The serial number of a device that exists.
+    pub(crate) fn serial_of(&self, device: StreamId) -> Option<Serial> {
+        self.devices.get(&device).map(|row| row.serial.clone())
+    }
+
+    /// The users of an account who have a device of some kind, by name, those after a name.
+    pub(crate) fn users_with(
+        &self,
+        account: AccountId,
+        kind: DeviceKind,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Vec<UserView> {
+        let has = |row: &&PrincipalRow| {
+            let mut kinds = row.devices.iter().filter_map(|device| self.devices.get(device)).map(|device| device.kind);
+            kinds.any(|found| found == kind)
+        };
+        self.users_after(account, after).filter(has).map(PrincipalRow::view).take(limit).collect()
+    }
+
+    fn users_after(&self, account: AccountId, after: Option<&str>) -> impl Iterator<Item = &PrincipalRow> {
+        let start = match after.map(str::to_ascii_lowercase) {
+            Some(name) => Bound::Excluded((account, name)),
+            None => Bound::Included((account, String::new())),
+        };
+        let names = self.names.range((start, Bound::Unbounded));
+        names.take_while(move |((of, _), _)| *of == account).filter_map(|(_, stream)| self.principals.get(stream))
     }
 
     pub(crate) fn user_named(&self, account: AccountId, name: &str) -> Option<UserView> {
@@ -197,13 +300,7 @@ impl Views {
     }
 
     pub(crate) fn users(&self, account: AccountId, after: Option<&str>, limit: usize) -> Vec<UserView> {
-        let from = after.map(str::to_ascii_lowercase);
-        let start = match from {
-            Some(name) => Bound::Excluded((account, name)),
-            None => Bound::Included((account, String::new())),
-        };
-        let of_account = self.names.range((start, Bound::Unbounded)).take_while(|((owner, _), _)| *owner == account);
-        of_account.filter_map(|(_, stream)| self.principals.get(stream).map(PrincipalRow::view)).take(limit).collect()
+        self.users_after(account, after).map(PrincipalRow::view).take(limit).collect()
     }
 
     pub(crate) fn devices_of(&self, id: &PrincipalId, now: UnixMillis, policy: &Policy) -> Vec<DeviceView> {
@@ -249,6 +346,8 @@ impl Views {
             offset_steps: used.map_or(0, |used| used.offset),
             wants_resync: used.is_some_and(|used| used.outside.is_some() || used.misses >= policy.misses_before_resync),
             locked_until: locked.filter(|until| *until > now),
+            key: row.key.map(|form| KeyView { form, suspected_clone: used.is_some_and(|used| used.suspected_clone) }),
+            phone: row.phone.clone(),
         })
     }
 }

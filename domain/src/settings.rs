@@ -68,7 +68,7 @@ pub struct Settings {
 
 impl Settings {
     /// Folds an event of an account's stream; whether it was one of the settings.
-    pub(crate) fn fold(&mut self, event: &Event) -> bool {
+    pub fn fold(&mut self, event: &Event) -> bool {
         match event {
             Event::AliasChanged(changed) => self.alias.clone_from(&changed.alias),
             Event::SmsEligibilityChanged(changed) => self.sms = changed.eligibility,

@@ -370,7 +370,6 @@ async fn roots_device_changes_in_roots_own_console_only() {
     let others = [
         Caller::with_key(root.clone()),
         Caller::with_session(root.clone(), Some(world.clock.now())),
-        Caller { channel: Channel::Console, ..Caller::with_key(root.clone()) },
         Caller::at_console(admin.clone(), Some(world.clock.now())),
         Caller::with_key(admin),
         Caller::operator(),
@@ -395,7 +394,10 @@ async fn roots_device_changes_in_roots_own_console_only() {
         let tried = world.engine.deactivate(by(), &root, &phone.serial, reason).await;
         assert_eq!(refused(tried), Rejection::ChannelNotAllowed, "{caller:?}");
     }
-    world.engine.deactivate(own(), &root, &phone.serial, reason).await.unwrap();
+    let bare = world.engine.deactivate(own(), &root, &phone.serial, reason).await;
+    assert_eq!(refused(bare), Rejection::SelfManagementNeedsMfa, "a session without a second factor");
+    let proven = Request::by(Caller::at_console(root.clone(), Some(world.clock.now())));
+    world.engine.deactivate(proven, &root, &phone.serial, reason).await.unwrap();
 }
 
 #[tokio::test]

@@ -12,6 +12,7 @@ use crate::code::Code;
 use crate::error::Error;
 use crate::ledger::{LedgerKey, LedgerWork};
 use crate::principal::PrincipalWork;
+use crate::resident::Given;
 
 /// Bytes of a fresh seed: 320 bits (R15).
 const SEED_BYTES: usize = 40;
@@ -53,7 +54,7 @@ impl Countersign {
         let work = LedgerWork::CreateVirtual { serial: serial.clone(), seed };
         let answer = self.runtime.ask_ledger(LedgerKey::Account(account), request, work).await?;
         // A retry that comes after the device was used gets no second look at its secret.
-        let seed = answer.seed.clone().ok_or(Rejection::DeviceExists)?;
+        let Given::Seed(seed) = answer.given.clone() else { return Err(Rejection::DeviceExists.into()) };
         let label = format!("{name}@{account}");
         Ok(acked(NewVirtualDevice::new(serial, seed, self.runtime.shared.issuer.clone(), label), &answer))
     }

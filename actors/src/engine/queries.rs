@@ -1,6 +1,6 @@
 //! What is true now: never stale to an acknowledged command.
 
-use countersign_domain::device::Serial;
+use countersign_domain::device::{DeviceKind, Serial};
 use countersign_domain::ids::{AccountId, Position, PrincipalId};
 
 use super::{Countersign, PAGE_MAX};
@@ -123,6 +123,20 @@ impl Countersign {
         self.runtime.shared.views(|views| views.users(account, after, limit.min(PAGE_MAX)))
     }
 
+    /// The users of an account who have a device of some kind, by name, those after a name, at most [`PAGE_MAX`]
+    /// (R127).
+    ///
+    /// ```
+    /// # use countersign::*;
+    /// # let engine = Countersign::in_memory(Config::default()).unwrap();
+    /// let account = "123456789012".parse().unwrap();
+    /// assert!(engine.users_with(account, DeviceKind::Sms, None, 100).is_empty(), "nobody is still on SMS");
+    /// ```
+    #[must_use]
+    pub fn users_with(&self, account: AccountId, kind: DeviceKind, after: Option<&str>, limit: usize) -> Vec<UserView> {
+        self.runtime.shared.views(|views| views.users_with(account, kind, after, limit.min(PAGE_MAX)))
+    }
+
     /// The devices that a principal has enabled, oldest first: its MFA status (R159).
     ///
     /// ```
@@ -152,7 +166,7 @@ impl Countersign {
     #[must_use]
     pub fn devices(&self, id: &PrincipalId) -> Vec<DeviceView> {
         let (now, shared) = (self.now(), &self.runtime.shared);
-        shared.views(|views| views.devices_of(id, now, &shared.policy))
+        shared.views(|views| views.devices_of(id, now, shared.policies.of(Some(id.account()))))
     }
 
     /// The device of exactly this serial number, enabled or not.
@@ -181,7 +195,7 @@ impl Countersign {
     #[must_use]
     pub fn device(&self, serial: &Serial) -> Option<DeviceView> {
         let (now, shared) = (self.now(), &self.runtime.shared);
-        shared.views(|views| views.device(serial, now, &shared.policy))
+        shared.views(|views| views.device(serial, now, shared.policies.of(serial.account())))
     }
 
     /// The virtual devices of an account by serial, those after a serial, at most [`PAGE_MAX`] (R160).
@@ -218,7 +232,9 @@ impl Countersign {
     ) -> Vec<DeviceView> {
         let (now, shared) = (self.now(), &self.runtime.shared);
         let limit = limit.min(PAGE_MAX);
-        shared.views(|views| views.virtual_devices(account, which, after, limit, (now, &shared.policy)))
+        shared.views(|views| {
+            views.virtual_devices(account, which, after, limit, (now, shared.policies.of(Some(account))))
+        })
     }
 
     /// Whether every query knows of what an [`Ack`](crate::Ack) with this position acknowledged. On one node it

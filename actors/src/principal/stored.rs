@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
-use countersign_domain::device::{Device, Serial};
+use countersign_domain::device::{Device, DeviceSecret, PhoneNumber, Serial};
+use countersign_domain::event::KeyForm;
 use countersign_domain::ids::{StreamId, Version};
 use countersign_domain::principal::Principal;
+use countersign_domain::secret::Opaque;
 use countersign_store::Snapshot;
 
 use crate::error::Error;
@@ -14,14 +16,34 @@ use crate::totp::Generator;
 
 /// Changes whenever the encoded state or its fold changes its meaning; older snapshots are then
 /// thrown away.
-const STATE_FINGERPRINT: u64 = 1;
+const STATE_FINGERPRINT: u64 = 2;
 
-/// An enabled TOTP device as the ceremony needs it.
+/// An enabled device as the ceremonies need it.
 #[derive(Debug)]
 pub(super) struct Held {
     pub(super) device: StreamId,
     pub(super) serial: Serial,
-    pub(super) generator: Arc<Generator>,
+    pub(super) secret: HeldSecret,
+}
+
+/// What a device's proofs are checked against, ready for use.
+#[derive(Debug)]
+pub(super) enum HeldSecret {
+    /// It shows codes.
+    Codes(Arc<Generator>),
+    /// It signs.
+    Key { form: KeyForm, id: Vec<u8>, credential: Opaque },
+    /// It receives codes.
+    Phone(PhoneNumber),
+}
+
+impl Held {
+    pub(super) const fn generator(&self) -> Option<&Arc<Generator>> {
+        match &self.secret {
+            HeldSecret::Codes(generator) => Some(generator),
+            HeldSecret::Key { .. } | HeldSecret::Phone(_) => None,
+        }
+    }
 }
 
 /// A principal, its devices, and the version of its snapshot.
@@ -37,23 +59,29 @@ pub(super) fn read(shared: &Shared, stream: StreamId) -> Result<Read, Error> {
     let from = known.unwrap_or(At::nothing());
     let snapshot = from.version;
     let at = history::fold_stream(&*shared.journal, stream, from, Principal::evolve)?;
-    let held = hold(shared, &code_devices(at.state.as_ref()))?;
+    let held = hold(shared, &enabled_devices(at.state.as_ref()))?;
     Ok((at, held, snapshot))
 }
 
-pub(super) fn code_devices(state: Option<&Principal>) -> Vec<StreamId> {
+pub(super) fn enabled_devices(state: Option<&Principal>) -> Vec<StreamId> {
     let devices = state.and_then(Principal::registered).map(|user| user.devices.as_slice()).unwrap_or_default();
-    devices.iter().filter(|enabled| enabled.kind.is_totp()).map(|enabled| enabled.device).collect()
+    devices.iter().map(|enabled| enabled.device).collect()
 }
 
-/// The generators of a principal's devices, their seeds opened.
+/// A principal's devices, their secrets opened.
 pub(super) fn hold(shared: &Shared, devices: &[StreamId]) -> Result<Vec<Held>, Error> {
     let open = |device: &StreamId| {
         let found = history::device(&*shared.journal, *device)?;
         let entity = found.state.as_ref().and_then(Device::entity);
         let entity = entity.ok_or_else(|| Error::history("an enabled device has no entity"))?;
-        let generator = Arc::new(Generator::new(&entity.seed)?);
-        Ok(Held { device: *device, serial: entity.serial.clone(), generator })
+        let secret = match &entity.secret {
+            DeviceSecret::Seed(seed) => HeldSecret::Codes(Arc::new(Generator::new(seed)?)),
+            DeviceSecret::Credential { form, id, credential } => {
+                HeldSecret::Key { form: *form, id: id.clone(), credential: credential.clone() }
+            }
+            DeviceSecret::Phone(phone) => HeldSecret::Phone(phone.clone()),
+        };
+        Ok(Held { device: *device, serial: entity.serial.clone(), secret })
     };
     devices.iter().map(open).collect()
 }

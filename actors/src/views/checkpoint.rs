@@ -1,5 +1,7 @@
 //! The projections as blocks of bytes, so that a start reads only the tail of the log.
 
+use countersign_domain::account::Account;
+use countersign_domain::device::DeviceKind;
 use countersign_domain::ids::{AccountId, StreamId};
 use serde::{Deserialize, Serialize};
 
@@ -10,7 +12,7 @@ use super::rows::{AccountRow, DeviceRow, PrincipalRow};
 pub(crate) const CHECKPOINT_NAME: &str = "views";
 
 /// Changes whenever a row or the fold changes its meaning; an old checkpoint is then rebuilt.
-pub(crate) const FINGERPRINT: u64 = 1;
+pub(crate) const FINGERPRINT: u64 = 2;
 
 /// Rows in one block; a row is a few hundred bytes at most, a block at most 64 KiB.
 const BLOCK_BYTES: usize = 60 * 1024;
@@ -25,7 +27,7 @@ enum Row {
 impl Views {
     /// Every row, packed.
     pub(crate) fn to_blocks(&self) -> Result<Vec<Vec<u8>>, postcard::Error> {
-        let accounts = self.accounts.iter().map(|(id, row)| Row::Account(*id, *row));
+        let accounts = self.accounts.iter().map(|(id, row)| Row::Account(*id, row.clone()));
         let principals = self.principals.iter().map(|(id, row)| Row::Principal(*id, row.clone()));
         let devices = self.devices.iter().map(|(id, row)| Row::Device(*id, row.clone()));
         let mut blocks = vec![Vec::new()];
@@ -56,6 +58,11 @@ impl Views {
     fn put(&mut self, row: Row) {
         match row {
             Row::Account(id, row) => {
+                self.account_streams.insert(Account::stream(id), id);
+                if let Some(alias) = &row.settings.alias {
+                    self.aliases.insert(alias.clone(), id);
+                }
+                self.presets.set(id, row.settings.preset);
                 self.accounts.insert(id, row);
             }
             Row::Principal(stream, row) => {
@@ -65,7 +72,7 @@ impl Views {
                 self.principals.insert(stream, row);
             }
             Row::Device(stream, row) => {
-                if let Some(account) = row.serial.account() {
+                if let Some(account) = row.serial.account().filter(|_| row.kind == DeviceKind::VirtualTotp) {
                     self.serials.insert((account, row.serial.as_str().to_owned()), stream);
                 }
                 self.devices.insert(stream, row);

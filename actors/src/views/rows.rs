@@ -1,8 +1,9 @@
 //! What the projections keep, and the forms in which queries give it out.
 
 use countersign_domain::device::{DeviceKind, DeviceName, Path, Serial};
-use countersign_domain::event::PrincipalRegistered;
+use countersign_domain::event::{KeyForm, PrincipalRegistered};
 use countersign_domain::ids::{AccountId, PrincipalId, StreamId, UnixMillis};
+use countersign_domain::settings::Settings;
 use countersign_domain::totp::Learned;
 use serde::{Deserialize, Serialize};
 
@@ -52,6 +53,31 @@ pub struct DeviceView {
     pub wants_resync: bool,
     /// Until when its budget of single codes is spent (R91).
     pub locked_until: Option<UnixMillis>,
+    /// For a security key: what it is, and whether it is still trusted.
+    pub key: Option<KeyView>,
+    /// For an SMS device: its number, masked.
+    pub phone: Option<String>,
+}
+
+/// A security key as queries give it out.
+///
+/// ```
+/// use countersign::{KeyForm, KeyView};
+///
+/// fn label(key: KeyView) -> &'static str {
+///     match (key.suspected_clone, key.form) {
+///         (true, _) => "suspected clone",
+///         (false, KeyForm::SecurityKey) => "security key",
+///         (false, KeyForm::Passkey) => "passkey",
+///     }
+/// }
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeyView {
+    /// What it is to its owner.
+    pub form: KeyForm,
+    /// Its counter went back once: there may be two of it, and neither is taken any more (NT-29).
+    pub suspected_clone: bool,
 }
 
 /// What an account counts (R163).
@@ -61,7 +87,7 @@ pub struct DeviceView {
 ///     format!("{} devices for {} users", account.devices_in_use, account.users)
 /// }
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AccountView {
     /// Its id.
     pub id: AccountId,
@@ -75,6 +101,8 @@ pub struct AccountView {
     pub devices_in_use: u32,
     /// Whether root has a device.
     pub root_has_mfa: bool,
+    /// What it has chosen.
+    pub settings: Settings,
 }
 
 /// Which virtual devices a list shows (R160).
@@ -110,6 +138,8 @@ pub(super) struct PrincipalRow {
     pub(super) path: Path,
     pub(super) created_at: UnixMillis,
     pub(super) devices: Vec<StreamId>,
+    /// Had an SMS device at some time (A16).
+    pub(super) sms_participant: bool,
 }
 
 impl PrincipalRow {
@@ -120,6 +150,7 @@ impl PrincipalRow {
             path: event.path.clone(),
             created_at: at,
             devices: Vec::new(),
+            sms_participant: false,
         }
     }
 
@@ -134,11 +165,14 @@ pub(super) struct DeviceRow {
     pub(super) kind: DeviceKind,
     pub(super) created_at: UnixMillis,
     pub(super) used: Option<Use>,
+    pub(super) key: Option<KeyForm>,
+    /// Masked.
+    pub(super) phone: Option<String>,
 }
 
 impl DeviceRow {
     pub(super) const fn new(serial: Serial, kind: DeviceKind, created_at: UnixMillis) -> Self {
-        Self { serial, kind, created_at, used: None }
+        Self { serial, kind, created_at, used: None, key: None, phone: None }
     }
 }
 
@@ -152,6 +186,7 @@ pub(super) struct Use {
     pub(super) misses: u8,
     pub(super) outside: Option<i64>,
     pub(super) locked_window: Option<u64>,
+    pub(super) suspected_clone: bool,
 }
 
 impl Use {
@@ -164,6 +199,7 @@ impl Use {
             misses: 0,
             outside: None,
             locked_window: learned.codes.closed.then_some(learned.codes.window),
+            suspected_clone: false,
         }
     }
 }
@@ -175,17 +211,19 @@ impl Use {
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct AccountRow {
     pub(super) opened_at: UnixMillis,
     pub(super) users: u32,
     pub(super) virtual_devices: u32,
     pub(super) devices_in_use: u32,
     pub(super) root_has_mfa: bool,
+    pub(super) settings: Settings,
 }
 
 impl AccountRow {
-    pub(super) const fn opened(opened_at: UnixMillis) -> Self {
-        Self { opened_at, users: 0, virtual_devices: 0, devices_in_use: 0, root_has_mfa: false }
+    pub(super) fn opened(opened_at: UnixMillis) -> Self {
+        let settings = Settings::default();
+        Self { opened_at, users: 0, virtual_devices: 0, devices_in_use: 0, root_has_mfa: false, settings }
     }
 }

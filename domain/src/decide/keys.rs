@@ -4,6 +4,7 @@
 //! verified outside, against the state that the challenge was issued with; what is judged here is whether it was
 //! asked for, whose it is, and whether the key's counter goes up.
 
+use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
 
@@ -54,6 +55,12 @@ pub struct NewKey {
     pub credential: Opaque,
     /// Its signature counter.
     pub counter: u32,
+    /// The format of its attestation statement.
+    pub attestation: String,
+    /// The model that a trusted attestation names.
+    pub model: Option<[u8; 16]>,
+    /// Whether it may be copied to other devices of its owner.
+    pub backup_eligible: bool,
 }
 
 /// Challenges the principal's keys of one form, in a sign-in (R100).
@@ -243,6 +250,9 @@ fn registered(
         form,
         credential_id: key.credential_id.clone(),
         credential: key.credential.clone(),
+        attestation: key.attestation.clone(),
+        model: key.model,
+        backup_eligible: key.backup_eligible,
         by,
     };
     let enabled = DeviceEnabled { device, kind: DeviceKind::SecurityKey, by, learned: Learned::default() };

@@ -266,7 +266,7 @@ fn request(by: By, id: Option<u64>) -> Request {
     let credential = if by.session { Credential::Session { mfa_at } } else { Credential::LongTermKey };
     let caller = Caller { principal: by.who.map(cast::principal), credential, channel: by.channel };
     let command = id.map(|id| CommandId::derive(&["model", &id.to_string()]));
-    Request { caller, command }
+    Request { command, ..Request::by(caller) }
 }
 
 fn code(number: u32) -> Code {
@@ -403,6 +403,7 @@ fn compare_account(engine: &Countersign, model: &Model, number: usize) {
         virtual_devices: virtuals.len() as u32,
         devices_in_use: in_use.map(|person| history.devices(person).len() as u32).sum(),
         root_has_mfa: !history.devices(number).is_empty(),
+        settings: Settings::default(),
     });
     assert_eq!(engine.account(account), expected);
 }
@@ -426,5 +427,7 @@ fn view(model: &Model, thing: usize) -> DeviceView {
         offset_steps: enabled.map_or(0, |_| history.offset(thing)),
         wants_resync: history.wants_resync(thing),
         locked_until: history.locked_until(thing, model.now).map(UnixMillis),
+        key: None,
+        phone: None,
     }
 }

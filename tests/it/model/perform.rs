@@ -314,11 +314,12 @@ impl Model {
         }
     }
 
-    /// R180, R181.
+    /// R180, R181; in the console R182, whatever the rules.
     fn self_management_forbids(&self, by: By, person: usize) -> bool {
-        let own = self.is_user(person) && by.who == Some(person);
+        let own = self.history.profile(person).is_some() && by.who == Some(person);
         let bare = !(by.session && by.mfa);
-        self.rules.self_management_needs_mfa && own && bare && !self.history.devices(person).is_empty()
+        let asked = by.channel == Channel::Console || (self.is_user(person) && self.rules.self_management_needs_mfa);
+        asked && own && bare && !self.history.devices(person).is_empty()
     }
 
     /// A40.

@@ -97,6 +97,8 @@ pub fn tell_event(stream: StreamId, at: u64, event: &Event) -> Option<String> {
         | Event::DeviceAssigned(_)
         | Event::DeviceReleased(_)
         | Event::HostRecord(_) => return None,
+        // Signing in, keys, phones and settings are not the model's yet.
+        other => format!("{} {stream}", other.name()),
     };
     Some(format!("{at} {words}"))
 }

@@ -53,7 +53,17 @@ fn of_rejection(rejection: &Rejection, about: About<'_>) -> ApiError {
         Rejection::PrincipalDeviceLimit { .. } => ApiError::DevicesPerUserQuota,
         Rejection::AccountDeviceLimit { max } => ApiError::DeviceQuota(*max),
         Rejection::AccountUserLimit { max } => ApiError::UserQuota(*max),
-        Rejection::AccountUnknown | Rejection::AccountExists | Rejection::RotationNotAtomic => {
+        Rejection::AccountUnknown
+        | Rejection::AccountExists
+        | Rejection::AliasTaken
+        | Rejection::RotationNotAtomic
+        | Rejection::ChallengeUnknown
+        | Rejection::FactorUnknown
+        | Rejection::AlternativeFactorsNotOffered
+        | Rejection::KeyFormNotOffered
+        | Rejection::SmsNotOffered
+        | Rejection::TooManyChallenges { .. }
+        | Rejection::SmsTooSoon { .. } => {
             tracing::error!(%rejection, "the engine refused what no request asks");
             ApiError::ServiceFailure
         }

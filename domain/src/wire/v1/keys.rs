@@ -1,5 +1,6 @@
 //! Security keys (R30..R35): registration, challenges, answers.
 
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
@@ -24,6 +25,12 @@ bodies! {
         credential_id: Vec<u8>,
         /// The credential, in the form of the library that verifies it.
         credential: Opaque,
+        /// The format of its attestation statement (WebAuthn section 8), such as `packed` or `fido-u2f`.
+        attestation: String,
+        /// The model (AAGUID) that a trusted attestation names.
+        model: Option<[u8; 16]>,
+        /// Whether it may be copied to other devices of its owner, as synced passkeys are.
+        backup_eligible: bool,
         /// Who registered it.
         by: By,
     }

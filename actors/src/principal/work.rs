@@ -1,0 +1,168 @@
+//! The commands to a principal, and what each of them says.
+
+use std::fmt;
+
+use countersign_domain::decide::{Denial, Removal};
+use countersign_domain::device::{DeviceName, Path, PhoneNumber, Serial};
+use countersign_domain::event::{AlternativeFactor, DeactivateReason, KeyForm, Purpose};
+use countersign_domain::ids::{AttemptId, ChallengeId, StreamId};
+use countersign_domain::secret::ChallengeSecret;
+use zeroize::Zeroizing;
+
+use crate::code::Code;
+use crate::identity::{Identity, Work};
+
+/// A command to a principal.
+pub(crate) enum PrincipalWork {
+    /// R86..R91.
+    Verify { serial: Serial, code: Code, purpose: Purpose },
+    /// R62..R67.
+    Enable { serial: Serial, first: Code, second: Code },
+    /// R79.
+    Rotate { old: Serial, new: Serial, first: Code, second: Code },
+    /// R109..R117.
+    Resync { serial: Serial, first: Code, second: Code },
+    /// R68..R72.
+    Deactivate { serial: Serial, reason: DeactivateReason },
+    /// R10.
+    Rename { name: DeviceName, path: Path },
+    /// R76, R77.
+    Remove { removal: Removal },
+    /// R97, R98.
+    BeginSignIn { attempt: AttemptId, associate: Option<StreamId> },
+    /// How far a sign-in is.
+    LookAtSignIn { attempt: AttemptId },
+    /// R99, R101.
+    SignInWithCode { attempt: AttemptId, serial: Serial, code: Code },
+    /// A6.
+    AssociateProven { attempt: AttemptId, device: StreamId, mark: [u8; 16] },
+    /// A6.
+    AssociateRefused { attempt: AttemptId, device: StreamId, denial: Denial },
+    /// R100.
+    OfferKey { attempt: AttemptId, challenge: ChallengeId, form: KeyForm },
+    /// R100.
+    SignInWithKey { attempt: AttemptId, challenge: ChallengeId, response: String },
+    /// R32.
+    BeginKey { challenge: ChallengeId, serial: Serial, form: KeyForm, replaces: Option<Serial> },
+    /// R32.
+    FinishKey { challenge: ChallengeId, response: String },
+    /// R101.
+    SendCode { attempt: AttemptId, serial: Serial, challenge: ChallengeId, secret: ChallengeSecret },
+    /// R118.
+    BeginSms { challenge: ChallengeId, secret: ChallengeSecret, phone: PhoneNumber },
+    /// R119.
+    FinishSms { challenge: ChallengeId, code: Code },
+    /// R130.
+    AskAlternative { attempt: AttemptId, factor: AlternativeFactor, challenge: ChallengeId, secret: ChallengeSecret },
+    /// R130.
+    ProveAlternative {
+        attempt: AttemptId,
+        factor: AlternativeFactor,
+        call: Option<ChallengeId>,
+        answer: Zeroizing<String>,
+    },
+    /// R130.
+    FinishRecovery { attempt: AttemptId },
+}
+
+impl PrincipalWork {
+    const fn name(&self) -> &'static str {
+        match self {
+            Self::Verify { .. } => "verify",
+            Self::Enable { .. } => "enable",
+            Self::Rotate { .. } => "rotate",
+            Self::Resync { .. } => "resync",
+            Self::Deactivate { .. } => "deactivate",
+            Self::Rename { .. } => "rename",
+            Self::Remove { .. } => "remove",
+            Self::BeginSignIn { .. } => "begin sign-in",
+            Self::LookAtSignIn { .. } => "look at sign-in",
+            Self::SignInWithCode { .. } => "sign in with code",
+            Self::AssociateProven { .. } => "associate proven",
+            Self::AssociateRefused { .. } => "associate refused",
+            Self::OfferKey { .. } => "offer key",
+            Self::SignInWithKey { .. } => "sign in with key",
+            Self::BeginKey { .. } => "begin key registration",
+            Self::FinishKey { .. } => "finish key registration",
+            Self::SendCode { .. } => "send code",
+            Self::BeginSms { .. } => "begin sms enrolment",
+            Self::FinishSms { .. } => "finish sms enrolment",
+            Self::AskAlternative { .. } => "ask for alternative factor",
+            Self::ProveAlternative { .. } => "prove alternative factor",
+            Self::FinishRecovery { .. } => "finish recovery",
+        }
+    }
+}
+
+impl Work for PrincipalWork {
+    /// What is made afresh for each try, ids and secrets of challenges, is no part of what a command is.
+    fn identity(&self, identity: &mut Identity) {
+        identity.part(self.name().as_bytes());
+        match self {
+            Self::Verify { serial, code, purpose } => {
+                identity.text(serial.as_str()).text(code.as_str()).part(&[u8::from(*purpose)]);
+            }
+            Self::Enable { serial, first, second } | Self::Resync { serial, first, second } => {
+                identity.text(serial.as_str()).text(first.as_str()).text(second.as_str());
+            }
+            Self::Rotate { old, new, first, second } => {
+                identity.text(old.as_str()).text(new.as_str()).text(first.as_str()).text(second.as_str());
+            }
+            Self::Deactivate { serial, reason } => {
+                identity.text(serial.as_str()).part(&[u8::from(*reason)]);
+            }
+            Self::Rename { name, path } => {
+                identity.text(name.as_str()).text(path.as_str());
+            }
+            Self::Remove { removal } => {
+                identity.part(&[u8::from(*removal == Removal::TakeDevices)]);
+            }
+            Self::BeginSignIn { .. } => {}
+            Self::LookAtSignIn { attempt } | Self::FinishRecovery { attempt } => {
+                identity.part(attempt.as_bytes());
+            }
+            Self::SignInWithCode { attempt, serial, code } => {
+                identity.part(attempt.as_bytes()).text(serial.as_str()).text(code.as_str());
+            }
+            Self::AssociateProven { attempt, device, mark } => {
+                identity.part(attempt.as_bytes()).part(device.as_bytes()).part(mark);
+            }
+            Self::AssociateRefused { attempt, device, .. } => {
+                identity.part(attempt.as_bytes()).part(device.as_bytes());
+            }
+            Self::OfferKey { attempt, form, .. } => {
+                identity.part(attempt.as_bytes()).part(&[u8::from(*form)]);
+            }
+            Self::SignInWithKey { attempt, challenge, response } => {
+                identity.part(attempt.as_bytes()).part(challenge.as_bytes()).text(response);
+            }
+            Self::BeginKey { serial, .. } => {
+                identity.text(serial.as_str());
+            }
+            Self::FinishKey { challenge, response } => {
+                identity.part(challenge.as_bytes()).text(response);
+            }
+            Self::SendCode { attempt, serial, .. } => {
+                identity.part(attempt.as_bytes()).text(serial.as_str());
+            }
+            Self::BeginSms { phone, .. } => {
+                identity.text(phone.e164());
+            }
+            Self::FinishSms { challenge, code } => {
+                identity.part(challenge.as_bytes()).text(code.as_str());
+            }
+            Self::AskAlternative { attempt, factor, .. } => {
+                identity.part(attempt.as_bytes()).part(&[u8::from(*factor)]);
+            }
+            Self::ProveAlternative { attempt, factor, answer, .. } => {
+                identity.part(attempt.as_bytes()).part(&[u8::from(*factor)]).text(answer);
+            }
+        }
+    }
+}
+
+impl fmt::Debug for PrincipalWork {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
