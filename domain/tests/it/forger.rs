@@ -188,7 +188,17 @@ impl Forger {
         self.ask_key(number, None);
         let opaque = state(challenge(number));
         let (account, credential_id) = (account(), credential.to_vec());
-        let created = SecurityKeyCreated { account, serial, form, credential_id, credential: opaque, by: BY };
+        let created = SecurityKeyCreated {
+            account,
+            serial,
+            form,
+            credential_id,
+            credential: opaque,
+            attestation: "none".to_owned(),
+            model: None,
+            backup_eligible: false,
+            by: BY,
+        };
         self.write(device, created);
         self.write(device, DeviceAssigned { owner: dana() });
         self.write(dana(), DeviceEnabled { device, kind, by: BY, learned: Learned::default() });

@@ -54,6 +54,18 @@ impl Typed {
     }
 }
 
+/// A credential as it comes out of a registration.
+fn new_key(credential: &[u8], counter: u32) -> NewKey {
+    NewKey {
+        credential_id: credential.to_vec(),
+        credential: Opaque::new(vec![1, 2, 3]).unwrap(),
+        counter,
+        attestation: "none".to_owned(),
+        model: None,
+        backup_eligible: false,
+    }
+}
+
 impl Stage {
     /// Creates and enables a virtual device.
     pub fn phone(&mut self, who: &PrincipalId, name: &str) -> Serial {
@@ -177,8 +189,7 @@ impl Stage {
 
     /// Answers a registration with a new credential.
     pub fn finish_key(&mut self, who: &PrincipalId, challenge: ChallengeId, credential: &[u8], counter: u32) -> Answer {
-        let (credential_id, opaque) = (credential.to_vec(), Opaque::new(vec![1, 2, 3]).unwrap());
-        self.answer_registration(who, challenge, &Ok(NewKey { credential_id, credential: opaque, counter }))
+        self.answer_registration(who, challenge, &Ok(new_key(credential, counter)))
     }
 
     pub fn answer_registration(
