@@ -12,6 +12,7 @@ mod people;
 mod recovery;
 mod registrations;
 mod settings;
+mod shown;
 mod sign_in;
 mod stage;
 
