@@ -154,6 +154,22 @@ pub const OF_ROOT: &[Forgery] = &[
             forger.in_by(root().stream(), number, SignInFactor::Device, Some(phone("phone").stream()));
         }
     }),
+    forgery!(SignInIsProven, "one code of the linked phone for two sign-ins that go on", |forger| {
+        forger.begin(root().stream(), 1, Some(lee()));
+        forger.begin(root().stream(), 2, Some(lee()));
+        forger.accepted(56_666_668);
+        for number in [1, 2] {
+            let (attempt, device) = (attempt(number), phone("phone").stream());
+            forger.write(root().stream(), AssociateProven { attempt, device, mark: [0; 16] });
+        }
+    }),
+    forgery!(SignInIsProven, "the own phone is left out after the linked one", |forger| {
+        forger.enabled(dana(), "spare", 56_666_667);
+        forger.assigned(dana(), "spare");
+        forger.begin(dana(), 1, Some(lee()));
+        forger.accepted(56_666_668);
+        forger.in_by(dana(), 1, SignInFactor::Device, Some(phone("phone").stream()));
+    }),
     forgery!(SignInIsProven, "a linked phone that nobody asked for", |forger| {
         forger.begin(root().stream(), 1, None);
         forger.accepted(56_666_668);

@@ -62,6 +62,17 @@ fn an_answer_to_nothing_cannot_be_folded() {
 }
 
 #[test]
+fn a_key_is_registered_once() {
+    let mut stage = Stage::new(Policy::modern());
+    let lee = stage.user("lee");
+    let device = stage.key(&lee, "blue", KeyForm::SecurityKey, b"blue", 7).stream();
+    let (challenge, form, credential) = (stage.ticket(), KeyForm::SecurityKey, device);
+    let again = KeyRegistered { device, challenge, form, credential, counter: 0 };
+    let state = stage.principal(&lee).cloned();
+    assert!(Principal::evolve(state, &again.into(), stage.now).is_err());
+}
+
+#[test]
 fn a_challenge_is_for_a_sign_in_or_for_an_enrolment() {
     let mut stage = Stage::new(Policy::classic());
     let lee = stage.user("lee");

@@ -71,6 +71,17 @@ fn both_are_needed() {
 }
 
 #[test]
+fn a_mail_that_is_asked_for_again_is_proven_again() {
+    let (mut stage, attempt) = lost();
+    prove(&mut stage, attempt, Mail);
+    prove(&mut stage, attempt, Phone);
+    let again = challenge(stage.ask_factor(&root(), attempt, Mail));
+    assert_eq!(stage.finish_recovery(&root(), attempt), NOT_YET);
+    assert_eq!(stage.prove_factor(&root(), attempt, Mail, again), Ok(Verdict::Done));
+    assert_eq!(stage.finish_recovery(&root(), attempt), recovered(attempt));
+}
+
+#[test]
 fn a_proof_counts_in_its_own_attempt() {
     let (mut stage, first) = lost();
     let second = stage.begin(&root());
@@ -206,6 +217,20 @@ fn a_console_session_without_a_second_factor_changes_no_own_device() {
             stage.caller = Some(Caller::at_console(who.clone(), Some(stage.now)));
             assert_eq!(stage.deactivate(&who, &serial), Ok(Verdict::Done), "R181: the last one too");
         }
+    }
+}
+
+/// R180, R181: through the API it is the modern rules that ask for it.
+#[test]
+fn a_key_of_the_api_changes_own_devices_where_the_rules_let_it() {
+    for (preset, may) in [(None, true), (Some(Preset::Modern), false)] {
+        let mut stage = Stage::new(Policy::classic());
+        stage.choose(preset);
+        let lee = stage.user("lee");
+        stage.caller = Some(Caller::with_key(lee.clone()));
+        let phone = stage.phone(&lee, "lee");
+        let answer = stage.deactivate(&lee, &phone);
+        assert_eq!(answer, if may { Ok(Verdict::Done) } else { Err(Rejection::SelfManagementNeedsMfa) }, "{preset:?}");
     }
 }
 

@@ -231,6 +231,18 @@ fn one_device_of_several_is_enough() {
 }
 
 #[test]
+fn a_sign_in_by_one_device_makes_the_codes_of_another_worthless() {
+    let mut stage = Stage::new(Policy { devices_per_principal_max: 2, ..Policy::classic() });
+    let lee = stage.user("lee");
+    let (phone, number) = (stage.phone(&lee, "lee"), stage.sms(&lee, "lee"));
+    stage.wait_s(600);
+    let attempt = stage.begin(&lee);
+    challenge(stage.send(&lee, attempt, &number));
+    assert_eq!(stage.type_code(&lee, attempt, &phone, Shown(0)), in_by(attempt, &phone));
+    assert_eq!(stage.pending(&lee).codes, []);
+}
+
+#[test]
 fn stricter_rules_hold_for_a_sign_in_that_is_under_way() {
     let (mut stage, lee, phone) = equipped(Policy::classic());
     let attempt = stage.begin(&lee);
@@ -283,6 +295,19 @@ fn the_linked_phone_comes_first_and_the_own_one_after() {
     assert_eq!(stage.pending(&root()).sign_ins[0].associate, Associate::Proven(MARK));
     assert_eq!(prove(&mut stage, attempt, others.stream()), NOT_ITS_TURN, "once");
     assert_eq!(stage.type_code(&root(), attempt, &own, Shown(0)), in_by(attempt, &own));
+}
+
+#[test]
+fn no_message_is_sent_before_the_linked_phone_is_proven() {
+    let (mut stage, other, _) = linked(false);
+    let lee = stage.user("lee");
+    stage.sms(&lee, "lee");
+    stage.wait_s(600);
+    let attempt = stage.attempt();
+    stage.begin_as(&lee, attempt, Some(&other)).unwrap();
+    assert_eq!(stage.send(&lee, attempt, &sms("lee")), NOT_ITS_TURN, "NT-40: nor paid for");
+    let never = stage.ticket();
+    assert_eq!(stage.type_sent(&lee, attempt, &sms("lee"), never), NOT_ITS_TURN);
 }
 
 #[test]
