@@ -294,7 +294,7 @@ impl LedgerCore {
                     self.at.state = Some(Account::evolve(self.at.state.take(), event, now)?);
                     self.at.version = self.at.version.next();
                 }
-                Ok(Some(Answer { given: seed.map_or(Given::Nothing, Given::Seed), ..answer }))
+                Ok(Some(Answer { given: seed.map(|seed| Box::new(Given::Seed(seed))), ..answer }))
             }
             Wrote::MovedOn => Ok(None),
             Wrote::Before(done) => {

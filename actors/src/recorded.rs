@@ -41,7 +41,7 @@ pub(crate) async fn recorded_answer(shared: &Arc<Shared>, done: Committed) -> Re
     let (events, seed) = Box::pin(shared.blocking(read)).await?;
     let at = events.first().map_or(UnixMillis(0), |(_, _, at)| *at);
     let verdict = Verdict::recorded(events.iter().map(|(_, event, _)| event), shared.policies.of(None));
-    Ok(Answer { verdict, position: known_from(&done), at, given: seed.map_or(Given::Nothing, Given::Seed) })
+    Ok(Answer { verdict, position: known_from(&done), at, given: seed.map(|seed| Box::new(Given::Seed(seed))) })
 }
 
 /// Whether a stream has another version than the one that was read.

@@ -13,7 +13,7 @@ use countersign_domain::secret::Opaque;
 
 use super::sign_in::{compared, with};
 use super::stored::HeldSecret;
-use super::{PrincipalCore, PrincipalWork, settled};
+use super::{CeremonyWork, PrincipalCore, settled};
 use crate::answer::Request;
 use crate::error::Error;
 use crate::history::{self, At};
@@ -27,26 +27,26 @@ impl PrincipalCore {
     pub(super) async fn attempt_challenge(
         &mut self,
         request: &Request,
-        work: &PrincipalWork,
+        work: &CeremonyWork,
         now: UnixMillis,
     ) -> Result<Option<Answer>, Error> {
         match work {
-            PrincipalWork::OfferKey { attempt, challenge, form } => {
+            CeremonyWork::OfferKey { attempt, challenge, form } => {
                 self.offer_key(request, *attempt, *challenge, *form, now).await
             }
-            PrincipalWork::SignInWithKey { attempt, challenge, response } => {
+            CeremonyWork::SignInWithKey { attempt, challenge, response } => {
                 self.sign_in_with_key(request, *attempt, *challenge, response, now).await
             }
-            PrincipalWork::BeginKey { challenge, serial, form, replaces } => {
+            CeremonyWork::BeginKey { challenge, serial, form, replaces } => {
                 self.begin_key(request, *challenge, (serial, *form), replaces.as_ref(), now).await
             }
-            PrincipalWork::FinishKey { challenge, response } => {
+            CeremonyWork::FinishKey { challenge, response } => {
                 self.finish_key(request, *challenge, response, now).await
             }
-            PrincipalWork::SendCode { attempt, serial, challenge, secret } => {
+            CeremonyWork::SendCode { attempt, serial, challenge, secret } => {
                 self.send_code(request, (*attempt, serial), (*challenge, secret.clone()), now).await
             }
-            PrincipalWork::BeginSms { challenge, secret, phone } => {
+            CeremonyWork::BeginSms { challenge, secret, phone } => {
                 let (serial, found) = self.sms_device().await?;
                 let enrolment = self.enrolment(&serial, &found);
                 let (sending, context) = ((*challenge, secret.clone()), self.context(request, now));
@@ -54,7 +54,7 @@ impl PrincipalCore {
                 let given = Given::Sending(secret.clone(), Some(phone.clone()));
                 Ok(with(self.write(request, now, decision, &[]).await?, given))
             }
-            PrincipalWork::FinishSms { challenge, code } => {
+            CeremonyWork::FinishSms { challenge, code } => {
                 let (serial, found) = self.sms_device().await?;
                 let enrolment = self.enrolment(&serial, &found);
                 let context = self.context(request, now);
