@@ -75,7 +75,7 @@ impl Core for PrincipalCore {
 
     async fn perform(&mut self, request: Request, work: PrincipalWork) -> Result<Answer, Error> {
         if let Some(done) = done_before(&self.shared, &request) {
-            return recorded_answer(&self.shared, done).await;
+            return recorded_answer(&self.shared, done, Some(self.account)).await;
         }
         for _attempt in 0..=self.shared.limits.retries_max {
             let now = self.shared.clock.now();
@@ -352,7 +352,7 @@ impl PrincipalCore {
             Wrote::MovedOn => Ok(None),
             Wrote::Before(done) => {
                 Box::pin(self.reload()).await?;
-                recorded_answer(&self.shared, done).await.map(Some)
+                recorded_answer(&self.shared, done, Some(self.account)).await.map(Some)
             }
         }
     }

@@ -77,15 +77,17 @@ impl PrincipalCore {
         now: UnixMillis,
     ) -> Result<Option<Answer>, Error> {
         let credentials = self.credentials(Some(form));
-        if credentials.is_empty() {
-            return Err(Rejection::FactorUnknown.into());
-        }
-        let keys = Arc::clone(&self.shared.keys);
-        let offer = self.shared.blocking(move |_| {
-            let stored: Vec<&[u8]> = credentials.iter().map(|(_, credential)| credential.as_bytes()).collect();
-            keys.offer_assertion(form, &stored).map_err(Error::unavailable)
-        });
-        let (state, options) = taken(offer.await?)?;
+        let (state, options) = if credentials.is_empty() {
+            // Nothing can be asked; the decision says what stands in the way.
+            (Opaque::default(), Given::Options(String::new()))
+        } else {
+            let keys = Arc::clone(&self.shared.keys);
+            let offer = self.shared.blocking(move |_| {
+                let stored: Vec<&[u8]> = credentials.iter().map(|(_, credential)| credential.as_bytes()).collect();
+                keys.offer_assertion(form, &stored).map_err(Error::unavailable)
+            });
+            taken(offer.await?)?
+        };
         let context = self.context(request, now);
         let decision = decide::offer_key(self.state(), attempt, challenge, (form, state), &context);
         Ok(with(self.write(request, now, decision, &[]).await?, options))

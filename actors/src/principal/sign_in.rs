@@ -38,8 +38,9 @@ impl PrincipalCore {
             CeremonyWork::SignInWithCode { attempt, serial, code } => {
                 self.code_in_sign_in(request, now, *attempt, serial, code).await?
             }
-            CeremonyWork::AssociateProven { attempt, device, mark } => {
-                decide::associate_proven(self.state(), *attempt, *device, *mark, &context)
+            CeremonyWork::AssociateProven { attempt, device, mark, verified } => {
+                let decision = decide::associate_proven(self.state(), *attempt, *device, *mark, &context);
+                if *verified { decision } else { decision.and(Err(Rejection::FactorUnknown)) }
             }
             CeremonyWork::AssociateRefused { attempt, device, denial } => {
                 decide::associate_refused(self.state(), *attempt, *device, *denial, &context)

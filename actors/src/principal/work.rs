@@ -40,8 +40,8 @@ pub(crate) enum CeremonyWork {
     LookAtSignIn { attempt: AttemptId },
     /// R99, R101.
     SignInWithCode { attempt: AttemptId, serial: Serial, code: Code },
-    /// A6.
-    AssociateProven { attempt: AttemptId, device: StreamId, mark: [u8; 16] },
+    /// A6. Without `verified` only what was recorded before is answered.
+    AssociateProven { attempt: AttemptId, device: StreamId, mark: [u8; 16], verified: bool },
     /// A6.
     AssociateRefused { attempt: AttemptId, device: StreamId, denial: Denial },
     /// R100.
@@ -152,7 +152,7 @@ impl CeremonyWork {
             Self::SignInWithCode { attempt, serial, code } => {
                 identity.part(attempt.as_bytes()).text(serial.as_str()).text(code.as_str());
             }
-            Self::AssociateProven { attempt, device, mark } => {
+            Self::AssociateProven { attempt, device, mark, .. } => {
                 identity.part(attempt.as_bytes()).part(device.as_bytes()).part(mark);
             }
             Self::AssociateRefused { attempt, device, .. } => {
