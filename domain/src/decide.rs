@@ -169,9 +169,11 @@ impl Verdict {
             Event::KeyRefused(refused) => Some(Self::Denied(Denial::Key(refused.fault))),
             Event::SmsCodeRefused(refused) => Some(Self::Denied(Denial::Sms(refused.fault))),
             Event::AlternativeRefused(_) => Some(Self::Denied(Denial::Alternative)),
-            Event::SignInRefused(refused) if refused.fault == SignInFault::NotAsked => {
-                Some(Self::Denied(Denial::NotAsked))
-            }
+            // It stands behind the device's own refusal; alone, it is of a linked principal's device (A6).
+            Event::SignInRefused(refused) => Some(Self::Denied(match refused.fault {
+                SignInFault::NotAsked => Denial::NotAsked,
+                SignInFault::Wrong | SignInFault::Locked => Denial::Code { fault: CodeFault::Wrong, steps: 0 },
+            })),
             Event::DeviceEnabled(enabled) if !enabled.kind.is_totp() => None,
             Event::DeviceEnabled(enabled) => Some(Self::PairAccepted { offset: enabled.learned.offset }),
             Event::DeviceResynced(resynced) => Some(Self::PairAccepted { offset: resynced.offset }),

@@ -204,14 +204,17 @@ pub fn finish_key_registration(
     evidence: Option<(&Result<NewKey, KeyFault>, Registering<'_>)>,
     context: &Context<'_>,
 ) -> Step<KeyQuestion> {
-    let asked = principal.and_then(Principal::registered).and_then(|owner| owner.pending.key(challenge, context.now));
-    let Some(asked @ KeyChallenge { ceremony: Ceremony::Registration { serial, replaces }, .. }) = asked else {
-        return Step::Decided(Err(Rejection::ChallengeUnknown));
-    };
-    let owner = match ready_to_register(principal, asked.form, *replaces, context) {
+    let owner = match admitted(principal, DeviceAct::Enable, DeviceKind::SecurityKey, context) {
         Ok(owner) => owner,
         Err(rejection) => return Step::Decided(Err(rejection)),
     };
+    let asked = owner.pending.key(challenge, context.now);
+    let Some(asked @ KeyChallenge { ceremony: Ceremony::Registration { serial, replaces }, .. }) = asked else {
+        return Step::Decided(Err(Rejection::ChallengeUnknown));
+    };
+    if let Err(rejection) = ready_to_register(principal, asked.form, *replaces, context) {
+        return Step::Decided(Err(rejection));
+    }
     let Some((answer, read)) = evidence else { return Step::Ask(question(asked)) };
     let refused = |fault: KeyFault| {
         let refused = KeyRefused { challenge, device: None, fault, counter: None };
