@@ -159,6 +159,9 @@ impl Verdict {
                 until: started.until,
                 associate: started.associate.is_some(),
             }),
+            Event::AssociateProven(proven) => {
+                Some(Self::SecondFactorWanted { attempt: proven.attempt, until: proven.until, associate: false })
+            }
             Event::KeyChallengeIssued(issued) => {
                 Some(Self::Challenged { challenge: issued.challenge, until: issued.until })
             }

@@ -76,7 +76,7 @@ impl fmt::Debug for ChallengeSecret {
 /// Bytes of another library's own making, kept as they are: a credential, or the state of a ceremony.
 ///
 /// `Debug` shows their number only.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Opaque(Vec<u8>);
 
 impl Opaque {

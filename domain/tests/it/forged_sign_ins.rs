@@ -144,7 +144,10 @@ pub const OF_ROOT: &[Forgery] = &[
         forger.accepted(56_666_668);
         forger.in_by_phone(2);
         let (attempt, device) = (attempt(1), phone("phone").stream());
-        forger.write(root().stream(), AssociateProven { attempt, device, mark: [0; 16] });
+        forger.write(
+            root().stream(),
+            AssociateProven { attempt, device, until: countersign_domain::ids::UnixMillis(0), mark: [0; 16] },
+        );
     }),
     forgery!(SignInIsProven, "one code of the linked phone for two sign-ins", |forger| {
         forger.begin(root().stream(), 1, Some(lee()));
@@ -174,6 +177,9 @@ pub const OF_ROOT: &[Forgery] = &[
         forger.begin(root().stream(), 1, None);
         forger.accepted(56_666_668);
         let (attempt, device) = (attempt(1), phone("phone").stream());
-        forger.write(root().stream(), AssociateProven { attempt, device, mark: [0; 16] });
+        forger.write(
+            root().stream(),
+            AssociateProven { attempt, device, until: countersign_domain::ids::UnixMillis(0), mark: [0; 16] },
+        );
     }),
 ];

@@ -46,7 +46,7 @@ fn an_answer_to_nothing_cannot_be_folded() {
     let (until, window, secret) = (stage.now, 0, secret(challenge));
     let stray: [Event; 9] = [
         SignInRefused { attempt, device: None, fault, client }.into(),
-        AssociateProven { attempt, device, mark: [0; 16] }.into(),
+        AssociateProven { attempt, device, until: UnixMillis(0), mark: [0; 16] }.into(),
         AlternativeIssued { attempt, factor, challenge, until, window, secret }.into(),
         AlternativeProven { attempt, factor }.into(),
         AlternativeRefused { attempt, factor }.into(),

@@ -92,7 +92,7 @@ fn telling() -> Vec<Event> {
         SignInStarted { attempt, until, associate: None, window, client: client() }.into(),
         SignedIn { attempt, factor: SignInFactor::Nothing, device: None, client: client() }.into(),
         SignInRefused { attempt, device: None, fault: SignInFault::Wrong, client: client() }.into(),
-        AssociateProven { attempt, device, mark: [6; 16] }.into(),
+        AssociateProven { attempt, device, until: UnixMillis(0), mark: [6; 16] }.into(),
         asked.into(),
         SmsCodeIssued { challenge, device, attempt: None, phone, window, until, secret: secret() }.into(),
         AlternativeIssued { attempt, factor, challenge, until, window, secret: secret() }.into(),

@@ -220,7 +220,9 @@ fn any_later_event(name_of_type: &str) -> BoxedStrategy<Event> {
             let fault = select(SignInFault::ALL);
             body!(SignInRefused { attempt: attempt(), device: maybe(), fault: fault, client: client() })
         }
-        "AssociateProven" => body!(AssociateProven { attempt: attempt(), device: one(), mark: any::<[u8; 16]>() }),
+        "AssociateProven" => {
+            body!(AssociateProven { attempt: attempt(), device: one(), until: instant(), mark: any::<[u8; 16]>() })
+        }
         "KeyChallengeIssued" => body!(KeyChallengeIssued {
             challenge: challenge(),
             form: select(KeyForm::ALL),

@@ -112,7 +112,7 @@ fn later_sample(name_of_type: &str) -> Event {
         "SignedIn" => SignedIn { attempt, factor: SignInFactor::Device, device: Some(device), client }.into(),
         "SignInRefused" => SignInRefused { attempt, device: Some(device), fault: SignInFault::Locked, client }.into(),
         "AssociateProven" => {
-            AssociateProven { attempt, device, mark: std::array::from_fn(|at| 0x80 + at as u8) }.into()
+            AssociateProven { attempt, device, until, mark: std::array::from_fn(|at| 0x80 + at as u8) }.into()
         }
         "KeyChallengeIssued" => KeyChallengeIssued {
             challenge,
