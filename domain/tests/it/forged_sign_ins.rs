@@ -143,11 +143,7 @@ pub const OF_ROOT: &[Forgery] = &[
         forger.begin(lee(), 2, None);
         forger.accepted(56_666_668);
         forger.in_by_phone(2);
-        let (attempt, device) = (attempt(1), phone("phone").stream());
-        forger.write(
-            root().stream(),
-            AssociateProven { attempt, device, until: countersign_domain::ids::UnixMillis(0), mark: [0; 16] },
-        );
+        forger.linked_proven(1);
     }),
     forgery!(SignInIsProven, "one code of the linked phone for two sign-ins", |forger| {
         forger.begin(root().stream(), 1, Some(lee()));
@@ -162,8 +158,7 @@ pub const OF_ROOT: &[Forgery] = &[
         forger.begin(root().stream(), 2, Some(lee()));
         forger.accepted(56_666_668);
         for number in [1, 2] {
-            let (attempt, device) = (attempt(number), phone("phone").stream());
-            forger.write(root().stream(), AssociateProven { attempt, device, mark: [0; 16] });
+            forger.linked_proven(number);
         }
     }),
     forgery!(SignInIsProven, "the own phone is left out after the linked one", |forger| {
@@ -176,10 +171,6 @@ pub const OF_ROOT: &[Forgery] = &[
     forgery!(SignInIsProven, "a linked phone that nobody asked for", |forger| {
         forger.begin(root().stream(), 1, None);
         forger.accepted(56_666_668);
-        let (attempt, device) = (attempt(1), phone("phone").stream());
-        forger.write(
-            root().stream(),
-            AssociateProven { attempt, device, until: countersign_domain::ids::UnixMillis(0), mark: [0; 16] },
-        );
+        forger.linked_proven(1);
     }),
 ];

@@ -154,6 +154,12 @@ impl Forger {
         self.in_by(lee(), number, SignInFactor::Device, Some(phone("phone").stream()));
     }
 
+    /// Root's sign-in takes note of lee's phone.
+    pub fn linked_proven(&mut self, number: u8) {
+        let (attempt, device, until) = (attempt(number), phone("phone").stream(), self.now.plus_ms(600_000));
+        self.write(root().stream(), AssociateProven { attempt, device, until, mark: [0; 16] });
+    }
+
     pub fn factor_asked(&mut self, who: StreamId, number: u8, factor: AlternativeFactor) {
         let (attempt, challenge, until) = (attempt(number), challenge(number), self.now.plus_ms(60_000));
         let secret = secret(challenge);

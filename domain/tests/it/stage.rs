@@ -254,8 +254,6 @@ impl Stage {
     fn retry(&self, writes: &[(StreamId, Event)], verdict: Verdict) {
         let again = Verdict::recorded(writes.iter().map(|(_, event)| event), &self.policy());
         match writes {
-            // It does not say until when the sign-in is open.
-            [(_, Event::AssociateProven(_))] => {}
             // Why the linked device was refused is recorded with the linked principal.
             [(_, Event::SignInRefused(_))] => assert!(matches!(again, Verdict::Denied(_)), "{again:?}"),
             _ => assert_eq!(again, verdict),
