@@ -176,7 +176,7 @@ pub fn any_event(name_of_type: &str) -> BoxedStrategy<Event> {
     }
 }
 
-/// Of signing in, keys, messages and settings.
+/// Of settings, devices without codes, and sign-ins.
 fn any_later_event(name_of_type: &str) -> BoxedStrategy<Event> {
     let (window, one, maybe) = (any::<u64>, stream, || prop::option::of(stream()));
     match name_of_type {
@@ -223,6 +223,14 @@ fn any_later_event(name_of_type: &str) -> BoxedStrategy<Event> {
         "AssociateProven" => {
             body!(AssociateProven { attempt: attempt(), device: one(), until: instant(), mark: any::<[u8; 16]>() })
         }
+        _ => any_ceremony_event(name_of_type),
+    }
+}
+
+/// Of challenges and their answers.
+fn any_ceremony_event(name_of_type: &str) -> BoxedStrategy<Event> {
+    let (window, one, maybe) = (any::<u64>, stream, || prop::option::of(stream()));
+    match name_of_type {
         "KeyChallengeIssued" => body!(KeyChallengeIssued {
             challenge: challenge(),
             form: select(KeyForm::ALL),

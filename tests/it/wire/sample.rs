@@ -68,17 +68,15 @@ pub fn sample(name_of_type: &str) -> Event {
     }
 }
 
-/// Of signing in, keys, messages and settings.
+/// Of settings, devices without codes, and sign-ins.
 fn later_sample(name_of_type: &str) -> Event {
     let stream = |first: u8| StreamId::from_bytes(std::array::from_fn(|at| first + at as u8));
     let (lee, device, window) = (stream(0x10), stream(0xa0), 9_444_444);
     let by = By { who: Some(stream(0x20)), channel: Channel::Console, mfa: true };
     let account = AccountId::from_number(123_456_789_012).unwrap();
     let attempt = AttemptId::from_bytes(std::array::from_fn(|at| 0x30 + at as u8));
-    let challenge = ChallengeId::from_bytes(std::array::from_fn(|at| 0x40 + at as u8));
     let until = UnixMillis(1_700_000_600_123);
     let client = Client::new(Some([203, 0, 113, 7].into()), "Mozilla/5.0 (X11; Linux) Gecko/20100101 Firefox/130.0");
-    let secret = ChallengeSecret::new(std::array::from_fn(|at| 0x50 + at as u8));
     let opaque = Opaque::new(b"{\"kept\":\"by the library\"}".to_vec()).unwrap();
     let key = Serial::new("arn:aws:iam::123456789012:u2f/user/lee/blue-ABCDEFGHIJKLMNOPQRSTUVWXYZ").unwrap();
     let phone = PhoneNumber::parse("+15550101234").unwrap();
@@ -114,6 +112,22 @@ fn later_sample(name_of_type: &str) -> Event {
         "AssociateProven" => {
             AssociateProven { attempt, device, until, mark: std::array::from_fn(|at| 0x80 + at as u8) }.into()
         }
+        _ => ceremony_sample(name_of_type),
+    }
+}
+
+/// Of challenges and their answers.
+fn ceremony_sample(name_of_type: &str) -> Event {
+    let stream = |first: u8| StreamId::from_bytes(std::array::from_fn(|at| first + at as u8));
+    let (device, window) = (stream(0xa0), 9_444_444);
+    let attempt = AttemptId::from_bytes(std::array::from_fn(|at| 0x30 + at as u8));
+    let challenge = ChallengeId::from_bytes(std::array::from_fn(|at| 0x40 + at as u8));
+    let until = UnixMillis(1_700_000_600_123);
+    let secret = ChallengeSecret::new(std::array::from_fn(|at| 0x50 + at as u8));
+    let opaque = Opaque::new(b"{\"kept\":\"by the library\"}".to_vec()).unwrap();
+    let key = Serial::new("arn:aws:iam::123456789012:u2f/user/lee/blue-ABCDEFGHIJKLMNOPQRSTUVWXYZ").unwrap();
+    let phone = PhoneNumber::parse("+15550101234").unwrap();
+    match name_of_type {
         "KeyChallengeIssued" => KeyChallengeIssued {
             challenge,
             form: KeyForm::SecurityKey,
