@@ -23,8 +23,8 @@ pub use codes::{resync, verify_code};
 pub use devices::deactivate;
 pub use enable::{Candidate, enable, rotate};
 pub use keys::{
-    KeyAnswer, KeyProof, KeyQuestion, NewKey, Registering, begin_key_registration, finish_key_registration, offer_key,
-    sign_in_with_key,
+    CREDENTIAL_ID_BYTES_MAX, KeyAnswer, KeyProof, KeyQuestion, NewKey, Registering, begin_key_registration,
+    finish_key_registration, offer_key, sign_in_with_key,
 };
 pub use messages::{
     CodeQuestion, Enrolment, begin_sms_enrolment, finish_sms_enrolment, send_sign_in_code, sign_in_with_sent_code,

@@ -61,7 +61,7 @@ pub enum KeyRefusal {
     NotAccepted,
     /// The credential belongs to a device already, here or elsewhere (NT-30).
     AlreadyRegistered,
-    /// The key does not attest to a model that is trusted.
+    /// Keys of this model are not taken: it does not attest to one that is trusted, or its credentials are too long.
     NotTrusted,
 }
 
@@ -193,7 +193,9 @@ impl Countersign {
             Verdict::Denied(Denial::Key(KeyFault::AlreadyRegistered)) => {
                 KeyRegistration::Refused(KeyRefusal::AlreadyRegistered)
             }
-            Verdict::Denied(Denial::Key(KeyFault::Attestation)) => KeyRegistration::Refused(KeyRefusal::NotTrusted),
+            Verdict::Denied(Denial::Key(KeyFault::Attestation | KeyFault::CredentialTooLong)) => {
+                KeyRegistration::Refused(KeyRefusal::NotTrusted)
+            }
             _ => KeyRegistration::Refused(KeyRefusal::NotAccepted),
         };
         Ok(acked(value, &answer))

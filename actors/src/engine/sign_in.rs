@@ -5,6 +5,7 @@ use countersign_domain::decide::{Denial, Verdict};
 use countersign_domain::device::Serial;
 use countersign_domain::event::{Purpose, SignInFactor};
 use countersign_domain::ids::{AccountId, AttemptId, PrincipalId, UnixMillis};
+use countersign_domain::principal::Associate;
 
 use super::keys::once;
 use super::{Countersign, acked};
@@ -13,7 +14,7 @@ use crate::code::Code;
 use crate::error::Error;
 use crate::ledger::{LedgerKey, LedgerWork};
 use crate::principal::{CeremonyWork, PrincipalWork};
-use crate::resident::Answer;
+use crate::resident::{Answer, Given};
 use crate::views::DeviceView;
 
 /// How far a sign-in came.
@@ -220,7 +221,11 @@ impl Countersign {
         let look = CeremonyWork::LookAtSignIn { attempt };
         let open = self.principal_work(principal, once(request.clone()), look).await;
         let turn = match open {
-            Ok(open) => matches!(open.verdict, Verdict::SecondFactorWanted { associate: true, .. }),
+            Ok(open) => match open.given.as_deref() {
+                // The link may have changed since the sign-in began: it is the one of then that is asked for.
+                Some(Given::Open(open)) => open.associate == Associate::Wanted(associate.stream()),
+                _ => false,
+            },
             Err(error) if error.rejection().is_some() => false,
             Err(error) => return Err(error),
         };

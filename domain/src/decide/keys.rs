@@ -23,6 +23,10 @@ use crate::rejection::Rejection;
 use crate::secret::Opaque;
 use crate::totp::Learned;
 
+/// The longest id of a credential that is taken, in bytes, so that a challenge to eight of them fits an event. Keys in use
+/// have up to about two hundred; WebAuthn allows 1023.
+pub const CREDENTIAL_ID_BYTES_MAX: usize = 256;
+
 /// What the answer of a security key is to be checked against.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyQuestion {
@@ -224,6 +228,9 @@ pub fn finish_key_registration(
         Ok(key) => key,
         Err(fault) => return refused(*fault),
     };
+    if key.credential_id.len() > CREDENTIAL_ID_BYTES_MAX {
+        return refused(KeyFault::CredentialTooLong);
+    }
     if read.claim.and_then(Claim::holder).is_some() {
         return refused(KeyFault::AlreadyRegistered);
     }

@@ -135,7 +135,7 @@ fn numbers_of_stored_choices_never_change() {
         DeviceKind "VirtualTotp 1, HardwareTotp 2, SecurityKey 3, Sms 4",
         KeyFault "Malformed 1, Challenge 2, Origin 3, RelyingParty 4, UserNotPresent 5, UserNotVerified 6, \
             Signature 7, UnknownCredential 8, CounterRegressed 9, Attestation 10, AlreadyRegistered 11, \
-            Algorithm 12, SuspectedClone 13",
+            Algorithm 12, SuspectedClone 13, CredentialTooLong 14",
         KeyForm "SecurityKey 1, Passkey 2",
         PairFault "NoMatch 1, NotNewer 2",
         Preset "Classic 1, Modern 2, Strict 3",
