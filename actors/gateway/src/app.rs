@@ -15,7 +15,9 @@ use zeroize::Zeroizing;
 use crate::cli::{Cli, Command, Import, Init, Tokens};
 use crate::config::{Layer, Settings};
 use crate::directory::{Founded, Founding, Standalone};
-use crate::engine::{AccountId, Caller, Config, Countersign, DeactivateReason, DeviceName, Rejection, Request};
+use crate::engine::{
+    AccountId, Caller, Config, Countersign, DeactivateReason, DeviceName, PhoneNumber, Rejection, Request,
+};
 use crate::gateway::Gateway;
 use crate::secret::Secret;
 use crate::server;
@@ -182,7 +184,8 @@ fn founding(init: &Init) -> Result<Founding, Failure> {
     if parts != Some(true) || !plain || email.chars().count() > EMAIL_CHARS_MAX {
         return Err(format!("`{email}` is not an e-mail address").into());
     }
-    Ok(Founding { account, root_email: email.to_owned(), administrator })
+    let root_phone = init.root_phone.as_deref().map(PhoneNumber::parse).transpose()?;
+    Ok(Founding { account, root_email: email.to_owned(), root_phone, administrator })
 }
 
 /// The JSON that scripts rely on.
@@ -426,6 +429,8 @@ mod tests {
         assert_eq!(with(|_| {}), Ok(()));
         assert!(with(|init| init.account_id = Some("12".into())).is_err());
         assert!(with(|init| init.administrator = "a b".into()).is_err());
+        assert!(with(|init| init.root_phone = Some("555".into())).is_err());
+        assert_eq!(with(|init| init.root_phone = Some("+1 555 010 1234".into())), Ok(()));
         for bad in ["", "root", "@x", "a@", "a b@c"] {
             let init = Init { root_email: bad.into(), ..Init::default() };
             assert!(founding(&init).is_err(), "{bad}");
