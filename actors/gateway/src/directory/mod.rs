@@ -18,7 +18,7 @@ use crate::engine::{
 };
 use crate::secret::Secret;
 pub use ids::{Randomness, access_key_id, account_id, secret_access_key, session_key_id, source, user_id};
-pub use password::{PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN, PasswordFault};
+pub use password::{PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN, PasswordFault, check as check_password};
 pub use standalone::{Founded, Founding, Standalone};
 
 /// Access keys that one user may have, as IAM has it.
@@ -154,6 +154,17 @@ impl fmt::Debug for RootContact {
     }
 }
 
+/// The longest e-mail address of a root user, in characters (RFC 5321, section 4.5.3.1).
+const EMAIL_CHARS_MAX: usize = 254;
+
+/// Whether a text could be an e-mail address.
+#[must_use]
+pub fn is_email(text: &str) -> bool {
+    let parts = text.split_once('@').map(|(local, domain)| !local.is_empty() && !domain.is_empty());
+    let plain = !text.chars().any(|c| c.is_control() || c.is_whitespace());
+    parts == Some(true) && plain && text.chars().count() <= EMAIL_CHARS_MAX
+}
+
 /// Whether a caller may do something (R47).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Access {
@@ -274,6 +285,16 @@ pub trait Directory: Send + Sync + 'static {
     async fn delete_access_key(&self, request: Request, user: &PrincipalId, id: &str) -> Result<(), DirectoryError>;
 
     // ---- what only the console asks; a directory without a console need not answer ----
+
+    /// Who is meant by a name on the sign-in page.
+    async fn principal_of(&self, who: &SignInName) -> Result<Option<PrincipalId>, DirectoryError> {
+        match who {
+            SignInName::User { account: Some(account), name } => {
+                Ok(self.user_named(*account, name).await?.map(|user| user.id))
+            }
+            SignInName::User { account: None, .. } | SignInName::Root { .. } => Ok(None),
+        }
+    }
 
     /// Checks the password of whoever signs in. A name that nobody has and a wrong password take the same work.
     async fn check_password(&self, _who: &SignInName, _password: &Secret) -> Result<PasswordVerdict, DirectoryError> {

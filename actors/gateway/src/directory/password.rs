@@ -37,7 +37,10 @@ impl fmt::Display for PasswordFault {
 }
 
 /// Whether a password may be chosen.
-pub(super) fn check(password: &Secret) -> Result<(), PasswordFault> {
+///
+/// # Errors
+/// Why not.
+pub fn check(password: &Secret) -> Result<(), PasswordFault> {
     match password.expose().chars().count() {
         ..PASSWORD_CHARS_MIN => Err(PasswordFault::TooShort),
         PASSWORD_CHARS_MIN..=PASSWORD_CHARS_MAX => Ok(()),

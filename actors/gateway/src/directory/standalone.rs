@@ -346,6 +346,10 @@ impl Directory for Standalone {
         self.record(request, ACCESS_KEY_DELETED, encode(&record)).await
     }
 
+    async fn principal_of(&self, who: &SignInName) -> Result<Option<PrincipalId>, DirectoryError> {
+        Ok(self.meant_by(who))
+    }
+
     async fn check_password(&self, who: &SignInName, password: &Secret) -> Result<PasswordVerdict, DirectoryError> {
         self.judge_password(who, password).await
     }

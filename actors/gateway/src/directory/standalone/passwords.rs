@@ -28,18 +28,22 @@ impl Passwords {
 }
 
 impl Standalone {
+    pub(super) fn meant_by(&self, who: &SignInName) -> Option<PrincipalId> {
+        match who {
+            SignInName::User { account, name } => {
+                account.and_then(|account| self.engine.user_named(account, name)).map(|user| user.id)
+            }
+            SignInName::Root { email } => self.root_of_email(email).map(PrincipalId::Root),
+        }
+    }
+
     /// Finds out who is meant and checks the password, with the same work whether anybody is.
     pub(super) async fn judge_password(
         &self,
         who: &SignInName,
         password: &Secret,
     ) -> Result<PasswordVerdict, DirectoryError> {
-        let principal = match who {
-            SignInName::User { account, name } => {
-                account.and_then(|account| self.engine.user_named(account, name)).map(|user| user.id)
-            }
-            SignInName::Root { email } => self.root_of_email(email).map(PrincipalId::Root),
-        };
+        let principal = self.meant_by(who);
         let fits = self.fits(principal.as_ref(), password).await?;
         Ok(PasswordVerdict { principal, fits })
     }
