@@ -85,11 +85,15 @@ async fn change(visit: &mut Visit<'_>, signed: &Signed) -> Result<Answer, Proble
     };
     // A session that was left open must not become a place to guess the password at (NT-15).
     let tried = own_try(visit, signed).await?;
-    if let Admission::Refused { until, .. } = console.limits.admit(&tried, visit.now) {
+    let id = &signed.user.id;
+    if let Admission::Refused { until, first } = console.limits.admit(&tried, visit.now) {
+        if first {
+            let request = visit.request(signed.caller());
+            console.engine.record_passwords_locked(request, Some(id.account()), Some(id)).await?;
+        }
         return Err(Problem::TooMany { until });
     }
     let current = Secret::new(visit.form.get("current").unwrap_or_default());
-    let id = &signed.user.id;
     if !console.directory.password_is(id, &current).await? {
         let request = visit.request(signed.caller());
         console.engine.record_password_refused(request, Some(id.account()), Some(id)).await?;

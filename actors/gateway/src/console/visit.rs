@@ -113,6 +113,12 @@ impl<'a> Visit<'a> {
         self.form.get(name).unwrap_or_default().trim()
     }
 
+    /// Whether any cookie of ours came along.
+    pub(super) fn has_cookies(&self) -> bool {
+        let all = [Cookie::Visitor, Cookie::Attempt, Cookie::Session, Cookie::Enrolment, Cookie::Flash];
+        all.into_iter().any(|cookie| self.cookies.get(cookie).is_some())
+    }
+
     // ---- who it is ----
 
     /// Somebody of whom nothing is known yet; gives the token of the page's forms.
@@ -208,10 +214,13 @@ impl<'a> Visit<'a> {
     }
 
     /// Where security keys work, when they do not work here: they are bound to a domain, and an address such as
-    /// 127.0.0.1 is none.
+    /// 127.0.0.1 is none. Behind a public origin the browser itself knows better.
     pub(super) fn keys_work_at(&self) -> Option<String> {
         let settings = &self.console.settings;
         let id = &settings.relying_party_id;
+        if settings.public_origin.is_some() {
+            return None;
+        }
         let (name, port) = match self.host.rsplit_once(':') {
             Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) => (name, format!(":{port}")),
             _ => (self.host.as_str(), String::new()),
@@ -221,8 +230,7 @@ impl<'a> Visit<'a> {
             return None;
         }
         let scheme = if settings.secure { "https" } else { "http" };
-        let origin = settings.public_origin.clone().unwrap_or_else(|| format!("{scheme}://{id}{port}"));
-        Some(format!("{origin}/console/sign-in"))
+        Some(format!("{scheme}://{id}{port}/console/sign-in"))
     }
 
     // ---- what goes back ----
@@ -329,6 +337,9 @@ impl<'a> Visit<'a> {
     /// Where who has no open sign-in has to go.
     pub(super) fn attempt_over(&mut self) -> Answer {
         self.clear(Cookie::Attempt);
+        if self.has_session() {
+            return Answer::SeeOther("/console/".to_owned());
+        }
         let text = "Your sign-in took too long, or was not begun in this browser. Sign in again.";
         let to = "/console/sign-in";
         self.tell(to, &Flash::warn(text)).unwrap_or_else(|_| Answer::SeeOther(to.to_owned()))

@@ -151,7 +151,7 @@ pub(super) async fn subject(
     }
     let user = user.ok_or(Problem::NotFound)?;
     Ok(match &user.id {
-        PrincipalId::User(_, id) if *whose != Whose::Own => {
+        PrincipalId::User(_, id) if user.id != signed.user.id => {
             let home = format!("/console/users/{id}");
             Subject { base: format!("{home}/devices"), home, own: false, here: "users", user }
         }

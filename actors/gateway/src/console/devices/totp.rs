@@ -159,6 +159,7 @@ pub(super) async fn hardware(visit: &mut Visit<'_>, signed: &Signed, subject: &S
         };
         return match prove(visit, signed, subject, &serial, replaces.as_ref()).await? {
             Ok(flash) => visit.tell(&subject.home, &flash),
+            Err(flash) if flash.field.is_empty() => visit.tell(&back, &flash.at("serial").keep("serial", &typed)),
             Err(flash) => visit.tell(&back, &flash.keep("serial", &typed)),
         };
     }

@@ -119,8 +119,6 @@ fn cookies_are_for_the_console_alone_and_secure_where_tls_is() {
                 }
                 assert_eq!(line.contains("; Secure"), secure, "{line}");
             }
-            let reply = browser.get("/console/").await;
-            assert!(reply.header("strict-transport-security").is_empty(), "not on localhost");
         }
     });
 }
@@ -187,6 +185,38 @@ fn what_was_typed_is_text_and_never_markup() {
         page.hides("<script>alert").hides("value=\"\"><");
         browser.get(&format!("/console/recovery/mail?code={}", encoded(nasty))).await.hides("<script>alert");
         browser.get(&format!("/console/{}", encoded(nasty))).await.status(404).hides("<script>alert");
+    });
+}
+
+#[test]
+fn over_tls_a_browser_is_told_to_come_back_over_tls() {
+    run(async {
+        let world = World::with(Setup { secure: true, ..Setup::default() }).await;
+        let mut browser = world.browser();
+        let named = TestRequest::get().insert_header((header::HOST, "console.example.com"));
+        let console = world.console.clone();
+        let app = init_service(App::new().configure(|app| routes(app, console))).await;
+        let answer = call_service(&app, named.uri("/console/sign-in").to_request()).await;
+        let promise = answer.headers().get(header::STRICT_TRANSPORT_SECURITY).unwrap();
+        assert_eq!(promise.to_str().unwrap(), "max-age=31536000");
+        // On this machine it would bind every other port too.
+        let reply = browser.get("/console/sign-in").await;
+        assert!(reply.header("strict-transport-security").is_empty());
+    });
+}
+
+#[test]
+fn a_link_on_another_site_leads_in_although_cookies_do_not_come_along() {
+    run(async {
+        let world = World::new().await;
+        let mut browser = world.lee().await;
+        let from_elsewhere = || TestRequest::get().insert_header(("sec-fetch-site", "cross-site"));
+        let mut bare = world.browser();
+        let path = "/console/devices/add?replaces=%22%3E";
+        let page = bare.send(from_elsewhere(), path).await.status(200).shows("Go on to the console");
+        page.shows("http-equiv=\"refresh\" content=\"0;url=/console/devices/add?replaces=%22%3E\"").hides("Sign in");
+        assert!(bare.jar.is_empty(), "a page without cookies sets none");
+        browser.send(from_elsewhere(), "/console/devices").await.status(200).shows("My security credentials");
     });
 }
 

@@ -100,6 +100,22 @@ fn a_user_is_made_helped_and_deleted() {
 }
 
 #[test]
+fn administrators_are_asked_for_their_own_password_and_second_factor_like_others() {
+    run(async {
+        let world = World::new().await;
+        let mut browser = world.administrator().await;
+        let own = world.engine.user_named(world.account(), "administrator").unwrap().id;
+        world.virtual_device(&own, "administrator").await;
+        let page = format!("/console/users/{}", id(&own));
+        browser.get(&format!("{page}/password")).await.at("/console/password").shows("Current password");
+        browser.get(&format!("{page}/devices/add")).await.at("/console/devices").shows("Sign in again with MFA");
+        let serial = world.engine.devices(&own)[0].serial.to_string();
+        browser.post(&format!("{page}/devices/remove"), &[("serial", &serial)]).await.at("/console/devices");
+        assert_eq!(world.engine.devices(&own).len(), 1);
+    });
+}
+
+#[test]
 fn a_user_goes_with_its_devices_but_the_last_administrator_stays() {
     run(async {
         let world = World::new().await;
