@@ -207,3 +207,16 @@ fn a_security_key_is_challenged_for_the_session_that_asked() {
         assert!(world.engine.devices(&world.lee).is_empty());
     });
 }
+
+#[test]
+fn keys_want_the_console_to_be_called_by_its_name() {
+    run(async {
+        let world = World::new().await;
+        let mut browser = world.browser();
+        browser.host = "127.0.0.1:7617";
+        browser.sign_in("lee", PASSWORD).await;
+        browser.get("/console/devices/add/key").await;
+        let page = browser.post("/console/devices/add/key", &[("name", "blue-key")]).await;
+        page.shows("href=\"http://localhost:7617/console/sign-in\"").hides("data-ceremony");
+    });
+}
