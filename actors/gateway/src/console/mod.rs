@@ -46,6 +46,7 @@ mod visit;
 mod words;
 
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::directory::Directory;
@@ -69,6 +70,8 @@ pub struct ConsoleSettings {
     pub secure: bool,
     /// The domain that security keys are bound to.
     pub relying_party_id: String,
+    /// The proxy in front of it, whose word on a client's address counts.
+    pub trusted_proxy: Option<IpAddr>,
     /// The outbox of a development server; its messages are then shown to anybody.
     pub outbox: Option<Arc<DevelopmentTransports>>,
 }

@@ -76,6 +76,18 @@ impl Signed {
     }
 }
 
+/// Where a request comes from: the peer, or whom the trusted proxy names. Only the last name is the proxy's own; those
+/// before it are what the client said.
+fn client_address(request: &HttpRequest, trusted_proxy: Option<IpAddr>) -> Option<IpAddr> {
+    let peer = request.peer_addr()?.ip().to_canonical();
+    if trusted_proxy.is_none_or(|proxy| proxy.to_canonical() != peer) {
+        return Some(peer);
+    }
+    let named = request.headers().get_all("x-forwarded-for").last().and_then(|value| value.to_str().ok());
+    let last = named.and_then(|named| named.rsplit(',').next()).and_then(|last| last.trim().parse().ok());
+    Some(last.unwrap_or(peer))
+}
+
 impl<'a> Visit<'a> {
     /// Reads what comes with a request but the form, and says whether it can be read.
     pub(super) fn new(console: &'a Console, request: &HttpRequest) -> (Self, Result<(), Problem>) {
@@ -83,7 +95,7 @@ impl<'a> Visit<'a> {
         let text = |name: header::HeaderName| {
             request.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
         };
-        let address = request.peer_addr().map(|address| address.ip());
+        let address = client_address(request, console.settings.trusted_proxy);
         let mut visit = Self {
             console,
             post: false,
@@ -367,4 +379,25 @@ fn all_users(signed: &Signed) -> Resource {
 /// The account's user of an id.
 pub(super) fn user_of(signed: &Signed, user: crate::engine::UserId) -> PrincipalId {
     PrincipalId::User(signed.user.id.account(), user)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use actix_web::test::TestRequest;
+
+    #[test]
+    fn only_the_trusted_proxy_names_another_client_and_only_by_its_last_word() {
+        let proxy: IpAddr = [10, 0, 0, 1].into();
+        let seen = |peer: [u8; 4], forwarded: &str, trusted: Option<IpAddr>| {
+            let request = TestRequest::get().peer_addr((peer, 4000).into());
+            let request = request.insert_header(("x-forwarded-for", forwarded)).to_http_request();
+            client_address(&request, trusted).unwrap().to_string()
+        };
+        assert_eq!(seen([10, 0, 0, 1], "1.2.3.4, 203.0.113.7", Some(proxy)), "203.0.113.7");
+        assert_eq!(seen([10, 0, 0, 1], "2001:db8::1", Some(proxy)), "2001:db8::1");
+        assert_eq!(seen([10, 0, 0, 1], "nonsense", Some(proxy)), "10.0.0.1");
+        assert_eq!(seen([10, 0, 0, 2], "203.0.113.7", Some(proxy)), "10.0.0.2", "not the proxy");
+        assert_eq!(seen([10, 0, 0, 1], "203.0.113.7", None), "10.0.0.1", "none is trusted");
+    }
 }

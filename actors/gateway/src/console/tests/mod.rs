@@ -73,6 +73,7 @@ fn console(
         secure: setup.secure,
         relying_party_id: "localhost".into(),
         outbox: setup.development.then(|| outbox.clone()),
+        trusted_proxy: None,
     };
     web::Data::new(Console::new(engine.clone(), directory.clone(), settings).unwrap())
 }
