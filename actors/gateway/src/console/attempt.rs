@@ -12,12 +12,22 @@ use crate::engine::{
 /// The present form of an attempt. It lives for minutes: one of another version is simply over.
 const VERSION: u8 = 1;
 
+/// Somebody whose password was right.
+#[derive(Clone)]
+pub(super) struct Entrant {
+    pub(super) principal: PrincipalId,
+    /// Which of the principal's passwords it was.
+    pub(super) password: u64,
+}
+
 /// A sign-in under way.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(super) struct Attempt {
     version: u8,
     /// Who gave the right password.
     pub(super) principal: PrincipalId,
+    /// Which of the principal's passwords it was.
+    pub(super) password: u64,
     pub(super) id: AttemptId,
     /// Until when it can be completed.
     pub(super) until: UnixMillis,
@@ -82,11 +92,13 @@ impl Sending {
 }
 
 impl Attempt {
-    pub(super) fn new(principal: PrincipalId, id: AttemptId, until: UnixMillis, of: FactorOf) -> Self {
+    pub(super) fn new(entrant: Entrant, id: AttemptId, until: UnixMillis, of: FactorOf) -> Self {
+        let Entrant { principal, password } = entrant;
         let of_associate = of == FactorOf::Associate;
         Self {
             version: VERSION,
             principal,
+            password,
             id,
             until,
             of_associate,
@@ -98,6 +110,11 @@ impl Attempt {
             mail: None,
             call: None,
         }
+    }
+
+    /// Who comes in when it is completed.
+    pub(super) fn entrant(&self) -> Entrant {
+        Entrant { principal: self.principal.clone(), password: self.password }
     }
 
     pub(super) fn is_open(&self, now: UnixMillis) -> bool {

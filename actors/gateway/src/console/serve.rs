@@ -111,7 +111,7 @@ async fn answer(
             visit.finish(answer)
         }
         Err(Problem::AttemptOver) => {
-            let answer = visit.attempt_over();
+            let answer = visit.attempt_over().await;
             visit.finish(answer)
         }
         Err(problem) => told(&mut visit, &problem, request_id),
@@ -135,7 +135,7 @@ async fn perform(
         Method::POST if methods != Methods::Get => receive(visit, request, payload).await?,
         _ => return Err(Problem::WrongMethod(methods.allow())),
     }
-    visit.console.sweep(visit.now).await?;
+    visit.console.sweep(visit.now).await;
     if !visit.post && comes_from_elsewhere(request) && !visit.has_cookies() {
         let (frame, to) = (visit.bare_frame("One moment"), request.uri().to_string());
         return visit.show(&Arrival { frame, to });

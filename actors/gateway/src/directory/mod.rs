@@ -137,6 +137,9 @@ pub struct PasswordVerdict {
     pub principal: Option<PrincipalId>,
     /// Whether it is.
     pub fits: bool,
+    /// Which of the principal's passwords it was compared with: a later one has a larger number. 0 for a name that nobody
+    /// has.
+    pub version: u64,
 }
 
 /// Where root's alternative factors are sent (R130). Personal data: `Debug` shows nothing of it.
@@ -311,13 +314,19 @@ pub trait Directory: Send + Sync + 'static {
         Err(DirectoryError::NotSupported)
     }
 
-    /// Gives a principal a new password. It changes no factor (R108).
+    /// Which password a principal has: each one that is set has a larger number than those before. What an older one
+    /// has opened is over. A platform that cannot tell answers the same number for ever.
+    async fn password_version(&self, _principal: &PrincipalId) -> Result<Option<u64>, DirectoryError> {
+        Err(DirectoryError::NotSupported)
+    }
+
+    /// Gives a principal a new password, and says which it is. It changes no factor (R108).
     async fn set_password(
         &self,
         _request: Request,
         _principal: &PrincipalId,
         _password: &Secret,
-    ) -> Result<(), DirectoryError> {
+    ) -> Result<u64, DirectoryError> {
         Err(DirectoryError::NotSupported)
     }
 

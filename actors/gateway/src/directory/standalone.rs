@@ -93,8 +93,8 @@ impl Standalone {
             let page = engine.read_records(STREAM, after, RECORDS_MAX)?;
             let Some(last) = page.last() else { break };
             after = last.version;
-            state.version = after;
             for entry in page {
+                state.version = entry.version;
                 state.fold(entry.kind, &entry.body, entry.at).map_err(|unreadable| {
                     let text = format!(
                         "record {} has kind {}, which this version cannot read",
@@ -355,11 +355,15 @@ impl Directory for Standalone {
     }
 
     async fn password_is(&self, principal: &PrincipalId, password: &Secret) -> Result<bool, DirectoryError> {
-        self.fits(Some(principal), password).await
+        Ok(self.fits(Some(principal), password).await?.0)
     }
 
     async fn has_password(&self, principal: &PrincipalId) -> Result<bool, DirectoryError> {
-        Ok(self.read().password_hash(principal).is_some())
+        Ok(self.read().password(principal).is_some())
+    }
+
+    async fn password_version(&self, principal: &PrincipalId) -> Result<Option<u64>, DirectoryError> {
+        Ok(self.read().password(principal).map(|password| password.version))
     }
 
     async fn set_password(
@@ -367,7 +371,7 @@ impl Directory for Standalone {
         request: Request,
         principal: &PrincipalId,
         password: &Secret,
-    ) -> Result<(), DirectoryError> {
+    ) -> Result<u64, DirectoryError> {
         self.record_password(request, principal, password).await
     }
 

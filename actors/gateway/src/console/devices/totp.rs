@@ -83,15 +83,20 @@ async fn create(visit: &mut Visit<'_>, signed: &Signed, subject: &Subject, here:
     let serial = Serial::of_virtual(account, &Path::root(), &name).map_err(|_| Problem::Malformed)?;
     if let Some(wizard) = &signed.session.wizard {
         if wizard.left.serial == serial && wizard.of == subject.user.id && wizard.device.is_some() {
-            let again = Wizard { replaces, ..wizard.clone() };
+            let again = Wizard { replaces: replaces.clone(), ..wizard.clone() };
             visit.console.sessions.leave(request(), &signed.session.key, Some(again)).await?;
             return visit.see(&format!("{}/add/virtual/codes", subject.base));
         }
-        visit.console.clear_away([wizard.left.clone()]).await?;
+        visit.console.sessions.abandon(&signed.session.key);
+        visit.console.clear_away().await;
     }
     if visit.field("leftover") == "delete" && may_delete(visit, signed, &serial).await? {
         explained(engine.delete_virtual_device(request(), account, &serial).await, visit.now)?.ok();
     }
+    let wizard = |left, device| Wizard { left, of: subject.user.id.clone(), replaces: replaces.clone(), device };
+    // First said and then done, so that no crash in between leaves a device to nobody (R61).
+    let left = Leftover::to_be_made(serial.clone(), engine.now());
+    visit.console.sessions.leave(request(), &signed.session.key, Some(wizard(left, None))).await?;
     let made = engine.create_virtual_device(request(), account, Path::root(), name).await;
     let made = match explained(made, visit.now)? {
         Ok(ack) => ack,
@@ -105,12 +110,7 @@ async fn create(visit: &mut Visit<'_>, signed: &Signed, subject: &Subject, here:
         }
     };
     let created_at = engine.device(&serial).map_or(made.at, |device| device.created_at);
-    let wizard = Wizard {
-        left: Leftover { serial, created_at },
-        of: subject.user.id.clone(),
-        replaces,
-        device: Some(Arc::new(made.value)),
-    };
+    let wizard = wizard(Leftover::made(serial, created_at), Some(Arc::new(made.value)));
     visit.console.sessions.leave(request(), &signed.session.key, Some(wizard)).await?;
     visit.see(&format!("{}/add/virtual/codes", subject.base))
 }

@@ -21,7 +21,7 @@ const METHODS: &str = "/console/mfa/methods";
 
 /// Shows a part of the page, or takes an answer.
 pub(super) async fn page(visit: &mut Visit<'_>, page: FactorPage) -> Result<Answer, Problem> {
-    let (attempt, token) = visit.attempt()?;
+    let (attempt, token) = visit.attempt().await?;
     match page {
         FactorPage::Ask => ask(visit, &attempt, token),
         FactorPage::Help => help(visit, &attempt, token),

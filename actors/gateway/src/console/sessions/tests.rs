@@ -1,3 +1,5 @@
+use std::slice;
+
 use super::*;
 use crate::engine::{AccountId, Config, Serial, UserId};
 use countersign::ManualClock;
@@ -23,7 +25,7 @@ fn run<T>(test: impl Future<Output = T>) -> T {
 }
 
 async fn start(sessions: &Sessions, credential: Credential) -> Secret {
-    sessions.start(by(), &lee(), credential).await.unwrap().0
+    sessions.start(by(), &lee(), credential, 1).await.unwrap()
 }
 
 const BARE: Credential = Credential::Session { mfa_at: None };
@@ -39,7 +41,13 @@ fn a_session_is_found_by_its_secret_with_its_level_also_after_a_restart() {
             secrets.push(start(&sessions, level).await);
         }
         // Past midnight, and read again.
-        clock.advance_s(3 * 3600);
+        for _ in 0..6 {
+            clock.advance_s(1800);
+            for secret in &secrets {
+                let session = sessions.find(secret.expose(), engine.now()).unwrap();
+                sessions.note(by(), &session.key).await.unwrap();
+            }
+        }
         for (secret, level) in secrets.iter().zip(levels) {
             let again = Sessions::read(&engine).unwrap();
             let found = again.find(secret.expose(), engine.now()).unwrap();
@@ -68,7 +76,7 @@ fn a_session_ends_by_age_by_idleness_and_when_it_is_closed() {
         assert!(sessions.find(busy.expose(), engine.now()).is_some());
         clock.advance_s(12);
         assert!(sessions.find(busy.expose(), engine.now()).is_none(), "twelve hours are over");
-        sessions.sweep(engine.now()).await.unwrap();
+        sessions.sweep(engine.now()).await;
         let again = Sessions::read(&engine).unwrap();
         assert!(again.state().live.is_empty(), "each end is recorded");
     });
@@ -100,14 +108,19 @@ fn what_a_wizard_left_over_goes_with_its_session_also_when_the_server_was_down()
         let sessions = Sessions::read(&engine).unwrap();
         let secret = start(&sessions, BARE).await;
         let key = sessions.find(secret.expose(), engine.now()).unwrap().key;
-        let left = Leftover { serial: Serial::new("arn:aws:iam::123456789012:mfa/lee").unwrap(), created_at: START };
+        let left = Leftover::made(Serial::new("arn:aws:iam::123456789012:mfa/lee").unwrap(), START);
         let wizard = Wizard { left: left.clone(), of: lee(), replaces: None, device: None };
         sessions.leave(by(), &key, Some(wizard)).await.unwrap();
         clock.advance_s(13 * 3600);
         let again = Sessions::read(&engine).unwrap();
         assert!(again.find(secret.expose(), engine.now()).is_none());
         clock.advance_s(60);
-        assert_eq!(again.sweep(engine.now()).await.unwrap(), [left]);
-        assert_eq!(again.sweep(engine.now()).await.unwrap(), []);
+        assert!(again.sweep(engine.now()).await);
+        assert_eq!(again.leftovers(), slice::from_ref(&left));
+        assert!(!again.sweep(engine.now()).await, "not twice in a minute");
+        // Until they are taken away, they are not forgotten, whatever happens.
+        assert_eq!(Sessions::read(&engine).unwrap().leftovers(), slice::from_ref(&left));
+        again.taken_away(&left);
+        assert_eq!(again.leftovers(), []);
     });
 }

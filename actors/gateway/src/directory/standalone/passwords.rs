@@ -44,22 +44,24 @@ impl Standalone {
         password: &Secret,
     ) -> Result<PasswordVerdict, DirectoryError> {
         let principal = self.meant_by(who);
-        let fits = self.fits(principal.as_ref(), password).await?;
-        Ok(PasswordVerdict { principal, fits })
+        let (fits, version) = self.fits(principal.as_ref(), password).await?;
+        Ok(PasswordVerdict { principal, fits, version })
     }
 
-    /// Whether a password is a principal's; nobody's never is. One verification in any case.
+    /// Whether a password is a principal's, and which one it was compared with; nobody's never is. One verification in
+    /// any case.
     pub(super) async fn fits(
         &self,
         principal: Option<&PrincipalId>,
         password: &Secret,
-    ) -> Result<bool, DirectoryError> {
-        let known = principal.and_then(|principal| self.read().password_hash(principal).map(str::to_owned));
+    ) -> Result<(bool, u64), DirectoryError> {
+        let known = principal.and_then(|principal| self.read().password(principal).cloned());
         let has_one = known.is_some();
-        let hash = known.map_or_else(|| self.passwords.nobody.clone(), Zeroizing::new);
+        let (hash, version) =
+            known.map_or_else(|| (self.passwords.nobody.clone(), 0), |known| (known.hash, known.version));
         let password = password.clone();
         let fits = self.in_turn(move || password::verify(&password, &hash)).await?;
-        Ok(fits && has_one)
+        Ok((fits && has_one, version))
     }
 
     pub(super) async fn record_password(
@@ -67,7 +69,7 @@ impl Standalone {
         request: Request,
         principal: &PrincipalId,
         password: &Secret,
-    ) -> Result<(), DirectoryError> {
+    ) -> Result<u64, DirectoryError> {
         password::check(password).map_err(DirectoryError::PasswordNotTaken)?;
         let (engine, password) = (self.engine.clone(), password.clone());
         let hash = self.in_turn(move || password::hash(&engine, &password)).await??;
@@ -80,7 +82,9 @@ impl Standalone {
         if self.engine.principal(principal).is_none() {
             return Err(Error::from(Rejection::PrincipalUnknown).into());
         }
-        self.record(request, PASSWORD_SET, encode(&record)).await
+        self.record(request, PASSWORD_SET, encode(&record)).await?;
+        let set = self.read().password(principal).map(|password| password.version);
+        set.ok_or_else(|| DirectoryError::Unavailable("the new password is gone again".into()))
     }
 
     /// Records where root is reached. Called with `changing` held.
