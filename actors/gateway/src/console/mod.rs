@@ -22,6 +22,7 @@
 mod account;
 mod assets;
 mod attempt;
+mod contact;
 mod cookies;
 mod csrf;
 mod development;
@@ -148,6 +149,11 @@ impl Console {
     async fn sweep(&self, now: UnixMillis) -> Result<(), Error> {
         let left = self.sessions.sweep(now).await?;
         self.clear_away(left).await
+    }
+
+    /// Ends the open sign-ins of a principal, whose password or contact is not what it was when they were begun.
+    async fn end_sign_ins(&self, _request: Request, _principal: &PrincipalId) -> Result<(), Error> {
+        Ok(())
     }
 
     /// Deletes virtual devices that wizards made and nobody enabled (A28). One that was enabled, or a namesake

@@ -21,7 +21,7 @@ use super::serve::{exceeds, see_other};
 use super::sessions::Session;
 use super::{Console, at_console, words};
 use crate::directory::{Access, Identity, Resource, user_arn};
-use crate::engine::{Caller, Client, Path, PrincipalId, Request, UnixMillis, UserView};
+use crate::engine::{Caller, Client, Credential, Path, PrincipalId, Request, UnixMillis, UserView};
 use crate::wire::form::Params;
 
 /// Field of every form that holds its token.
@@ -218,6 +218,13 @@ impl<'a> Visit<'a> {
             return Ok(signed);
         }
         Err(Problem::Forbidden("These pages are for administrators of the account and for its root user.".to_owned()))
+    }
+
+    /// Whether a session without a second factor stands before what guards the account of somebody who has one (R182).
+    pub(super) fn needs_mfa(&self, signed: &Signed) -> bool {
+        let credential = signed.session.credential;
+        let proven = credential.has_mfa() || credential == Credential::Recovered;
+        !proven && !self.console.engine.devices(&signed.user.id).is_empty()
     }
 
     /// What the engine is asked, from where the person sits.

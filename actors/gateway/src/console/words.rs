@@ -122,7 +122,8 @@ pub(super) fn grouped(secret: &str) -> String {
 pub(super) fn rejection(rejection: &Rejection, now: UnixMillis) -> String {
     let text = match rejection {
         Rejection::SelfManagementNeedsMfa => {
-            "This session was opened without your MFA device, so it cannot change your devices. Sign in again with MFA."
+            "This session was opened without your MFA device, so it cannot change your devices and what guards your account. \
+             Sign in again with MFA."
         }
         Rejection::ChannelNotAllowed => "That cannot be done here, or not by you.",
         Rejection::PrincipalUnknown => "This user does not exist any more.",

@@ -166,8 +166,7 @@ pub(super) async fn subject(
 
 /// Whether a session without a second factor stands before devices that it may not change (R182).
 fn needs_mfa(visit: &Visit<'_>, signed: &Signed, subject: &Subject) -> bool {
-    let proven = signed.session.credential.has_mfa() || signed.session.credential == Credential::Recovered;
-    subject.own && !proven && !visit.console.engine.devices(&subject.user.id).is_empty()
+    subject.own && visit.needs_mfa(signed)
 }
 
 /// The rules of the account.
