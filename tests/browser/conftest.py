@@ -3,7 +3,9 @@
 import pytest
 
 from stage.browser import Browser, Driver, artefacts
+from stage.house import House
 from stage.looks import Looks
+from stage.seat import Seat
 from support.server import binary
 
 SCREENSHOTS = artefacts() / "console-screenshots"
@@ -40,15 +42,10 @@ def looks(request) -> Looks:
 
 
 @pytest.fixture
-def browse(driver):
-    """Opens browsers, each with a fresh profile; they are closed after the test, and may not have complained."""
+def opened():
+    """The browsers of a test; they are closed after it, and may not have complained."""
     opened: list[Browser] = []
-
-    def open_one(site: str, look=None, script: bool = True) -> Browser:
-        opened.append(Browser(driver.open(script), site, look))
-        return opened[-1]
-
-    yield open_one
+    yield opened
     failures = []
     for browser in opened:
         try:
@@ -56,3 +53,58 @@ def browse(driver):
         except AssertionError as error:
             failures.append(str(error))
     assert not failures, "\n".join(failures)
+
+
+@pytest.fixture
+def browse(driver, opened):
+    """Opens browsers at any site, each with a fresh profile."""
+
+    def open_one(site: str, look=None) -> Browser:
+        opened.append(Browser(driver.open(), site, look))
+        return opened[-1]
+
+    return open_one
+
+
+@pytest.fixture
+def sit(driver, looks, opened):
+    """Seats people at browsers, each with a fresh profile, at the console of a house."""
+
+    def seat_one(house: House, script: bool = True) -> Seat:
+        opened.append(Seat(driver.open(script), house, looks if script else None))
+        return opened[-1]
+
+    return seat_one
+
+
+@pytest.fixture(scope="session")
+def houses():
+    """Every server of these tests."""
+    made: list[House] = []
+    yield made
+    for house in made:
+        house.stop()
+
+
+@pytest.fixture(scope="session")
+def new_house(tmp_path_factory, houses):
+    """Makes servers with an account and a console."""
+
+    def make(name: str, *options: str, start: bool = True) -> House:
+        house = House(tmp_path_factory.mktemp(name), *options)
+        houses.append(house)
+        return house.start() if start else house
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def classic(new_house) -> House:
+    """A house under the rules of 2019-20."""
+    return new_house("classic")
+
+
+@pytest.fixture(scope="session")
+def modern(new_house) -> House:
+    """A house under the rules since 2022."""
+    return new_house("modern", "--policy", "modern")

@@ -152,7 +152,7 @@ class Browser:
         """Runs a script in the page; the page's own policy does not bind it."""
         return self.driver.execute_script(script, *arguments)
 
-    def command(self, name: str, **parameters):
+    def command(self, name: str, /, **parameters):
         """A command of the DevTools protocol."""
         return self.driver.execute("executeCdpCommand", {"cmd": name, "params": parameters})["value"]
 
