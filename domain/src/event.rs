@@ -114,6 +114,8 @@ wire_enum! {
         Algorithm = 12,
         /// The counter went back before; the key is not taken any more.
         SuspectedClone = 13,
+        /// The id of the credential is longer than is kept.
+        CredentialTooLong = 14,
     }
 }
 
@@ -186,6 +188,20 @@ macro_rules! events {
             }
         }
     };
+}
+
+impl Event {
+    /// Whether the event brings a device entity into being: the first of a life in its stream (R49).
+    #[must_use]
+    pub const fn creates_device(&self) -> bool {
+        matches!(
+            self,
+            Self::VirtualDeviceCreated(_)
+                | Self::HardwareTokenImported(_)
+                | Self::SecurityKeyCreated(_)
+                | Self::SmsDeviceCreated(_)
+        )
+    }
 }
 
 events!(

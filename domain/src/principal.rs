@@ -7,6 +7,7 @@ pub use pending::{
     SignIn,
 };
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
@@ -45,7 +46,7 @@ pub struct Registered {
     /// Whether it ever had an SMS device: a participant of the preview (A16).
     pub sms_participant: bool,
     /// What it was asked and has not answered.
-    pub pending: Pending,
+    pub pending: Box<Pending>,
 }
 
 /// What is left of a removed principal.
@@ -151,7 +152,7 @@ impl Principal {
                 created_at: at,
                 devices: Vec::new(),
                 sms_participant: false,
-                pending: Pending::default(),
+                pending: Box::default(),
             })),
             (Some(Self::Registered(principal)), Event::PrincipalRemoved(_)) if principal.devices.is_empty() => {
                 Ok(Self::Removed(Removed { id: principal.id, at }))

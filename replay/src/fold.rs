@@ -78,8 +78,7 @@ impl States {
         if known_principal || matches!(fact.event, Event::PrincipalRegistered(_)) {
             return take_into(&mut self.principals, fact, Principal::evolve);
         }
-        let known_device = self.devices.contains_key(&fact.stream);
-        if known_device || matches!(fact.event, Event::VirtualDeviceCreated(_) | Event::HardwareTokenImported(_)) {
+        if self.devices.contains_key(&fact.stream) || fact.event.creates_device() {
             return take_into(&mut self.devices, fact, Device::evolve);
         }
         Ok(())
@@ -110,16 +109,13 @@ fn take_into<T>(
 
 /// Whether an event changes who exists or who has which device.
 const fn decides(event: &Event) -> bool {
-    matches!(
+    let of_principal = matches!(
         event,
         Event::PrincipalRegistered(_)
             | Event::PrincipalRemoved(_)
             | Event::DeviceEnabled(_)
             | Event::DeviceDeactivated(_)
-            | Event::VirtualDeviceCreated(_)
-            | Event::HardwareTokenImported(_)
-            | Event::DeviceAssigned(_)
-            | Event::DeviceReleased(_)
-            | Event::DeviceDeleted(_)
-    )
+    );
+    let of_device = matches!(event, Event::DeviceAssigned(_) | Event::DeviceReleased(_) | Event::DeviceDeleted(_));
+    of_principal || of_device || event.creates_device()
 }

@@ -1,7 +1,6 @@
 //! The integration tests: one binary, one module for each thing that is shown.
 
 mod faults;
-mod laws;
 mod model;
 mod negative;
 mod races;

@@ -74,3 +74,23 @@ pub(super) const fn fault(error: &WebauthnError) -> KeyFault {
         _ => KeyFault::Malformed,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Those that no ceremony of ours can bring about.
+    #[test]
+    fn rare_errors_have_their_faults() {
+        for (error, expected) in [
+            (WebauthnError::CredentialPossibleCompromise, KeyFault::CounterRegressed),
+            (WebauthnError::CredentialAlreadyExists, KeyFault::AlreadyRegistered),
+            (WebauthnError::InvalidUserUniqueId, KeyFault::UnknownCredential),
+            (WebauthnError::AttestationUntrustedAaguid, KeyFault::Attestation),
+            (WebauthnError::COSEKeyInvalidType, KeyFault::Algorithm),
+            (WebauthnError::Configuration, KeyFault::Malformed),
+        ] {
+            assert_eq!(fault(&error), expected, "{error}");
+        }
+    }
+}

@@ -1,6 +1,6 @@
 //! What of a ceremony, and of a credential, goes into the log: JSON around the library's own shapes.
 //!
-//! The library promises that its newer releases read its older shapes; a test holds it to that.
+//! The library means its shapes to be kept, and not to change; a test holds it to that.
 
 use std::collections::BTreeMap;
 

@@ -15,7 +15,7 @@ const ATTESTED: u8 = 0x40;
 
 /// What a key and its browser say of themselves; the default is honest.
 pub struct Key {
-    signing: SigningKey,
+    pub signing: SigningKey,
     pub id: Vec<u8>,
     pub counter: u32,
     pub flags: u8,
