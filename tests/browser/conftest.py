@@ -57,10 +57,10 @@ def opened():
 
 @pytest.fixture
 def browse(driver, opened):
-    """Opens browsers at any site, each with a fresh profile."""
+    """Opens browsers at any site, each remembering nothing."""
 
     def open_one(site: str, look=None) -> Browser:
-        opened.append(Browser(driver.open(), site, look))
+        opened.append(Browser(driver, site, look))
         return opened[-1]
 
     return open_one
@@ -68,10 +68,10 @@ def browse(driver, opened):
 
 @pytest.fixture
 def sit(driver, looks, opened):
-    """Seats people at browsers, each with a fresh profile, at the console of a house."""
+    """Seats people at browsers, each remembering nothing, at the console of a house."""
 
     def seat_one(house: House, script: bool = True) -> Seat:
-        opened.append(Seat(driver.open(script), house, looks if script else None))
+        opened.append(Seat(driver, house, looks if script else None, script))
         return opened[-1]
 
     return seat_one
@@ -90,8 +90,8 @@ def houses():
 def new_house(tmp_path_factory, houses):
     """Makes servers with an account and a console."""
 
-    def make(name: str, *options: str, start: bool = True) -> House:
-        house = House(tmp_path_factory.mktemp(name), *options)
+    def make(name: str, *options: str, named: bool = True, start: bool = True) -> House:
+        house = House(tmp_path_factory.mktemp(name), *options, named=named)
         houses.append(house)
         return house.start() if start else house
 

@@ -7,10 +7,12 @@ from statistics import median
 import pytest
 
 from stage.app import App
-from stage.house import House, Person, new_password, path_of
-from stage.visitor import Page, Visitor
+from stage.house import SECRET, House, Person, new_password
+from stage.places import Site
+from stage.visitor import Page
+from support.account import Device
 from support.otp import within_one_window
-from test_story_codes import enables_app
+from support.texts import UNABLE
 
 PAGES = [
     "/console/", "/console/devices", "/console/devices/add", "/console/devices/add/virtual",
@@ -20,11 +22,10 @@ PAGES = [
 SESSION, ATTEMPT = "countersign-session", "countersign-attempt"
 
 
-def with_app(house: House) -> tuple[Person, App, Visitor]:
-    """A new user with a device, and the session in which it was enabled."""
+def with_app(house: House) -> tuple[Person, App]:
+    """A new user with a device."""
     person = house.person()
-    visitor = house.signs_in(person)
-    return person, enables_app(visitor), visitor
+    return person, house.with_app(person)
 
 
 def token_of(page: Page) -> str:
@@ -34,7 +35,7 @@ def token_of(page: Page) -> str:
 
 def test_the_first_page_says_nothing_of_the_second(classic):
     """A24, R97: an unknown name, a wrong password and one without a password are alike, with a device and without."""
-    lee, _, _ = with_app(classic)
+    lee, _ = with_app(classic)
     kim, nobody = classic.person(), Person(classic, new_password(), name="nobody-of-this-name")
     classic.account.admin.does("CreateUser", UserName="without-password")
     without = Person(classic, new_password(), name="without-password")
@@ -73,7 +74,7 @@ def test_an_unknown_name_takes_the_same_work(new_house):
 
 def test_the_first_cookie_opens_no_page_of_a_session(classic):
     """The password alone: every page leads back to the second one, and so does every form."""
-    lee, app, _ = with_app(classic)
+    lee, app = with_app(classic)
     visitor = classic.signs_in(lee)
     assert set(visitor.cookies) & {SESSION, ATTEMPT} == {ATTEMPT}
     token = token_of(visitor.get("/console/mfa"))
@@ -89,9 +90,10 @@ def test_the_first_cookie_opens_no_page_of_a_session(classic):
     assert SESSION in visitor.cookies and ATTEMPT not in visitor.cookies, "the second factor makes a new secret (NT-31)"
 
 
-def test_a_session_without_mfa_changes_no_device(classic, sit, tmp_path):
-    """R182, NT-21: nor does the session in which the device was enabled."""
-    lee, app, first = with_app(classic)
+def test_a_session_without_mfa_changes_no_device(classic):
+    """R182, NT-21: not the session that was there before the device was."""
+    lee = classic.person()
+    first, app = classic.lets_in(lee), classic.with_app(lee)
     serial = classic.account.arn(lee.name)
     token = token_of(first.get("/console/devices"))
     for path, values in [
@@ -103,8 +105,7 @@ def test_a_session_without_mfa_changes_no_device(classic, sit, tmp_path):
     ]:
         page = first.post(path, {"token": token, **values})
         assert "sign in again with MFA" in page.said or "Sign in again with MFA" in page.said, (path, page.said)
-    seat = sit(classic).signs_in(lee, app)
-    assert [device.serial for device in seat.my_devices()] == [serial]
+    assert serial in classic.lets_in(lee, app).get("/console/devices").text
 
 
 def test_an_enrolment_belongs_to_its_session(classic):
@@ -113,7 +114,7 @@ def test_an_enrolment_belongs_to_its_session(classic):
     one, two = classic.signs_in(lee), classic.signs_in(lee)
     one.get("/console/devices/add/virtual")
     page = one.submit("/console/devices/add/virtual")
-    app = App(re.search(r'id="secret"[^>]*>([^<]+)<', page.text)[1].replace(" ", ""))
+    app = App(SECRET.search(page.text)[1].replace(" ", ""))
     first, second = app.pair()
     token = token_of(two.get("/console/password"))
     page = two.post("/console/devices/add/virtual/codes", {"token": token, "code1": first, "code2": second})
@@ -130,14 +131,15 @@ def test_an_enrolment_belongs_to_its_session(classic):
 
 def test_a_deactivated_device_opens_nothing_at_once(classic):
     """An open second page is cut off in the very moment, and so is the API."""
-    lee, app, _ = with_app(classic)
+    lee, app = with_app(classic)
+    phone, by_key = Device(classic.account.arn(lee.name), app.seed), classic.account.with_key(lee.name)
+    assert by_key.shows(phone, app.code()).ok, "what was enabled in the console opens the API"
     waiting = classic.signs_in(lee)
     assert waiting.page.path == "/console/mfa"
-    classic.account.admin.does(
-        "DeactivateMFADevice", UserName=lee.name, SerialNumber=classic.account.arn(lee.name)
-    )
+    classic.account.admin.does("DeactivateMFADevice", UserName=lee.name, SerialNumber=phone.serial)
     page = waiting.post("/console/mfa/code", {"token": token_of(waiting.page), "code": app.code()})
     assert SESSION not in waiting.cookies, page.said
+    assert by_key.shows(phone, app.code()).refusal == UNABLE
     assert "No." in classic.at_desk_text(f"/console/users/{lee.id}")
     assert classic.signs_in(lee).page.path == "/console/"
 
@@ -198,10 +200,11 @@ def test_headers_and_cookies(classic, path):
         assert {"httponly", "samesite=strict", "path=/console"} <= flags, cookie
 
 
-def test_the_cookies_in_the_browser(classic, sit, tmp_path):
+def test_the_cookies_in_the_browser(classic, sit):
     """No script sees one, and none outlives what it is for."""
     lee, seat = classic.person(), sit(classic)
-    app = seat.signs_in(lee).adds_app(tmp_path)
+    app = classic.with_app(lee)
+    seat.signs_in(lee, app)
     session = seat.cookies()[SESSION]
     assert session["httpOnly"] and session["sameSite"] == "Strict" and session["path"] == "/console"
     assert session["session"], "it ends with the browser"
@@ -227,7 +230,7 @@ def test_no_script_is_needed_for_codes(classic, sit, tmp_path):
     assert "was not accepted" in seat.error("code")
     seat.gives_code(app.code())
     assert seat.level == "Signed in with MFA"
-    other = sit(classic, script=False).signs_in(classic.person())
+    other = sit(classic, script=False).is_let_in(classic.person())
     other.sets_up("key", name="blue-key")
     assert "JavaScript" in other.text("noscript"), other.said()
 
@@ -237,7 +240,7 @@ def test_passwords_are_limited_apart_from_codes(new_house):
     house = new_house("limits")
 
     def story(_):
-        lee, app, _ = with_app(house)
+        lee, app = with_app(house)
         waiting = house.signs_in(lee)
         wrong = Person(house, "not the password", name=lee.name)
         pages = [house.signs_in(wrong).page for _ in range(12)]
@@ -268,3 +271,12 @@ def test_odd_requests_get_a_page(classic):
     lee = classic.person("lee-o.script+x@example")
     page = classic.signs_in(lee).page
     assert lee.name in page.said
+
+
+def test_a_link_elsewhere_leads_in(classic, sit):
+    """The strict cookies do not come along with a link on another site; the page is then loaded once more."""
+    seat = sit(classic).is_let_in(classic.person())
+    with Site({"/": f'<!doctype html><html lang="en"><title>Mail</title><a href="{classic.site}/console/devices">x</a>'}) as mail:
+        seat.driver.get(mail.origin.replace("localhost", "127.0.0.1"))
+        seat.find("a").click()
+        seat.until(lambda: seat.path == "/console/devices" and seat.has("#sign-out"), "the page that was linked")

@@ -1,22 +1,21 @@
 """What administrators do for the people of their account (R112, R129, R156, R157)."""
 
-from stage.app import App
 from stage.house import new_password
 from stage.keys import Key
+from test_story_sms import enrols, phone
 
 
-def test_the_list_shows_who_has_what(new_house, sit, tmp_path):
+def test_the_list_shows_who_has_what(new_house, sit):
     """R156: the MFA column, and a list for each kind."""
     house = new_house("people")
     lee, kim, pat, sam = (house.person(name) for name in ("lee", "kim", "pat", "sam"))
-    seat = sit(house)
-    seat.signs_in(lee).adds_app(tmp_path)
-    seat.signs_out().signs_in(kim).sets_up("sms", phone="+14155550151").gives_code(house.outbox()[0].code)
-    seat.signs_out().signs_in(pat)
+    house.with_app(lee)
+    enrols(house, kim, phone(151))
+    seat = sit(house).is_let_in(pat)
     Key(seat)
     seat.adds_key(name="blue-key")
 
-    boss = sit(house).signs_in(house.administrator).press("#nav-users")
+    boss = sit(house).is_let_in(house.administrator).press("#nav-users")
     column = dict(zip(boss.texts("#users td[data-label='User name']"), boss.texts("#users td.mfa"), strict=True))
     everybody = {"lee": "Virtual", "kim": "SMS", "pat": "U2F Security Key", "sam": "Not enabled"}
     assert column == everybody | {house.administrator.name: "Not enabled"}
@@ -36,7 +35,7 @@ def test_a_list_longer_than_a_page(new_house, sit):
     """Twenty-five on a page, in the order of their names."""
     house = new_house("many")
     names = sorted(house.account.user(f"user-{number:03}").name for number in range(30))
-    boss = sit(house).signs_in(house.administrator).press("#nav-users")
+    boss = sit(house).is_let_in(house.administrator).press("#nav-users")
     seen = boss.texts("#users td[data-label='User name']")
     assert len(seen) == 25
     seen += boss.press("#next-page").texts("#users td[data-label='User name']")
@@ -44,12 +43,11 @@ def test_a_list_longer_than_a_page(new_house, sit):
     assert not boss.all("#next-page") and len(boss.press("#first-page").all("#users tbody tr")) == 25
 
 
-def test_a_lost_device_is_deactivated(classic, sit, tmp_path):
+def test_a_lost_device_is_deactivated(classic, sit):
     """R129: with a reason; the password is then enough, until there is another device."""
     lee, seat = classic.person(), sit(classic)
-    app = seat.signs_in(lee).adds_app(tmp_path)
-    boss = sit(classic).signs_in(classic.administrator)
-    boss.go(f"/console/users/{lee.id}")
+    classic.with_app(lee)
+    boss = sit(classic).is_let_in(classic.administrator, path=f"/console/users/{lee.id}")
     assert boss.text("#user-name") == lee.name and boss.text("#has-password") == "Set"
     (device,) = boss.devices()
     boss.press(".act-remove")
@@ -58,16 +56,14 @@ def test_a_lost_device_is_deactivated(classic, sit, tmp_path):
     assert len(boss.devices()) == 1, "asking is not doing"
     boss.removes(device.serial, "lost")
     assert "is removed" in boss.message and boss.has("#no-device")
-    seat.signs_out().gives_password(lee)
-    assert seat.level == "Signed in without MFA"
-    assert not seat.my_devices()
-    assert app.code()
+    seat.gives_password(lee)
+    assert seat.level == "Signed in without MFA" and not seat.my_devices()
 
 
 def test_an_administrator_sets_a_device_up_for_a_user(classic, sit, tmp_path):
     """For who cannot: with the user's device at hand; keys have to be touched by their owners."""
     lee = classic.person()
-    boss = sit(classic).signs_in(classic.administrator).go(f"/console/users/{lee.id}").press("#manage-mfa")
+    boss = sit(classic).is_let_in(classic.administrator, path=f"/console/users/{lee.id}").press("#manage-mfa")
     assert lee.name in boss.said() and not boss.all("#add-key")
     boss.press("#add-virtual").press("#submit")
     app = boss.scans(tmp_path)
@@ -77,16 +73,16 @@ def test_an_administrator_sets_a_device_up_for_a_user(classic, sit, tmp_path):
     one, two = app.pair()
     boss.press(".act-resync").fill(code1=one, code2=two).press("#submit")
     assert "in sync again" in boss.message
-    sit(classic).signs_in(lee, app)
+    assert "Signed in with MFA" in classic.lets_in(lee, app).page.said
 
 
-def test_a_new_password_changes_no_factor(classic, sit, tmp_path):
+def test_a_new_password_changes_no_factor(classic, sit):
     """R108: by the user, and by an administrator; open sessions end."""
     lee, seat = classic.person(), sit(classic)
-    app: App = seat.signs_in(lee).adds_app(tmp_path)
-    other = sit(classic).signs_in(lee, app)
+    app = classic.with_app(lee)
+    other = sit(classic).is_let_in(lee, app)
     new = new_password()
-    seat.press("#change-password").fill(current="something else", new=new, again=new).press("#submit")
+    seat.is_let_in(lee, app, "/console/devices").press("#change-password").fill(current="something else", new=new, again=new).press("#submit")
     assert "not your current" in seat.error("current")
     seat.fill(current=lee.password, new=new, again=new).press("#submit")
     assert "password is changed" in seat.message and len(seat.devices()) == 1
@@ -96,9 +92,9 @@ def test_a_new_password_changes_no_factor(classic, sit, tmp_path):
     seat.signs_out().go("/console/sign-in")
     seat.fill(account=classic.account.id, user_name=lee.name, password=old).press("#submit")
     assert "Sign-in failed" in seat.message
-    seat.signs_in(lee, app)
+    seat.is_let_in(lee, app)
 
-    boss = sit(classic).signs_in(classic.administrator).go(f"/console/users/{lee.id}").press("#set-password")
+    boss = sit(classic).is_let_in(classic.administrator, path=f"/console/users/{lee.id}").press("#set-password")
     lee.password = new_password()
     boss.fill(new=lee.password, again=lee.password).press("#submit")
     assert "password is set" in boss.message and len(boss.devices()) == 1
@@ -108,11 +104,11 @@ def test_a_new_password_changes_no_factor(classic, sit, tmp_path):
     assert seat.path == "/console/mfa", "the device is asked for as before"
 
 
-def test_a_deleted_user_is_gone(classic, sit, tmp_path):
+def test_a_deleted_user_is_gone(classic, sit):
     """R77: device and session go as well."""
     lee, seat = classic.person(), sit(classic)
-    seat.signs_in(lee).adds_app(tmp_path)
-    boss = sit(classic).signs_in(classic.administrator).go(f"/console/users/{lee.id}").press("#delete-user")
+    seat.is_let_in(lee, classic.with_app(lee))
+    boss = sit(classic).is_let_in(classic.administrator, path=f"/console/users/{lee.id}").press("#delete-user")
     boss.press("#submit")
     assert "mean it" in boss.said()
     boss.choose("#confirm-yes").press("#submit")

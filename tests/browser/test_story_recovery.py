@@ -2,18 +2,17 @@
 
 import pytest
 
-from stage.app import App
 from stage.house import ROOT_EMAIL, ROOT_PHONE
 from stage.seat import Seat
 
 
 @pytest.fixture
-def lost(new_house, sit, tmp_path):
+def lost(new_house, sit):
     """A house whose root has lost the device: the house, root's seat before the second page, and the lost app."""
     house = new_house("lost")
     seat = sit(house)
-    app = seat.signs_in(house.root).adds_app(tmp_path)
-    seat.signs_out().gives_password(house.root)
+    app = house.with_app(house.root)
+    seat.takes_over(house.signs_in(house.root), "/console/mfa")
     return house, seat, app
 
 
@@ -73,8 +72,7 @@ def test_mail_and_call_lead_in_and_the_device_stays(lost, sit, tmp_path):
 
     (device,) = seat.my_devices()
     assert seat.has("#recovered") and device.kind == "Virtual", "the device is untouched"
-    holder = sit(house).signs_in(house.root, app)
-    assert holder.level == "Signed in with MFA", "whoever has it still gets in: that is why it has to go"
+    assert "Signed in with MFA" in house.lets_in(house.root, app).page.said, "whoever has it still gets in"
     seat.removes(device.serial, "lost")
     assert "is removed" in seat.message
     new = seat.adds_app(tmp_path)
@@ -117,7 +115,7 @@ def test_one_of_both_is_not_enough(lost):
 def test_root_can_switch_it_off(lost, sit):
     """A23: then there is no way in without the device; an administrator cannot switch it."""
     house, seat, app = lost
-    boss = sit(house).signs_in(house.administrator).go("/console/account")
+    boss = sit(house).is_let_in(house.administrator, path="/console/account")
     assert not boss.all("#save-alternative-factors") and not boss.all("#save-contact")
     seat.gives_code(app.code())
     seat.press("#nav-account").choose("#allowed-off").press("#save-alternative-factors")
@@ -128,21 +126,20 @@ def test_root_can_switch_it_off(lost, sit):
     assert not seat.all("#send-mail") and "not possible" in seat.said()
 
 
-def test_users_have_no_such_way(classic, sit, tmp_path):
+def test_users_have_no_such_way(classic, sit):
     """A user's lost device is deactivated by an administrator (R129)."""
     lee, seat = classic.person(), sit(classic)
-    app: App = seat.signs_in(lee).adds_app(tmp_path)
-    seat.signs_out().gives_password(lee).press("#help")
+    app = classic.with_app(lee)
+    seat.takes_over(classic.signs_in(lee), "/console/mfa").press("#help")
     assert seat.has("#ask-administrator")
     seat.go("/console/recovery")
     assert "not possible" in seat.said() and not seat.all("#send-mail")
-    boss = sit(classic).signs_in(classic.administrator).go(f"/console/users/{lee.id}")
+    boss = sit(classic).is_let_in(classic.administrator, path=f"/console/users/{lee.id}")
     (device,) = boss.devices()
     assert not boss.all(".act-replace")
     boss.removes(device.serial, "lost")
     seat.go("/console/mfa")
-    if not seat.is_in and seat.path == "/console/mfa":
-        seat.gives_code(app.code())
-    assert not seat.is_in, "the code of a device that is gone opens nothing"
+    assert seat.path == "/console/sign-in", f"there is nothing to prove any more, but: {seat.said()}"
+    assert app.code() and seat.message
     seat.gives_password(lee)
     assert seat.level == "Signed in without MFA"

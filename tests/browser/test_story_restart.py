@@ -20,10 +20,11 @@ def dies(house: House) -> None:
     house.start()
 
 
-def test_a_code_after_a_kill(house, sit, tmp_path):
+def test_a_code_after_a_kill(house, sit):
     """The sign-in goes on; a code that was spent before is spent; sessions live on."""
     lee, seat = house.person(), sit(house)
-    app = seat.signs_in(lee).adds_app(tmp_path)
+    app = house.with_app(lee)
+    seat.is_let_in(lee, app)
     dies(house)
     assert seat.go("/console/devices").is_in, "the session outlives the server"
     seat.signs_out().gives_password(lee)
@@ -45,7 +46,7 @@ def test_a_code_after_a_kill(house, sit, tmp_path):
 def test_an_answer_of_a_key_after_a_kill_is_taken_once(house, sit, protocol):
     """NT-10: the challenge is in the log, and so is that it was answered."""
     lee, seat = house.person(), sit(house)
-    seat.signs_in(lee)
+    seat.is_let_in(lee)
     Key(seat, protocol)
     seat.sets_up("key", name="blue-key")
     made = seat.catches()
@@ -74,7 +75,7 @@ def test_an_answer_of_a_key_after_a_kill_is_taken_once(house, sit, protocol):
 def test_a_code_by_sms_after_a_kill(house, sit):
     """What was sent before the kill is good after it, once."""
     lee, seat = house.person(), sit(house)
-    seat.signs_in(lee).sets_up("sms", phone="+14155550131")
+    seat.is_let_in(lee).sets_up("sms", phone="+14155550131")
     code = house.outbox()[0].code
     dies(house)
     seat.gives_code(code)
@@ -86,7 +87,7 @@ def test_a_code_by_sms_after_a_kill(house, sit):
 def test_a_wizard_after_a_kill_says_where_to_begin(house, sit, tmp_path):
     """The secret of an app under way is forgotten on purpose."""
     lee, seat = house.person(), sit(house)
-    seat.signs_in(lee).sets_up("virtual")
+    seat.is_let_in(lee).sets_up("virtual")
     app = seat.scans(tmp_path)
     dies(house)
     seat.gives_pair(app)

@@ -63,6 +63,10 @@ class App:
         self.shown.add(step)
         return oathtool(self.seed.base32, step)[0]
 
+    def shows(self) -> str:
+        """The code that it shows at this moment, whatever the server thinks of it."""
+        return oathtool(self.seed.base32, self.now)[0]
+
     def pair(self) -> tuple[str, str]:
         """Two codes one after the other, shown neither before; the server learns from them how late it is."""
         last = self.now

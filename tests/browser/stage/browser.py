@@ -12,19 +12,30 @@ from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.remote_connection import ChromeRemoteConnection
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import WebDriverWait
 
 WAIT_S = 10
 POLL_S = 0.02
 DESKTOP = (1280, 900)
-FLAGS = ["--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--lang=en"]
-# The page itself was answered with a refusal, which is no fault of the page.
-REFUSED_PAGE = re.compile(r"^(\S+) - Failed to load resource: the server responded with a status of 4\d\d ")
+FLAGS = ["--headless=new", "--no-sandbox", "--hide-scrollbars", "--no-first-run", "--disable-background-networking", "--disable-component-update",
+         "--disable-extensions", "--disable-dev-shm-usage", "--disable-gpu", "--lang=en"]
+# Two people at most sit there at once, and a third one may look on.
+IDLE_MAX = 3
+FORGET = [
+    ("WebAuthn.disable", {}),
+    ("Network.clearBrowserCookies", {}),
+    ("Storage.clearDataForOrigin", {"origin": "*", "storageTypes": "all"}),
+    ("Emulation.setEmulatedMedia", {"features": []}),
+]
+# A page that is a refusal is no fault of the page; a file of a page that is not there is.
+REFUSED = re.compile(r"^(\S+) - Failed to load resource: the server responded with a status of 4\d\d ")
+FILE = re.compile(r"\.\w+(\?|$)")
 
 
 class Driver:
-    """A running chromedriver, which starts browsers."""
+    """A running chromedriver, and the browsers that it started."""
 
     def __init__(self, log: Path):
         programs = [shutil.which(name) for name in ("chromedriver", "chromium")]
@@ -32,9 +43,12 @@ class Driver:
         self.chromium = programs[1]
         self.service = Service(programs[0], log_output=str(log))
         self.service.start()
+        self.idle: list[webdriver.Remote] = []
 
     def open(self, script: bool = True) -> webdriver.Remote:
-        """Starts a browser with a fresh profile, perhaps one that runs no scripts of pages."""
+        """A browser that remembers nothing; perhaps one that runs no scripts of pages."""
+        if script and self.idle:
+            return self.idle.pop()
         options = Options()
         options.binary_location = self.chromium
         for flag in FLAGS:
@@ -47,27 +61,48 @@ class Driver:
         driver.set_script_timeout(WAIT_S)
         return driver
 
+    def close(self, driver: webdriver.Remote, script: bool = True) -> None:
+        """Has a browser forget all that its user did; to start a new one for each would take a minute more.
+
+        What is public stays in its cache: pictures, the script, and the stylesheet.
+        """
+        if not script or len(self.idle) == IDLE_MAX:
+            driver.quit()
+            return
+        for name, parameters in FORGET:
+            command(driver, name, **parameters)
+        driver.get("about:blank")
+        self.idle.append(driver)
+
     def stop(self) -> None:
-        """Stops it."""
+        """Stops it, and every browser."""
+        for driver in self.idle:
+            driver.quit()
         self.service.stop()
 
 
 class Browser:
     """One browser with one tab, at one site."""
 
-    def __init__(self, driver: webdriver.Remote, site: str, look=None):
-        self.driver = driver
+    def __init__(self, program: Driver, site: str, look=None, script: bool = True):
+        self.program = program
+        self.driver = program.open(script)
         self.site = site
         self.look = look
+        self.script = script
         self.complaints: list[str] = []
+        self.is_closed = False
         self.resize(*DESKTOP)
 
     def close(self) -> None:
         """Closes it; nothing may have been complained about."""
+        if self.is_closed:
+            return
+        self.is_closed = True
         try:
             self.listen()
         finally:
-            self.driver.quit()
+            self.program.close(self.driver, self.script)
         assert not self.complaints, "the browser complained:\n" + "\n".join(self.complaints)
 
     # ---- pages
@@ -90,7 +125,6 @@ class Browser:
 
     def _arrived(self) -> "Browser":
         self.until(lambda: self.run("return document.readyState") == "complete", "the page to be complete")
-        self.listen()
         if self.look:
             self.look(self)
         return self
@@ -136,9 +170,7 @@ class Browser:
     def fill(self, **fields: str) -> "Browser":
         """Types into the fields with these ids."""
         for name, value in fields.items():
-            field = self.find(f"#{name}")
-            field.clear()
-            field.send_keys(value)
+            self.find(f"#{name}").send_keys(Keys.CONTROL, "a", Keys.NULL, value or Keys.DELETE)
         return self
 
     def choose(self, css: str) -> "Browser":
@@ -154,7 +186,7 @@ class Browser:
 
     def command(self, name: str, /, **parameters):
         """A command of the DevTools protocol."""
-        return self.driver.execute("executeCdpCommand", {"cmd": name, "params": parameters})["value"]
+        return command(self.driver, name, **parameters)
 
     def until(self, condition, what: str, wait_s: float = WAIT_S):
         """Waits for a condition, and returns what it came to."""
@@ -180,11 +212,16 @@ class Browser:
     def listen(self) -> None:
         """Takes down errors of scripts, breaches of the content policy, and whatever did not load."""
         for entry in self.driver.execute("getLog", {"type": "browser"})["value"]:
-            refused = REFUSED_PAGE.match(entry["message"])
-            if refused and refused[1].split("?")[0] == self.driver.current_url.split("?")[0]:
+            refused = REFUSED.match(entry["message"])
+            if refused and not FILE.search(refused[1]):
                 continue
             if entry["source"] == "security" or entry["level"] in ("SEVERE", "WARNING"):
                 self.complaints.append(f"{entry['source']}: {entry['message']}")
+
+
+def command(driver: webdriver.Remote, name: str, /, **parameters):
+    """A command of the DevTools protocol."""
+    return driver.execute("executeCdpCommand", {"cmd": name, "params": parameters})["value"]
 
 
 def is_gone(element: WebElement) -> bool:

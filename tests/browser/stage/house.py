@@ -12,11 +12,13 @@ from support.account import Account
 from support.canary import CANARY
 from support.server import Server
 
+from .app import App
 from .visitor import Page, Visitor
 
 ROOT_EMAIL = "owner@example.com"
 ROOT_PHONE = "+14155550142"
 _numbers = itertools.count(1)
+SECRET = re.compile(r'id="secret"[^>]*>([^<]+)<')
 MESSAGE = re.compile(
     r'<li class="message" data-via="(\w+)">.*?to <code>([^<]*)</code>.*?<code class="text">([^<]*)</code>(.*?)</li>', re.S
 )
@@ -51,12 +53,12 @@ class Message:
 class House:
     """A server with one account, whose console is at `http://localhost` and a port."""
 
-    def __init__(self, home: Path, *options: str):
+    def __init__(self, home: Path, *options: str, named: bool = True):
         port = free_port()
         self.site = f"http://localhost:{port}"
         # The origin pins the port: without it, keys could be asked by any page on this machine.
-        serve = ("--development-transports", "--public-origin", self.site)
-        self.server = Server(home, *serve, *options, port=port)
+        name = ("--public-origin", self.site) if named else ()
+        self.server = Server(home, "--development-transports", *name, *options, port=port)
         self.account = Account(self.server, "--root-email", ROOT_EMAIL, "--root-phone", ROOT_PHONE)
         self.policy = options[options.index("--policy") + 1] if "--policy" in options else "classic"
         self.root = Person(self, self.account.root["password"], email=ROOT_EMAIL)
@@ -88,6 +90,25 @@ class House:
         visitor.get(path_of(person))
         visitor.submit(path_of(person), **fields_of(person))
         return visitor
+
+    def lets_in(self, person: Person, app: App | None = None) -> Visitor:
+        """Somebody without a browser who is signed in."""
+        visitor = self.signs_in(person)
+        if app:
+            visitor.submit("/console/mfa/code", code=app.code())
+        assert visitor.page.path == "/console/", visitor.page.said
+        return visitor
+
+    def with_app(self, person: Person, name: str = "") -> App:
+        """Somebody without a browser enables a virtual device."""
+        visitor = self.lets_in(person)
+        visitor.get("/console/devices/add/virtual")
+        page = visitor.submit("/console/devices/add/virtual", **({"name": name} if name else {}))
+        app = App(SECRET.search(page.text)[1].replace(" ", ""))
+        one, two = app.pair()
+        page = visitor.submit("/console/devices/add/virtual/codes", code1=one, code2=two)
+        assert "is assigned" in page.said, page.said
+        return app
 
     @property
     def desk(self) -> Visitor:
@@ -133,7 +154,7 @@ class House:
 
 def new_password() -> str:
     """A password that nobody has."""
-    return CANARY.secret("a password", secrets.token_hex(10))
+    return CANARY.secret("a password", secrets.token_hex(6))
 
 
 def path_of(person: Person) -> str:

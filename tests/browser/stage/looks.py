@@ -18,11 +18,14 @@ CHANGING = re.compile(r"person-[0-9]+|[0-9]+|[0-9a-f]{32}")
 STATE = """
 const seen = (css) => [...document.querySelectorAll(css)].filter((element) => !element.hidden);
 const said = (css) => seen(css).map((element) => element.innerText.trim()).join(" ");
-return [location.pathname, said("h1"), said("#message, .field-error, #key-error, #delivery"),
+return [location.pathname, said("h1"), said("[data-message], #key-error, #delivery"),
   seen("[id]").map((element) => element.id).join(" ")];
 """
 SLUG_CHARS_MAX = 48
-AXE_OPTIONS = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}}
+MORE_MAX = 2
+AXE_ALL = {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+# In the dark nothing but the colours differs.
+AXE_COLOURS = {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}
 AXE_RUN = """
 const [options, done] = arguments;
 axe.run(document, options).then(
@@ -39,6 +42,7 @@ class Looks:
         self.folder = folder
         self.quick = quick
         self.seen: dict[tuple, str] = {}
+        self.first: dict[str, set[str]] = {}
         self.wrong: dict[str, list[str]] = {}
         self.axe = None if quick else axe_script()
         shutil.rmtree(folder, ignore_errors=True)
@@ -53,38 +57,42 @@ class Looks:
         key = tuple(CHANGING.sub("#", text) for text in (path, heading, message, ids))
         if key in self.seen:
             return
-        self.seen[key] = name = self._name(path, heading, CHANGING.sub("some", message))
+        self.seen[key] = name = self._name(path, heading, CHANGING.sub("some", message), CHANGING.sub("some", ids))
         self.take(browser, name)
 
     def take(self, browser: Browser, name: str) -> None:
         """Takes the pictures of a page, and inspects it."""
-        wrong = set(browser.run(INSPECT, False)) | self._axe(browser)
+        wrong = set(browser.run(INSPECT, False)) | self._axe(browser, AXE_ALL)
         self._shoot(browser, f"{name}.desktop")
         browser.resize(*PHONE, phone=True)
         wrong |= {f"on a phone, {sentence}" for sentence in set(browser.run(INSPECT, True)) - wrong}
         self._shoot(browser, f"{name}.phone")
         browser.command("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": "dark"}])
-        wrong |= {f"in the dark, {sentence}" for sentence in self._axe(browser) - wrong}
+        wrong |= {f"in the dark, {sentence}" for sentence in self._axe(browser, AXE_COLOURS) - wrong}
         browser.resize(*DESKTOP)
         self._shoot(browser, f"{name}.dark")
         browser.command("Emulation.setEmulatedMedia", features=[])
         if wrong:
             self.wrong[name] = sorted(wrong)
 
-    def _axe(self, browser: Browser) -> set[str]:
+    def _axe(self, browser: Browser, rules: dict) -> set[str]:
         if not self.axe:
             return set()
         if not browser.run("return !!window.axe"):
             browser.run(self.axe)
-        return set(browser.driver.execute_async_script(AXE_RUN, AXE_OPTIONS))
+        return set(browser.driver.execute_async_script(AXE_RUN, {"runOnly": rules}))
 
     def _shoot(self, browser: Browser, name: str) -> None:
         shot = browser.command("Page.captureScreenshot", captureBeyondViewport=True)
         (self.folder / f"{name}.png").write_bytes(base64.b64decode(shot["data"]))
 
-    def _name(self, path: str, heading: str, message: str) -> str:
+    def _name(self, path: str, heading: str, message: str, ids: str) -> str:
         parts = [slug(path.removeprefix("/console")) or "home", slug(heading), slug(message)]
         name = "--".join(part for part in parts if part)
+        # States of one page are told apart by what the first one did not have.
+        first = self.first.setdefault(name, set(ids.split()))
+        more = [part for part in ids.split() if part not in first][:MORE_MAX]
+        name = "+".join([name, *more])
         taken = sum(other.split("~")[0] == name for other in self.seen.values())
         return f"{name}~{taken + 1}" if taken else name
 

@@ -12,8 +12,9 @@ from selenium.webdriver.common.keys import Keys
 from support.canary import CANARY
 
 from .app import App
-from .browser import Browser
+from .browser import Browser, Driver
 from .house import House, Person, fields_of, path_of
+from .visitor import Visitor
 
 DEVELOPMENT = "/console/development"
 KEY_WAIT_S = 5
@@ -54,20 +55,31 @@ class Device:
 class Seat(Browser):
     """A browser at a house's console."""
 
-    def __init__(self, driver, house: House, look=None):
+    def __init__(self, program: Driver, house: House, look=None, script: bool = True):
         self.house = house
         self.hidden: set[str] = set()
-        super().__init__(driver, house.site, look)
+        super().__init__(program, house.site, look, script)
 
     def _arrived(self) -> "Seat":
         super()._arrived()
-        for name, cookie in self.cookies().items():
-            CANARY.secret(f"the cookie {name}", cookie["value"])
         if self.hidden and urlsplit(self.driver.current_url).path != DEVELOPMENT:
             source = self.source
             shown = [text for text in self.hidden if text in source]
             assert not shown, f"{self.driver.current_url} shows {shown}"
         return self
+
+    def close(self) -> None:
+        """Closes it; what the cookies held is searched for later."""
+        if not self.is_closed:
+            self.cookies()
+        super().close()
+
+    def cookies(self) -> dict[str, dict]:
+        """Every cookie of the site."""
+        found = super().cookies()
+        for name, cookie in found.items():
+            CANARY.secret(f"the cookie {name}", cookie["value"])
+        return found
 
     def never_sees(self, *texts: str) -> "Seat":
         """From now on no page may have any of these in its source, but for the one that shows what was sent."""
@@ -79,6 +91,17 @@ class Seat(Browser):
     def gives_password(self, person: Person) -> "Seat":
         """Fills in the first page."""
         return self.go(path_of(person)).fill(**fields_of(person)).press("#submit")
+
+    def takes_over(self, visitor: Visitor, path: str = "/console/") -> "Seat":
+        """Goes on where somebody without a browser is, whose way there is told elsewhere."""
+        self.command("Network.clearBrowserCookies")
+        for name, value in visitor.cookies.items():
+            self.set_cookie({"name": name, "value": value, "path": "/console", "httpOnly": True, "sameSite": "Strict"})
+        return self.go(path)
+
+    def is_let_in(self, person: Person, app: App | None = None, path: str = "/console/") -> "Seat":
+        """The whole of a sign-in, without its pages."""
+        return self.takes_over(self.house.lets_in(person, app), path)
 
     def gives_code(self, code: str) -> "Seat":
         """Fills in the second page."""
