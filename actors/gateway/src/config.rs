@@ -110,7 +110,7 @@ pub struct Layer {
     /// Name that authenticator apps show [env: COUNTERSIGN_ISSUER]
     #[arg(long, value_name = "NAME", global = true)]
     pub issuer: Option<String>,
-    /// How browsers call the console, such as https://console.example.com; security keys are bound to its domain [default: http://localhost:PORT] [env: COUNTERSIGN_PUBLIC_ORIGIN]
+    /// How browsers call the console: scheme, domain and port; security keys are bound to the domain [default: http://localhost:PORT] [env: COUNTERSIGN_PUBLIC_ORIGIN]
     #[arg(long, value_name = "URL", global = true)]
     pub public_origin: Option<String>,
     /// Certificates in PEM; new security keys must attest to one of them [env: COUNTERSIGN_KEY_ATTESTATION_ROOTS]
