@@ -158,7 +158,7 @@ pub(super) fn rejection(rejection: &Rejection, now: UnixMillis) -> String {
         Rejection::TooManyChallenges { again_at } => {
             return format!("There were too many tries. Try again in {}.", wait(*again_at, now));
         }
-        Rejection::SmsTooSoon { again_at } => {
+        Rejection::TooSoon { again_at } => {
             return format!("Another code can be sent in {}.", wait(*again_at, now));
         }
         _ => return format!("That is not possible: {rejection}."),
