@@ -170,8 +170,8 @@ impl Console {
     }
 
     /// Ends the open sign-ins of a principal, whose password or contact is not what it was when they were begun.
-    async fn end_sign_ins(&self, _request: Request, _principal: &PrincipalId) -> Result<(), Error> {
-        Ok(())
+    async fn end_sign_ins(&self, request: Request, principal: &PrincipalId) -> Result<(), Error> {
+        self.engine.end_sign_ins(request, principal).await.map(drop)
     }
 
     /// Deletes virtual devices that wizards made and nobody enabled (A28). One that was enabled, or a namesake

@@ -1,7 +1,7 @@
 use std::slice;
 
 use super::*;
-use crate::engine::{AccountId, Config, Serial, UserId};
+use crate::engine::{AccountId, CommandId, Config, Serial, UserId};
 use countersign::ManualClock;
 
 const START: UnixMillis = UnixMillis::from_secs(1_795_000_000);
@@ -122,5 +122,89 @@ fn what_a_wizard_left_over_goes_with_its_session_also_when_the_server_was_down()
         assert_eq!(Sessions::read(&engine).unwrap().leftovers(), slice::from_ref(&left));
         again.taken_away(&left);
         assert_eq!(again.leftovers(), []);
+    });
+}
+
+#[test]
+fn idle_is_idle_also_when_the_server_was_down() {
+    run(async {
+        let (engine, clock) = engine();
+        let sessions = Sessions::read(&engine).unwrap();
+        let (idle, busy) = (start(&sessions, BARE).await, start(&sessions, BARE).await);
+        let lives = |sessions: &Sessions, secret: &Secret| sessions.find(secret.expose(), engine.now()).is_some();
+        for _ in 0..12 {
+            clock.advance_s(5 * 60);
+            let session = sessions.find(busy.expose(), engine.now()).unwrap();
+            sessions.note(by(), &session.key).await.unwrap();
+        }
+        let again = Sessions::read(&engine).unwrap();
+        assert!(!lives(&again, &idle) && lives(&again, &busy));
+        let stream = stream(START);
+        let notes = engine.read_records(&stream, 0, RECORDS_MAX).unwrap();
+        assert_eq!(notes.iter().filter(|entry| entry.kind == SEEN).count(), 4, "one in a quarter of an hour");
+    });
+}
+
+#[test]
+fn a_closed_session_stays_closed_whatever_the_clock_does_at_midnight() {
+    run(async {
+        let (engine, clock) = engine();
+        let midnight = START.0 - START.0 % DAY_MS + DAY_MS;
+        clock.set(UnixMillis(midnight + 2000));
+        let sessions = Sessions::read(&engine).unwrap();
+        let (open, closed) = (start(&sessions, BARE).await, start(&sessions, BARE).await);
+        let key = sessions.find(closed.expose(), engine.now()).unwrap().key;
+        clock.set(UnixMillis(midnight - 3000));
+        sessions.close(by(), &key).await.unwrap();
+        for now in [midnight - 2000, midnight + 3000] {
+            clock.set(UnixMillis(now));
+            let again = Sessions::read(&engine).unwrap();
+            assert!(again.find(closed.expose(), engine.now()).is_none(), "{now}");
+            assert!(again.find(open.expose(), engine.now()).is_some(), "{now}");
+        }
+    });
+}
+
+#[test]
+fn an_end_that_cannot_be_recorded_is_recorded_by_the_next_sweep_and_others_go_on() {
+    run(async {
+        let (engine, clock) = engine();
+        let sessions = Sessions::read(&engine).unwrap();
+        let (first, second) = (start(&sessions, BARE).await, start(&sessions, BARE).await);
+        // A command id that belongs to something else is refused.
+        let command = CommandId::derive(&["used", "up"]);
+        let failing = || by().with_command(command);
+        engine.append_record(failing(), "elsewhere", None, 1, Vec::new()).await.unwrap();
+        let lives = |sessions: &Sessions, secret: &Secret| sessions.find(secret.expose(), engine.now()).is_some();
+        assert!(sessions.close_others(failing(), &lee(), None).await.is_err());
+        assert!(!lives(&sessions, &first) && !lives(&sessions, &second), "each is over at once");
+        assert!(lives(&Sessions::read(&engine).unwrap(), &first), "the log does not know it yet");
+        clock.advance_s(60);
+        assert!(sessions.sweep(engine.now()).await);
+        let again = Sessions::read(&engine).unwrap();
+        assert!(!lives(&again, &first) && !lives(&again, &second));
+        assert!(sessions.state().owed.is_empty());
+    });
+}
+
+#[test]
+fn what_a_wizard_was_about_to_make_is_its_own_also_after_a_crash() {
+    run(async {
+        let (engine, _clock) = engine();
+        let sessions = Sessions::read(&engine).unwrap();
+        let secret = start(&sessions, BARE).await;
+        let key = sessions.find(secret.expose(), engine.now()).unwrap().key;
+        let serial = Serial::new("arn:aws:iam::123456789012:mfa/lee").unwrap();
+        let wizard = |left| Wizard { left, of: lee(), replaces: None, device: None };
+        let planned = Leftover::to_be_made(serial.clone(), START);
+        sessions.leave(by(), &key, Some(wizard(planned.clone()))).await.unwrap();
+        let again = Sessions::read(&engine).unwrap();
+        again.close(by(), &key).await.unwrap();
+        assert_eq!(again.leftovers(), slice::from_ref(&planned));
+        assert!(planned.was_made_at(START.plus_ms(5)) && !planned.was_made_at(START.plus_ms(60_000)));
+        // Made after the session ended: nobody else would take it away.
+        let made = Leftover::made(serial, START.plus_ms(5));
+        again.leave(by(), &key, Some(wizard(made.clone()))).await.unwrap();
+        assert_eq!(again.leftovers(), [planned, made]);
     });
 }
