@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::limits::Charge;
 use crate::engine::{
     AttemptId, ChallengeId, DeviceKind, DeviceView, FactorOf, KeyForm, PrincipalId, Serial, TransportError, UnixMillis,
 };
@@ -18,6 +19,8 @@ pub(super) struct Entrant {
     pub(super) principal: PrincipalId,
     /// Which of the principal's passwords it was.
     pub(super) password: u64,
+    /// What its try was counted as.
+    pub(super) charge: Charge,
 }
 
 /// A sign-in under way.
@@ -28,6 +31,8 @@ pub(super) struct Attempt {
     pub(super) principal: PrincipalId,
     /// Which of the principal's passwords it was.
     pub(super) password: u64,
+    /// What the try was counted as.
+    charge: Charge,
     pub(super) id: AttemptId,
     /// Until when it can be completed.
     pub(super) until: UnixMillis,
@@ -93,12 +98,13 @@ impl Sending {
 
 impl Attempt {
     pub(super) fn new(entrant: Entrant, id: AttemptId, until: UnixMillis, of: FactorOf) -> Self {
-        let Entrant { principal, password } = entrant;
+        let Entrant { principal, password, charge } = entrant;
         let of_associate = of == FactorOf::Associate;
         Self {
             version: VERSION,
             principal,
             password,
+            charge,
             id,
             until,
             of_associate,
@@ -114,7 +120,7 @@ impl Attempt {
 
     /// Who comes in when it is completed.
     pub(super) fn entrant(&self) -> Entrant {
-        Entrant { principal: self.principal.clone(), password: self.password }
+        Entrant { principal: self.principal.clone(), password: self.password, charge: self.charge.clone() }
     }
 
     pub(super) fn is_open(&self, now: UnixMillis) -> bool {
