@@ -161,9 +161,14 @@ impl<'a> Visit<'a> {
         Ok((attempt, token))
     }
 
+    fn known_visitor(&self) -> Option<&str> {
+        self.cookies.get(Cookie::Visitor)
+    }
+
     fn open_attempt(&self) -> Option<Attempt> {
         let sealed = self.cookies.get(Cookie::Attempt)?;
-        let attempt: Attempt = self.console.sealer.open(Purpose::Attempt, b"", sealed)?;
+        let visitor = self.known_visitor()?;
+        let attempt: Attempt = self.console.sealer.open(Purpose::Attempt, visitor.as_bytes(), sealed)?;
         attempt.is_open(self.now).then_some(attempt)
     }
 
@@ -283,7 +288,9 @@ impl<'a> Visit<'a> {
 
     /// Keeps the sign-in under way in the browser, for as long as it can be completed.
     pub(super) fn keep_attempt(&mut self, attempt: &Attempt) -> Result<(), Problem> {
-        let sealed = self.console.sealer.seal(Purpose::Attempt, b"", attempt).ok_or(Problem::Failed)?;
+        // For this browser alone (NT-22).
+        let visitor = self.known_visitor().ok_or(Problem::StaleForm)?;
+        let sealed = self.console.sealer.seal(Purpose::Attempt, visitor.as_bytes(), attempt).ok_or(Problem::Failed)?;
         let life_s = attempt.until.0.saturating_sub(self.now.0).div_ceil(1000);
         self.set(Cookie::Attempt, &sealed, Some(life_s));
         Ok(())

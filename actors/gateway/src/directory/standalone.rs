@@ -8,7 +8,7 @@
 //! | caller | may |
 //! |---|---|
 //! | root, administrators | everything in their account, but for what the engine's channel rules forbid (R39..R44) |
-//! | other users | create virtual devices of any name; enable, resync and list their own; see themselves; change their own password; deactivate their own in a session with MFA (R48) |
+//! | other users | create virtual devices of any name; enable, resync and list their own; see themselves; change their own password; in a session with MFA, deactivate their own and delete the virtual device that bears their name (R48) |
 //!
 //! Nobody needs leave to call STS (R137).
 
@@ -253,6 +253,11 @@ fn self_service(caller: &Identity, action: &str, resource: &Resource) -> Access 
         "iam:EnableMFADevice" | "iam:ResyncMFADevice" | "iam:ListMFADevices" | "iam:GetUser" if own => Access::Allowed,
         "iam:ChangePassword" if own => Access::Allowed,
         "iam:DeactivateMFADevice" if own && caller.credential.has_mfa() => Access::Allowed,
+        // Who could not delete what bears the own name would be stuck behind it (R61).
+        "iam:DeleteVirtualMFADevice" if caller.credential.has_mfa() => {
+            let own = format!("arn:aws:iam::{}:mfa/{}", caller.account(), caller.user.name);
+            if resource.arn().eq_ignore_ascii_case(&own) { Access::Allowed } else { Access::NotAllowed }
+        }
         // The pattern denies everything else without a second factor, and a lost key alone must not
         // take the second factor away.
         "iam:DeactivateMFADevice" if own => Access::Denied,

@@ -111,6 +111,7 @@ fn the_built_in_rule() {
             |user: &UserView, credential| Identity { user: user.clone(), access_key_id: "AKIA".into(), credential };
         let of = |user: &UserView| Resource::Principal { id: Some(user.id.clone()), arn: super::super::arn_of(user) };
         let key = Credential::LongTermKey;
+        let named = |name: &str| Resource::Device(format!("arn:aws:iam::{}:mfa/{name}", founded.account));
         let with_mfa = Credential::Session { mfa_at: Some(UnixMillis(1)) };
         let cases = [
             (&administrator, key, "iam:DeleteUser", of(&lee), Access::Allowed),
@@ -124,6 +125,9 @@ fn the_built_in_rule() {
             (&lee, with_mfa, "iam:DeactivateMFADevice", of(&lee), Access::Allowed),
             (&lee, with_mfa, "iam:DeactivateMFADevice", of(&administrator), Access::NotAllowed),
             (&lee, with_mfa, "iam:DeleteVirtualMFADevice", Resource::Device("x".into()), Access::NotAllowed),
+            (&lee, with_mfa, "iam:DeleteVirtualMFADevice", named("lee"), Access::Allowed),
+            (&lee, key, "iam:DeleteVirtualMFADevice", named("lee"), Access::NotAllowed),
+            (&lee, with_mfa, "iam:DeleteVirtualMFADevice", named("dana"), Access::NotAllowed),
             (&lee, with_mfa, "iam:CreateAccessKey", of(&lee), Access::NotAllowed),
             (&lee, with_mfa, "iam:ListUsers", Resource::All, Access::NotAllowed),
         ];
