@@ -26,7 +26,8 @@ mod flag {
 /// A key of one credential, and a browser; both say what they are told to. The default is honest.
 #[derive(Clone)]
 pub struct HandMade {
-    signing: SigningKey,
+    /// Its private key.
+    pub secret: [u8; 32],
     /// Its credential.
     pub id: Vec<u8>,
     /// What its counter shows; nothing here raises it.
@@ -49,16 +50,13 @@ pub struct HandMade {
 
 impl HandMade {
     /// A key; another number is another key.
-    ///
-    /// # Panics
-    /// Never: each number is a scalar of the curve.
     #[must_use]
     pub fn new(number: u8) -> Self {
-        let mut scalar = [0x42; 32];
-        scalar[0] = number;
+        let mut secret = [0x42; 32];
+        secret[0] = number;
         Self {
-            signing: SigningKey::from_slice(&scalar).expect("less than the order of the curve"),
-            id: Sha256::digest(scalar).to_vec(),
+            secret,
+            id: Sha256::digest(secret).to_vec(),
             counter: 0,
             present: true,
             verified: true,
@@ -83,7 +81,7 @@ impl HandMade {
     #[must_use]
     pub fn create(&self, options: &str) -> String {
         let client_data = self.client_data("webauthn.create", options);
-        let point = self.signing.verifying_key().to_sec1_point(false);
+        let point = self.signing().verifying_key().to_sec1_point(false);
         let mut data = self.authenticator_data(flag::ATTESTED);
         data.extend([0; 16]);
         data.extend(u16::try_from(self.id.len()).expect("a short id").to_be_bytes());
@@ -113,7 +111,7 @@ impl HandMade {
         let client_data = self.client_data("webauthn.get", options);
         let data = self.authenticator_data(0);
         let signed = [&data[..], &Sha256::digest(&client_data)[..]].concat();
-        let signature: Signature = self.signing.sign(&signed[usize::from(self.spoilt)..]);
+        let signature: Signature = self.signing().sign(&signed[usize::from(self.spoilt)..]);
         let mut response = json!({
             "clientDataJSON": encode(&client_data),
             "authenticatorData": encode(&data),
@@ -123,6 +121,10 @@ impl HandMade {
             response["userHandle"] = encode(handle).into();
         }
         self.answer(&response)
+    }
+
+    fn signing(&self) -> SigningKey {
+        SigningKey::from_slice(&self.secret).expect("a scalar of the curve")
     }
 
     fn answer(&self, response: &Value) -> String {
@@ -301,7 +303,7 @@ mod tests {
         assert_eq!(challenge(OPTIONS), [0, 1, 2, 3]);
         let registered = key.create(OPTIONS);
         assert_eq!(credential(&registered), key.id);
-        assert_eq!(asked_for(&ask_for(&registered)), [key.id.clone()]);
+        assert_eq!(asked_for(&ask_for(&registered)), std::slice::from_ref(&key.id));
         assert_eq!(counter(&key.at(7).get(&ask_for(&registered))), 7);
         assert_ne!(HandMade::new(2).id, key.id);
     }
