@@ -68,8 +68,8 @@ impl Platform {
 
     /// The second page, for a code.
     async fn show_code(&self, person: &PrincipalId, attempt: AttemptId, code: Code) -> Outcome<SignInStep> {
-        let devices = self.mfa.devices(person).into_iter();
-        let phone = devices.filter(|device| device.kind == DeviceKind::VirtualTotp).next_back().ok_or("no phone")?;
+        let mut devices = self.mfa.devices(person).into_iter();
+        let phone = devices.rfind(|device| device.kind == DeviceKind::VirtualTotp).ok_or("no phone")?;
         Ok(self.mfa.sign_in_with_code(at_the_door(person), person, attempt, &phone.serial, code).await?.value)
     }
 

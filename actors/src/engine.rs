@@ -249,12 +249,17 @@ impl Countersign {
         &self,
         principal: &PrincipalId,
         request: Request,
-        work: PrincipalWork,
+        work: impl Into<PrincipalWork>,
     ) -> Result<Answer, Error> {
-        self.runtime.ask_principal(principal.clone(), request, work).await
+        self.runtime.ask_principal(principal.clone(), request, work.into()).await
     }
 
-    async fn proof(&self, principal: &PrincipalId, request: Request, work: PrincipalWork) -> Result<Ack<Proof>, Error> {
+    async fn proof(
+        &self,
+        principal: &PrincipalId,
+        request: Request,
+        work: impl Into<PrincipalWork>,
+    ) -> Result<Ack<Proof>, Error> {
         let answer = self.principal_work(principal, request, work).await?;
         Ok(acked(Proof::of(answer.verdict), &answer))
     }

@@ -46,6 +46,14 @@ impl LedgerKey {
         }
     }
 
+    /// The account whose rules a command of this key goes by.
+    const fn account(&self) -> Option<AccountId> {
+        match self {
+            Self::Account(account) => Some(*account),
+            Self::Inventory | Self::Door(_) | Self::Host(_) => None,
+        }
+    }
+
     /// The stream of a host's records.
     pub(crate) fn host_stream(name: &str) -> StreamId {
         StreamId::derive(&["host", name])
@@ -143,7 +151,7 @@ impl Core for LedgerCore {
 
     async fn perform(&mut self, request: Request, work: LedgerWork) -> Result<Answer, Error> {
         if let Some(done) = done_before(&self.shared, &request) {
-            return recorded_answer(&self.shared, done).await;
+            return recorded_answer(&self.shared, done, self.key.account()).await;
         }
         for _attempt in 0..=self.shared.limits.retries_max {
             let now = self.shared.clock.now();
@@ -169,11 +177,7 @@ impl LedgerCore {
         work: &LedgerWork,
         now: UnixMillis,
     ) -> Result<Option<Answer>, Error> {
-        let of = match &self.key {
-            LedgerKey::Account(account) => Some(*account),
-            LedgerKey::Inventory | LedgerKey::Door(_) | LedgerKey::Host(_) => None,
-        };
-        let context = self.shared.context(now, request, of);
+        let context = self.shared.context(now, request, self.key.account());
         let account = self.at.state.as_ref();
         let (decision, read, seed) = match work {
             LedgerWork::Open { root_name } => {
@@ -294,12 +298,12 @@ impl LedgerCore {
                     self.at.state = Some(Account::evolve(self.at.state.take(), event, now)?);
                     self.at.version = self.at.version.next();
                 }
-                Ok(Some(Answer { given: seed.map_or(Given::Nothing, Given::Seed), ..answer }))
+                Ok(Some(Answer { given: seed.map(|seed| Box::new(Given::Seed(seed))), ..answer }))
             }
             Wrote::MovedOn => Ok(None),
             Wrote::Before(done) => {
                 self.reload().await?;
-                recorded_answer(&self.shared, done).await.map(Some)
+                recorded_answer(&self.shared, done, self.key.account()).await.map(Some)
             }
         }
     }

@@ -1,6 +1,7 @@
 //! The rules that hold for an account: its own, or the deployment's.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use countersign_domain::ids::AccountId;
@@ -10,19 +11,32 @@ use countersign_domain::settings::Preset;
 /// Which accounts chose rules of their own. Few do, so it is kept apart from the views, whose lock every
 /// commit takes.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Presets(Arc<RwLock<HashMap<AccountId, Preset>>>);
+pub(crate) struct Presets(Arc<Inner>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    /// Whether any account ever chose; until then nobody takes the lock.
+    any: AtomicBool,
+    chosen: RwLock<HashMap<AccountId, Preset>>,
+}
 
 impl Presets {
     pub(crate) fn set(&self, account: AccountId, preset: Option<Preset>) {
-        let mut chosen = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let mut chosen = self.0.chosen.write().unwrap_or_else(PoisonError::into_inner);
         match preset {
             Some(preset) => chosen.insert(account, preset),
             None => chosen.remove(&account),
         };
+        if preset.is_some() {
+            self.0.any.store(true, Ordering::Release);
+        }
     }
 
     fn of(&self, account: AccountId) -> Option<Preset> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).get(&account).copied()
+        if !self.0.any.load(Ordering::Acquire) {
+            return None;
+        }
+        self.0.chosen.read().unwrap_or_else(PoisonError::into_inner).get(&account).copied()
     }
 }
 

@@ -22,11 +22,11 @@ use crate::code::Code;
 use crate::error::Error;
 use crate::history::{self, At};
 use crate::recorded::{done_before, heads, moved_on, recorded_answer};
-use crate::resident::{Answer, Begun, Core, Given};
+use crate::resident::{Answer, Begun, Core};
 use crate::shared::{CommitError, Shared, Wrote, known_from};
 use crate::totp::Generator;
 use stored::{Held, enabled_devices, hold, read, save_snapshot};
-pub(crate) use work::PrincipalWork;
+pub(crate) use work::{CeremonyWork, PrincipalWork};
 
 /// The stream of no device: a version-5 UUID is never zero.
 const NO_DEVICE: StreamId = StreamId::from_bytes([0; 16]);
@@ -66,7 +66,7 @@ impl Core for PrincipalCore {
             Ok(committed) => {
                 let Pending { event, verdict, now } = pending;
                 self.evolve(&event, now)?;
-                Ok(Some(Answer { verdict, position: known_from(&committed), at: now, given: Given::Nothing }))
+                Ok(Some(Answer { verdict, position: known_from(&committed), at: now, given: None }))
             }
             Err(CommitError::Conflict | CommitError::Duplicate(_)) => Ok(None),
             Err(CommitError::Failed(error)) => Err(error),
@@ -75,7 +75,7 @@ impl Core for PrincipalCore {
 
     async fn perform(&mut self, request: Request, work: PrincipalWork) -> Result<Answer, Error> {
         if let Some(done) = done_before(&self.shared, &request) {
-            return recorded_answer(&self.shared, done).await;
+            return recorded_answer(&self.shared, done, Some(self.account)).await;
         }
         for _attempt in 0..=self.shared.limits.retries_max {
             let now = self.shared.clock.now();
@@ -208,7 +208,7 @@ impl PrincipalCore {
                 let decision = decide::remove_user(self.state(), *removal, &self.context(request, now));
                 self.write(request, now, decision, &read).await
             }
-            work => Box::pin(self.attempt_sign_in(request, work, now)).await,
+            PrincipalWork::Ceremony(work) => Box::pin(self.attempt_sign_in(request, work, now)).await,
         }
     }
 
@@ -352,7 +352,7 @@ impl PrincipalCore {
             Wrote::MovedOn => Ok(None),
             Wrote::Before(done) => {
                 Box::pin(self.reload()).await?;
-                recorded_answer(&self.shared, done).await.map(Some)
+                recorded_answer(&self.shared, done, Some(self.account)).await.map(Some)
             }
         }
     }

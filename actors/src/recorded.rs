@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use countersign_domain::decide::Verdict;
 use countersign_domain::event::Event;
-use countersign_domain::ids::{StreamId, UnixMillis, Version};
+use countersign_domain::ids::{AccountId, StreamId, UnixMillis, Version};
 use countersign_store::Committed;
 
 use crate::answer::Request;
@@ -21,8 +21,12 @@ pub(crate) fn done_before(shared: &Shared, request: &Request) -> Option<Committe
 /// The answer that a command's recorded events stand for.
 ///
 /// The seed of a device that was created is part of it only while nothing has happened to the device
-/// since: it is given out once, and a retry is the same once (R16).
-pub(crate) async fn recorded_answer(shared: &Arc<Shared>, done: Committed) -> Result<Answer, Error> {
+/// since: it is given out once, and a retry is the same once (R16). `account` is whose rules the answer goes by.
+pub(crate) async fn recorded_answer(
+    shared: &Arc<Shared>,
+    done: Committed,
+    account: Option<AccountId>,
+) -> Result<Answer, Error> {
     let read = move |shared: &Shared| {
         let events = history::recorded(&*shared.journal, done)?;
         let created = (done.first.0..).zip(&events).find_map(|(position, (stream, event, _))| match event {
@@ -40,8 +44,8 @@ pub(crate) async fn recorded_answer(shared: &Arc<Shared>, done: Committed) -> Re
     };
     let (events, seed) = Box::pin(shared.blocking(read)).await?;
     let at = events.first().map_or(UnixMillis(0), |(_, _, at)| *at);
-    let verdict = Verdict::recorded(events.iter().map(|(_, event, _)| event), shared.policies.of(None));
-    Ok(Answer { verdict, position: known_from(&done), at, given: seed.map_or(Given::Nothing, Given::Seed) })
+    let verdict = Verdict::recorded(events.iter().map(|(_, event, _)| event), shared.policies.of(account));
+    Ok(Answer { verdict, position: known_from(&done), at, given: seed.map(|seed| Box::new(Given::Seed(seed))) })
 }
 
 /// Whether a stream has another version than the one that was read.

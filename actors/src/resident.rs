@@ -31,15 +31,19 @@ pub(crate) struct Answer {
     pub(crate) position: Position,
     pub(crate) at: UnixMillis,
     /// What only this one answer has.
-    pub(crate) given: Given,
+    pub(crate) given: Option<Box<Given>>,
+}
+
+impl Answer {
+    /// The answer, and what it alone gives out.
+    pub(crate) fn giving(self, given: Given) -> Self {
+        Self { given: Some(Box::new(given)), ..self }
+    }
 }
 
 /// What an answer gives out that no query does.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) enum Given {
-    /// Nothing.
-    #[default]
-    Nothing,
     /// The secret of a device that was created.
     Seed(Seed),
     /// What a security key is asked, for the browser.
@@ -47,7 +51,7 @@ pub(crate) enum Given {
     /// What a code that is to be sent follows from, and where it goes.
     Sending(ChallengeSecret, Option<PhoneNumber>),
     /// How far a sign-in is.
-    Open(Box<SignIn>),
+    Open(SignIn),
 }
 
 /// The state and behaviour behind an actor.

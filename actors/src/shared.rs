@@ -17,7 +17,7 @@ use crate::config::Limits;
 use crate::error::Error;
 use crate::policies::Policies;
 use crate::ports::{Clock, Entropy};
-use crate::resident::{Answer, Given};
+use crate::resident::Answer;
 use crate::sent::MarkKey;
 use crate::views::Views;
 use crate::webauthn::Verifier;
@@ -99,7 +99,7 @@ impl Shared {
         let record = match decision? {
             Outcome::AlreadySo(verdict) => {
                 let position = self.journal.head();
-                return Ok(Wrote::Nothing(Answer { verdict, position, at: now, given: Given::Nothing }));
+                return Ok(Wrote::Nothing(Answer { verdict, position, at: now, given: None }));
             }
             Outcome::Record(record) => record,
         };
@@ -112,7 +112,7 @@ impl Shared {
         };
         match self.commit(self.command_of(request), now, record, version_of).await {
             Ok(committed) => {
-                let answer = Answer { verdict, position: known_from(&committed), at: now, given: Given::Nothing };
+                let answer = Answer { verdict, position: known_from(&committed), at: now, given: None };
                 Ok(Wrote::Events(events, answer))
             }
             Err(CommitError::Conflict) => Ok(Wrote::MovedOn),

@@ -16,11 +16,10 @@ use std::ops::Bound;
 use countersign_domain::device::{DeviceKind, Serial};
 use countersign_domain::event::{CodeFault, Event, KeyFault, KeyRefused};
 use countersign_domain::ids::{AccountId, Position, PrincipalId, StreamId, UnixMillis};
-use countersign_domain::policy::Policy;
 use countersign_domain::settings::{AccountAlias, Settings};
 use countersign_domain::totp::{Attempts, Budget};
 
-use crate::policies::Presets;
+use crate::policies::{Policies, Presets};
 use rows::{AccountRow, DeviceRow, PrincipalRow, Use};
 
 /// A map from streams.
@@ -303,13 +302,13 @@ impl Views {
         self.users_after(account, after).map(PrincipalRow::view).take(limit).collect()
     }
 
-    pub(crate) fn devices_of(&self, id: &PrincipalId, now: UnixMillis, policy: &Policy) -> Vec<DeviceView> {
+    pub(crate) fn devices_of(&self, id: &PrincipalId, now: UnixMillis, policies: &Policies) -> Vec<DeviceView> {
         let Some(row) = self.principals.get(&id.stream()) else { return Vec::new() };
-        row.devices.iter().filter_map(|device| self.device_view(*device, now, policy)).collect()
+        row.devices.iter().filter_map(|device| self.device_view(*device, now, policies)).collect()
     }
 
-    pub(crate) fn device(&self, serial: &Serial, now: UnixMillis, policy: &Policy) -> Option<DeviceView> {
-        let view = self.device_view(serial.stream(), now, policy)?;
+    pub(crate) fn device(&self, serial: &Serial, now: UnixMillis, policies: &Policies) -> Option<DeviceView> {
+        let view = self.device_view(serial.stream(), now, policies)?;
         (view.serial == *serial).then_some(view)
     }
 
@@ -319,20 +318,24 @@ impl Views {
         which: Assignment,
         after: Option<&Serial>,
         limit: usize,
-        (now, policy): (UnixMillis, &Policy),
+        (now, policies): (UnixMillis, &Policies),
     ) -> Vec<DeviceView> {
         let start = match after {
             Some(serial) => Bound::Excluded((account, serial.as_str().to_owned())),
             None => Bound::Included((account, String::new())),
         };
         let of_account = self.serials.range((start, Bound::Unbounded)).take_while(|((owner, _), _)| *owner == account);
-        let views = of_account.filter_map(|(_, device)| self.device_view(*device, now, policy));
+        let views = of_account.filter_map(|(_, device)| self.device_view(*device, now, policies));
         views.filter(|view| which.takes(view.owner.is_some())).take(limit).collect()
     }
 
-    fn device_view(&self, device: StreamId, now: UnixMillis, policy: &Policy) -> Option<DeviceView> {
+    fn device_view(&self, device: StreamId, now: UnixMillis, policies: &Policies) -> Option<DeviceView> {
         let row = self.devices.get(&device)?;
         let used = row.used.as_ref();
+        let owner = used.and_then(|used| self.principals.get(&used.owner));
+        // A token is of no account; while it is worn, its owner's rules hold.
+        let account = owner.map(|owner| owner.id.account()).or_else(|| row.serial.account());
+        let policy = policies.of(account);
         let counts = |window: &u64| Attempts { window: *window, ..Attempts::default() }.current(now, policy) == *window;
         let locked = used.and_then(|used| used.locked_window).filter(counts);
         let locked = locked.map(|window| Attempts::ends_at(window, policy));
@@ -340,7 +343,7 @@ impl Views {
             serial: row.serial.clone(),
             kind: row.kind,
             created_at: row.created_at,
-            owner: used.and_then(|used| self.principals.get(&used.owner)).map(|owner| owner.id.clone()),
+            owner: owner.map(|owner| owner.id.clone()),
             enabled_at: used.map(|used| used.enabled_at),
             last_used_at: used.and_then(|used| used.last_used_at),
             offset_steps: used.map_or(0, |used| used.offset),

@@ -23,8 +23,8 @@ pub use codes::{resync, verify_code};
 pub use devices::deactivate;
 pub use enable::{Candidate, enable, rotate};
 pub use keys::{
-    KeyAnswer, KeyProof, KeyQuestion, NewKey, Registering, begin_key_registration, finish_key_registration, offer_key,
-    sign_in_with_key,
+    CREDENTIAL_ID_BYTES_MAX, KeyAnswer, KeyProof, KeyQuestion, NewKey, Registering, begin_key_registration,
+    finish_key_registration, offer_key, sign_in_with_key,
 };
 pub use messages::{
     CodeQuestion, Enrolment, begin_sms_enrolment, finish_sms_enrolment, send_sign_in_code, sign_in_with_sent_code,
@@ -159,6 +159,9 @@ impl Verdict {
                 until: started.until,
                 associate: started.associate.is_some(),
             }),
+            Event::AssociateProven(proven) => {
+                Some(Self::SecondFactorWanted { attempt: proven.attempt, until: proven.until, associate: false })
+            }
             Event::KeyChallengeIssued(issued) => {
                 Some(Self::Challenged { challenge: issued.challenge, until: issued.until })
             }
@@ -169,9 +172,11 @@ impl Verdict {
             Event::KeyRefused(refused) => Some(Self::Denied(Denial::Key(refused.fault))),
             Event::SmsCodeRefused(refused) => Some(Self::Denied(Denial::Sms(refused.fault))),
             Event::AlternativeRefused(_) => Some(Self::Denied(Denial::Alternative)),
-            Event::SignInRefused(refused) if refused.fault == SignInFault::NotAsked => {
-                Some(Self::Denied(Denial::NotAsked))
-            }
+            // It stands behind the device's own refusal; alone, it is of a linked principal's device (A6).
+            Event::SignInRefused(refused) => Some(Self::Denied(match refused.fault {
+                SignInFault::NotAsked => Denial::NotAsked,
+                SignInFault::Wrong | SignInFault::Locked => Denial::Code { fault: CodeFault::Wrong, steps: 0 },
+            })),
             Event::DeviceEnabled(enabled) if !enabled.kind.is_totp() => None,
             Event::DeviceEnabled(enabled) => Some(Self::PairAccepted { offset: enabled.learned.offset }),
             Event::DeviceResynced(resynced) => Some(Self::PairAccepted { offset: resynced.offset }),

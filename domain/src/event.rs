@@ -114,6 +114,8 @@ wire_enum! {
         Algorithm = 12,
         /// The counter went back before; the key is not taken any more.
         SuspectedClone = 13,
+        /// The id of the credential is longer than is kept.
+        CredentialTooLong = 14,
     }
 }
 

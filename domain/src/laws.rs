@@ -12,18 +12,30 @@
 //! assert_eq!(laws.finish(), []);
 //! ```
 
-use alloc::collections::{BTreeMap, BTreeSet};
+mod challenges;
+mod codes;
+mod holdings;
+mod keys;
+mod rules;
+mod sign_ins;
+mod subject;
+
+use alloc::collections::BTreeMap;
 use alloc::vec;
 use alloc::vec::Vec;
 use core::fmt;
 
-use crate::account::{Account, Claim};
-use crate::device::{Device, DeviceKind};
-use crate::event::{CodeFault, Event};
-use crate::ids::{Position, PrincipalId, StreamId, UnixMillis, Version};
+use crate::event::Event;
+use crate::ids::{Position, StreamId, UnixMillis, Version};
 use crate::policy::Policy;
-use crate::principal::Principal;
-use crate::totp::Budget;
+
+use challenges::Challenges;
+use codes::Codes;
+use holdings::Holdings;
+use keys::Keys;
+use rules::Rules;
+use sign_ins::SignIns;
+use subject::Subject;
 
 /// One event of a log, where it stands and when it was recorded.
 #[derive(Clone, Copy, Debug)]
@@ -40,43 +52,56 @@ pub struct Fact<'a> {
     pub event: &'a Event,
 }
 
-/// A law that a history breaks.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Law {
-    /// Versions of a stream are 1, 2, 3, … without a gap.
-    VersionsHaveNoGap,
-    /// Every event can follow the state before it.
-    HistoryFolds,
-    /// A device belongs to at most one principal at a time (R4, R24).
-    OneOwner,
-    /// A device that a principal has is assigned to it, and the other way round (R50).
-    AssignedIsEnabled,
-    /// No counter of a device is accepted twice as a single code while its seed lives (R87).
-    CounterAcceptedOnce,
-    /// Each accepted pair lies wholly after the one before it (R85).
-    PairsIncrease,
-    /// No more proofs are evaluated in an attempt window than the policy allows (R91).
-    BudgetHolds,
-    /// No principal has more devices than the policy allows (R3, R172).
-    DeviceLimitHolds,
-    /// Root never has an SMS device (R122).
-    RootHasNoSms,
+macro_rules! laws {
+    ($( $(#[$doc:meta])* $name:ident = $text:literal; )*) => {
+        /// A law that a history breaks.
+        #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+        pub enum Law { $( $(#[$doc])* $name, )* }
+
+        impl Law {
+            /// Every law.
+            pub const ALL: &'static [Self] = &[ $( Self::$name ),* ];
+        }
+
+        impl fmt::Display for Law {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(match self { $( Self::$name => $text, )* })
+            }
+        }
+    };
 }
 
-impl fmt::Display for Law {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::VersionsHaveNoGap => "versions of a stream have no gap",
-            Self::HistoryFolds => "every event follows from the state before it",
-            Self::OneOwner => "a device has at most one owner",
-            Self::AssignedIsEnabled => "a device is assigned to the principal that has it enabled",
-            Self::CounterAcceptedOnce => "a code is accepted once",
-            Self::PairsIncrease => "pairs only go forward",
-            Self::BudgetHolds => "attempts stay within their budget",
-            Self::DeviceLimitHolds => "a principal stays within its device limit",
-            Self::RootHasNoSms => "root has no SMS device",
-        })
-    }
+laws! {
+    /// Versions of a stream are 1, 2, 3, … without a gap.
+    VersionsHaveNoGap = "versions of a stream have no gap";
+    /// Every event can follow the state before it.
+    HistoryFolds = "every event follows from the state before it";
+    /// A device belongs to at most one principal at a time (R4, R24).
+    OneOwner = "a device has at most one owner";
+    /// A device that a principal has is assigned to it, and the other way round (R50).
+    AssignedIsEnabled = "a device is assigned to the principal that has it enabled";
+    /// No counter of a device is accepted twice as a single code while its seed lives (R87).
+    CounterAcceptedOnce = "a code is accepted once";
+    /// Each accepted pair lies wholly after the one before it (R85).
+    PairsIncrease = "pairs only go forward";
+    /// No more proofs are evaluated in an attempt window than the account's rules allow (R91), unless the clock
+    /// was set back further than they bear (A40).
+    BudgetHolds = "attempts stay within their budget";
+    /// No principal gets more devices than its account's rules allow (R3, R172).
+    DeviceLimitHolds = "a principal stays within its device limit";
+    /// Root never has an SMS device (R122).
+    RootHasNoSms = "root has no SMS device";
+    /// A key's counter is above the last accepted one, or both are 0, and after one that went back none is
+    /// accepted (WebAuthn section 6.1.1, NT-29).
+    CounterIncreases = "a security key's counter only goes up";
+    /// No two devices hold one credential, and every registered key holds its own (NT-30).
+    CredentialClaimedOnce = "a credential belongs to one device";
+    /// A challenge is answered well at most once, by whom it was issued to, and in its time (NT-10, A15, A22).
+    ChallengeAnsweredOnce = "a challenge is answered once, in its time";
+    /// Who is in has just proven what the sign-in asked for (R97..R101, A6, R130).
+    SignInIsProven = "a sign-in rests on a proof of its own";
+    /// No more tries at a code that was sent are evaluated than the account's rules allow (A15).
+    SmsTriesHold = "tries at a code that was sent are limited";
 }
 
 /// A place where a law is broken.
@@ -99,45 +124,28 @@ impl fmt::Display for Violation {
 /// Watches a log in its global order.
 #[derive(Debug)]
 pub struct LawBook {
-    policy: Policy,
     subjects: BTreeMap<StreamId, (Version, Subject)>,
-    owners: BTreeMap<StreamId, StreamId>,
-    enabled: BTreeMap<StreamId, (StreamId, DeviceKind)>,
-    owned: BTreeMap<StreamId, u32>,
-    accepted: BTreeMap<StreamId, BTreeSet<u64>>,
-    pairs: BTreeMap<StreamId, u64>,
-    attempts: BTreeMap<(StreamId, Budget), (u64, u32)>,
-    roots: BTreeSet<StreamId>,
-    over: Option<StreamId>,
+    rules: Rules,
+    holdings: Holdings,
+    codes: Codes,
+    keys: Keys,
+    challenges: Challenges,
+    sign_ins: SignIns,
     last: Position,
 }
 
-#[derive(Debug)]
-enum Subject {
-    Account(Account),
-    Claim(Claim),
-    Device(Device),
-    Principal(Principal),
-    Host,
-    Door,
-    Broken,
-}
-
 impl LawBook {
-    /// A book for a log that was written under this policy.
+    /// A book for a log that was written under this policy, and under the rules that its accounts chose.
     #[must_use]
     pub fn new(policy: Policy) -> Self {
         Self {
-            policy,
             subjects: BTreeMap::new(),
-            owners: BTreeMap::new(),
-            enabled: BTreeMap::new(),
-            owned: BTreeMap::new(),
-            accepted: BTreeMap::new(),
-            pairs: BTreeMap::new(),
-            attempts: BTreeMap::new(),
-            roots: BTreeSet::new(),
-            over: None,
+            rules: Rules::new(policy),
+            holdings: Holdings::default(),
+            codes: Codes::default(),
+            keys: Keys::default(),
+            challenges: Challenges::default(),
+            sign_ins: SignIns::default(),
             last: Position(0),
         }
     }
@@ -152,9 +160,12 @@ impl LawBook {
         if !self.folds(fact) {
             broken.push(Law::HistoryFolds);
         }
-        broken.extend(self.excess(fact));
-        broken.extend(self.ownership(fact));
-        broken.extend(self.codes(fact));
+        self.rules.observe(fact);
+        self.holdings.observe(fact, &self.rules, &mut broken);
+        self.codes.observe(fact, &self.rules, &mut broken);
+        self.keys.observe(fact, &mut broken);
+        let answered = self.challenges.observe(fact, &self.rules, &mut broken);
+        self.sign_ins.observe(fact, answered, &self.holdings, &mut broken);
         let place = |law| Violation { law, stream: fact.stream, position: fact.position };
         broken.into_iter().map(place).collect()
     }
@@ -163,18 +174,11 @@ impl LawBook {
     #[must_use]
     pub fn finish(&self) -> Vec<Violation> {
         let position = self.last;
-        let lone = self
-            .owners
-            .iter()
-            .filter(|(device, owner)| self.enabled.get(*device).is_none_or(|(principal, _)| principal != *owner));
-        let unheld = self.enabled.keys().filter(|device| !self.owners.contains_key(device));
-        let streams = lone.map(|(device, _)| device).chain(unheld);
-        let unassigned = streams.map(|&stream| Violation { law: Law::AssignedIsEnabled, stream, position });
-        let over = self.over.map(|stream| Violation { law: Law::DeviceLimitHolds, stream, position });
-        unassigned.chain(over).collect()
+        let found = self.holdings.finish().chain(self.keys.finish());
+        found.map(|(law, stream)| Violation { law, stream, position }).collect()
     }
 
-    fn follows(&mut self, fact: &Fact<'_>) -> bool {
+    fn follows(&self, fact: &Fact<'_>) -> bool {
         let before = self.subjects.get(&fact.stream).map_or(Version::NONE, |(version, _)| *version);
         before.next() == fact.version
     }
@@ -185,125 +189,5 @@ impl LawBook {
         let held = !matches!(after, Subject::Broken);
         self.subjects.insert(fact.stream, (fact.version, after));
         held
-    }
-
-    fn ownership(&mut self, fact: &Fact<'_>) -> Option<Law> {
-        match fact.event {
-            Event::PrincipalRegistered(registered) => {
-                if matches!(registered.id, PrincipalId::Root(_)) {
-                    self.roots.insert(fact.stream);
-                }
-                None
-            }
-            Event::DeviceAssigned(assigned) => {
-                let taken = self.owners.insert(fact.stream, assigned.owner).is_some();
-                taken.then_some(Law::OneOwner)
-            }
-            Event::DeviceReleased(_) => self.owners.remove(&fact.stream).is_none().then_some(Law::OneOwner),
-            Event::DeviceEnabled(enabled) => {
-                let taken = self.enabled.insert(enabled.device, (fact.stream, enabled.kind)).is_some();
-                *self.owned.entry(fact.stream).or_default() += 1;
-                let sms_for_root = enabled.kind == DeviceKind::Sms && self.roots.contains(&fact.stream);
-                if taken {
-                    Some(Law::OneOwner)
-                } else if sms_for_root {
-                    Some(Law::RootHasNoSms)
-                } else {
-                    self.over = self.over_limit(fact.stream).then_some(fact.stream);
-                    None
-                }
-            }
-            Event::DeviceDeactivated(gone) => {
-                let owned = self.owned.entry(fact.stream).or_default();
-                *owned = owned.saturating_sub(1);
-                self.enabled.remove(&gone.device).is_none().then_some(Law::AssignedIsEnabled)
-            }
-            Event::VirtualDeviceCreated(_) | Event::HardwareTokenImported(_) => {
-                self.accepted.remove(&fact.stream);
-                self.pairs.remove(&fact.stream);
-                None
-            }
-            _ => None,
-        }
-    }
-
-    fn over_limit(&self, principal: StreamId) -> bool {
-        let owned = self.owned.get(&principal).copied().unwrap_or_default();
-        owned > u32::from(self.policy.devices_per_principal_max)
-    }
-
-    /// A rotation enables the new device and deactivates the old one by its next event (R79). An
-    /// excess that stays any longer breaks the limit.
-    fn excess(&mut self, fact: &Fact<'_>) -> Option<Law> {
-        let principal = self.over.take()?;
-        let rotated = fact.stream == principal && matches!(fact.event, Event::DeviceDeactivated(_));
-        (!rotated).then_some(Law::DeviceLimitHolds)
-    }
-
-    fn codes(&mut self, fact: &Fact<'_>) -> Vec<Law> {
-        let mut broken = vec![];
-        match fact.event {
-            Event::CodeAccepted(accepted) => {
-                if !self.accepted.entry(accepted.device).or_default().insert(accepted.counter) {
-                    broken.push(Law::CounterAcceptedOnce);
-                }
-                broken.extend(self.attempt(accepted.device, Budget::Codes, accepted.window));
-            }
-            Event::CodeRefused(refused) if refused.fault != CodeFault::NotPropagated => {
-                broken.extend(self.attempt(refused.device, Budget::Codes, refused.window));
-            }
-            Event::DeviceEnabled(enabled) if enabled.kind.is_totp() => {
-                let pairs = enabled.learned.pairs;
-                broken.extend(enabled.learned.last_pair().and_then(|last| self.pair(enabled.device, last)));
-                broken.extend(self.attempt(enabled.device, Budget::Pairs, pairs.window));
-            }
-            Event::DeviceResynced(resynced) => {
-                broken.extend(self.pair(resynced.device, resynced.counter));
-                broken.extend(self.attempt(resynced.device, Budget::Pairs, resynced.window));
-            }
-            Event::ResyncRefused(refused) => {
-                broken.extend(self.attempt(refused.device, Budget::Pairs, refused.window));
-            }
-            Event::PairRefused(refused) => {
-                broken.extend(self.attempt(fact.stream, Budget::Pairs, refused.window));
-            }
-            _ => {}
-        }
-        broken
-    }
-
-    fn pair(&mut self, device: StreamId, counter: u64) -> Option<Law> {
-        let before = self.pairs.insert(device, counter);
-        before.is_some_and(|before| counter.saturating_sub(1) <= before).then_some(Law::PairsIncrease)
-    }
-
-    fn attempt(&mut self, device: StreamId, budget: Budget, window: u64) -> Option<Law> {
-        let (in_window, used) = self.attempts.entry((device, budget)).or_default();
-        if window != *in_window {
-            (*in_window, *used) = (window, 0);
-        }
-        *used += 1;
-        (*used > budget.max(&self.policy)).then_some(Law::BudgetHolds)
-    }
-}
-
-impl Subject {
-    fn evolve(before: Option<Self>, event: &Event, at: UnixMillis) -> Self {
-        let after = match (before, event) {
-            (Some(Self::Host) | None, Event::HostRecord(_)) => Ok(Self::Host),
-            (Some(Self::Door) | None, Event::PasswordRefused(_) | Event::PasswordsLocked(_)) => Ok(Self::Door),
-            (None, Event::AccountOpened(_)) => Account::evolve(None, event, at).map(Self::Account),
-            (Some(Self::Account(state)), _) => Account::evolve(Some(state), event, at).map(Self::Account),
-            (None, Event::NameClaimed(_) | Event::CredentialClaimed(_)) => {
-                Claim::evolve(None, event, at).map(Self::Claim)
-            }
-            (Some(Self::Claim(state)), _) => Claim::evolve(Some(state), event, at).map(Self::Claim),
-            (None, Event::PrincipalRegistered(_)) => Principal::evolve(None, event, at).map(Self::Principal),
-            (Some(Self::Principal(state)), _) => Principal::evolve(Some(state), event, at).map(Self::Principal),
-            (None, _) => Device::evolve(None, event, at).map(Self::Device),
-            (Some(Self::Device(state)), _) => Device::evolve(Some(state), event, at).map(Self::Device),
-            (Some(Self::Host | Self::Door | Self::Broken), _) => return Self::Broken,
-        };
-        after.unwrap_or(Self::Broken)
     }
 }

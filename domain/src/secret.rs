@@ -76,7 +76,8 @@ impl fmt::Debug for ChallengeSecret {
 /// Bytes of another library's own making, kept as they are: a credential, or the state of a ceremony.
 ///
 /// `Debug` shows their number only.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Vec<u8>")]
 pub struct Opaque(Vec<u8>);
 
 impl Opaque {
@@ -93,6 +94,13 @@ impl Opaque {
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
+    }
+}
+
+impl TryFrom<Vec<u8>> for Opaque {
+    type Error = &'static str;
+    fn try_from(bytes: Vec<u8>) -> Result<Self, &'static str> {
+        Self::new(bytes).ok_or("more bytes than are kept of another library's making")
     }
 }
 

@@ -1,7 +1,7 @@
 //! Every bound of the store in one place, with its unit in its name.
 
-/// Streams that one append may touch.
-pub const APPEND_STREAMS_MAX: usize = 16;
+/// Streams that one append may touch: a user with its account, its name, eight devices and what they claim.
+pub const APPEND_STREAMS_MAX: usize = 32;
 /// Entries that one append may hold, over all its streams.
 pub const APPEND_ENTRIES_MAX: usize = 64;
 /// Stored bytes (leaf, header and body of every entry) that one append may take.

@@ -2,7 +2,6 @@
 
 mod door;
 mod faults;
-mod laws;
 mod model;
 mod negative;
 mod races;

@@ -204,3 +204,17 @@ impl World {
         count
     }
 }
+
+/// Whatever a test did to it, its history obeys the laws. What was forgotten on purpose cannot be read again.
+impl Drop for World {
+    fn drop(&mut self) {
+        let mut readable = true;
+        let scanned = self.journal.scan(Position(0), &mut |entry| {
+            readable = self.journal.unseal(&entry.header, entry.body).is_ok();
+            if readable { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        });
+        if readable && scanned.is_ok() && !std::thread::panicking() {
+            check_laws(&*self.journal, self.engine.policy());
+        }
+    }
+}

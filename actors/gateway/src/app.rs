@@ -14,17 +14,19 @@ use zeroize::Zeroizing;
 
 use crate::cli::{Cli, Command, Import, Init, Tokens};
 use crate::config::{Layer, Settings};
-use crate::directory::{Founded, Founding, Standalone};
-use crate::engine::{AccountId, Caller, Config, Countersign, DeactivateReason, DeviceName, Rejection, Request};
+use crate::console::Console;
+use crate::directory::{Founded, Founding, Standalone, is_email};
+use crate::engine::{
+    AccountId, Caller, Config, Countersign, DeactivateReason, DeviceName, PhoneNumber, Rejection, Request,
+};
 use crate::gateway::Gateway;
 use crate::secret::Secret;
 use crate::server;
+use crate::site::{Site, console_url};
 use crate::tokens::{self, Format, ImportedToken, Inventory, Place, Unlock};
 
 /// Largest file with a key or a password, in bytes.
 const KEY_FILE_BYTES_MAX: u64 = 4096;
-/// Longest e-mail address of a root user, in characters.
-const EMAIL_CHARS_MAX: usize = 254;
 
 /// Why a command failed, in words for the person who gave it.
 type Failure = Box<dyn std::error::Error>;
@@ -80,8 +82,13 @@ fn start_logging(settings: &Settings) {
     drop(tracing_subscriber::registry().with(lines).with(targets).try_init());
 }
 
-fn open(settings: &Settings) -> Result<Countersign, Failure> {
-    let mut config = Config { policy: settings.policy.policy(), ..Config::default() };
+fn open(settings: &Settings, site: &Site) -> Result<Countersign, Failure> {
+    let mut config = Config {
+        policy: settings.policy.policy(),
+        relying_party: site.relying_party.clone(),
+        transports: site.transports.clone(),
+        ..Config::default()
+    };
     if let Some(issuer) = &settings.issuer {
         config.issuer.clone_from(issuer);
     }
@@ -95,18 +102,20 @@ fn serve(settings: &Settings) -> Result<(), Failure> {
     if !settings.data.is_dir() {
         return Err(no_account(settings));
     }
-    let engine = open(settings)?;
+    let site = Site::of(settings)?;
+    let engine = open(settings, &site)?;
     let directory = Standalone::open(engine.clone())?;
     if directory.account().is_none() {
         return Err(no_account(settings));
     }
-    serve_with(settings, engine, directory, |_| Ok(()))
+    serve_with(settings, site, engine, directory, |_| Ok(()))
 }
 
 /// `countersign` without a command: makes the account if there is none, and serves.
 fn start(settings: &Settings) -> Result<(), Failure> {
     settings.check_listen()?;
-    let engine = open(settings)?;
+    let site = Site::of(settings)?;
+    let engine = open(settings, &site)?;
     let directory = Standalone::open(engine.clone())?;
     let founded = match directory.account() {
         Some(_) => None,
@@ -118,7 +127,7 @@ fn start(settings: &Settings) -> Result<(), Failure> {
             Some(founded)
         }
     };
-    serve_with(settings, engine, directory, |url| match founded {
+    serve_with(settings, site, engine, directory, |url| match founded {
         Some(founded) => write_pointers(&mut io::stdout().lock(), &founded, url),
         None => Ok(()),
     })
@@ -126,18 +135,23 @@ fn start(settings: &Settings) -> Result<(), Failure> {
 
 fn serve_with(
     settings: &Settings,
+    site: Site,
     engine: Countersign,
     directory: Standalone,
     welcome: impl FnOnce(&str) -> io::Result<()>,
 ) -> Result<(), Failure> {
-    let gateway = Gateway::new(engine, Arc::new(directory))?;
+    let directory = Arc::new(directory);
+    let console = Console::new(engine.clone(), directory.clone(), site.console)?;
+    let gateway = Gateway::new(engine, directory)?;
     let announce = |url: &str| {
         welcome(url)?;
+        let port = url.rsplit(':').next().and_then(|port| port.parse().ok()).unwrap_or(settings.listen.port());
         let mut out = io::stdout().lock();
+        writeln!(out, "console at {}", console_url(settings, port))?;
         writeln!(out, "listening on {url}")?;
         out.flush()
     };
-    Ok(actix_rt::System::new().block_on(server::serve(gateway, settings, announce))?)
+    Ok(actix_rt::System::new().block_on(server::serve(gateway, Some(console), settings, announce))?)
 }
 
 fn no_account(settings: &Settings) -> Failure {
@@ -149,7 +163,7 @@ fn no_account(settings: &Settings) -> Failure {
 
 fn initialise(settings: &Settings, init: &Init) -> Result<(), Failure> {
     let founding = founding(init)?;
-    let engine = open(settings)?;
+    let engine = open(settings, &Site::of(settings)?)?;
     let directory = Standalone::open(engine.clone())?;
     let data = settings.data.display();
     if let Some(account) = directory.account() {
@@ -169,6 +183,7 @@ fn initialise(settings: &Settings, init: &Init) -> Result<(), Failure> {
     } else {
         write_secrets(&mut out, &founded)?;
         writeln!(out, "Start the server with: countersign serve --data {data}")?;
+        writeln!(out, "Then open the console: {}", console_url(settings, settings.listen.port()))?;
     }
     Ok(out.flush()?)
 }
@@ -177,12 +192,11 @@ fn founding(init: &Init) -> Result<Founding, Failure> {
     let account: Option<AccountId> = init.account_id.as_deref().map(str::parse).transpose()?;
     let administrator = DeviceName::new(init.administrator.as_str())?;
     let email = init.root_email.trim();
-    let parts = email.split_once('@').map(|(user, host)| !user.is_empty() && !host.is_empty());
-    let plain = !email.chars().any(|c| c.is_control() || c.is_whitespace());
-    if parts != Some(true) || !plain || email.chars().count() > EMAIL_CHARS_MAX {
+    if !is_email(email) {
         return Err(format!("`{email}` is not an e-mail address").into());
     }
-    Ok(Founding { account, root_email: email.to_owned(), administrator })
+    let root_phone = init.root_phone.as_deref().map(PhoneNumber::parse).transpose()?;
+    Ok(Founding { account, root_email: email.to_owned(), root_phone, administrator })
 }
 
 /// The JSON that scripts rely on.
@@ -254,7 +268,7 @@ fn release(settings: &Settings, user: &str) -> Result<(), Failure> {
     if !settings.data.is_dir() {
         return Err(no_account(settings));
     }
-    let engine = open(settings)?;
+    let engine = open(settings, &Site::of(settings)?)?;
     let directory = Standalone::open(engine.clone())?;
     let account = directory.account().ok_or_else(|| no_account(settings))?;
     let found = engine.user_named(account, user).ok_or_else(|| format!("there is no user `{user}`"))?;
@@ -291,7 +305,7 @@ fn import_tokens(settings: &Settings, import: &Import) -> Result<ExitCode, Failu
         if !settings.data.is_dir() {
             return Err(no_account(settings));
         }
-        let engine = open(settings)?;
+        let engine = open(settings, &Site::of(settings)?)?;
         let system = actix_rt::System::new();
         let report = Report::of(inventory, |token| system.block_on(import_token(&engine, token)))?;
         system.block_on(engine.close())?;
@@ -426,6 +440,8 @@ mod tests {
         assert_eq!(with(|_| {}), Ok(()));
         assert!(with(|init| init.account_id = Some("12".into())).is_err());
         assert!(with(|init| init.administrator = "a b".into()).is_err());
+        assert!(with(|init| init.root_phone = Some("555".into())).is_err());
+        assert_eq!(with(|init| init.root_phone = Some("+1 555 010 1234".into())), Ok(()));
         for bad in ["", "root", "@x", "a@", "a b@c"] {
             let init = Init { root_email: bad.into(), ..Init::default() };
             assert!(founding(&init).is_err(), "{bad}");

@@ -61,6 +61,9 @@ pub struct Init {
     /// E-mail address of the root user
     #[arg(long, value_name = "ADDRESS", default_value = ROOT_EMAIL_DEFAULT)]
     pub root_email: String,
+    /// Phone number of the root user, with country code, for signing in without the device
+    #[arg(long, value_name = "NUMBER")]
+    pub root_phone: Option<String>,
     /// Name of the administrator
     #[arg(long, value_name = "NAME", default_value = ADMINISTRATOR_DEFAULT)]
     pub administrator: String,
@@ -75,6 +78,7 @@ impl Default for Init {
             json: false,
             account_id: None,
             root_email: ROOT_EMAIL_DEFAULT.to_owned(),
+            root_phone: None,
             administrator: ADMINISTRATOR_DEFAULT.to_owned(),
         }
     }

@@ -10,6 +10,9 @@
 //! | `--allow-plain-http` | `COUNTERSIGN_ALLOW_PLAIN_HTTP` | `allow-plain-http` | `false` |
 //! | `--policy` | `COUNTERSIGN_POLICY` | `policy` | `classic` |
 //! | `--issuer` | `COUNTERSIGN_ISSUER` | `issuer` | the engine's |
+//! | `--public-origin` | `COUNTERSIGN_PUBLIC_ORIGIN` | `public-origin` | `http://localhost:PORT` |
+//! | `--key-attestation-roots` | `COUNTERSIGN_KEY_ATTESTATION_ROOTS` | `key-attestation-roots` | none |
+//! | `--development-transports` | `COUNTERSIGN_DEVELOPMENT_TRANSPORTS` | `development-transports` | `false` |
 //! | `--log` | `COUNTERSIGN_LOG` | `log` | `info` |
 
 use std::fmt;
@@ -107,6 +110,15 @@ pub struct Layer {
     /// Name that authenticator apps show [env: COUNTERSIGN_ISSUER]
     #[arg(long, value_name = "NAME", global = true)]
     pub issuer: Option<String>,
+    /// How browsers call the console, such as https://console.example.com; security keys are bound to its domain [default: http://localhost:PORT] [env: COUNTERSIGN_PUBLIC_ORIGIN]
+    #[arg(long, value_name = "URL", global = true)]
+    pub public_origin: Option<String>,
+    /// Certificates in PEM; new security keys must attest to one of them [env: COUNTERSIGN_KEY_ATTESTATION_ROOTS]
+    #[arg(long, value_name = "FILE", global = true)]
+    pub key_attestation_roots: Option<PathBuf>,
+    /// Send nothing, and show codes and mails at /console/development: for development, on loopback only [env: COUNTERSIGN_DEVELOPMENT_TRANSPORTS]
+    #[arg(long, global = true, num_args = 0..=1, default_missing_value = "true", value_name = "BOOL", require_equals = true)]
+    pub development_transports: Option<bool>,
     /// How much is logged, on standard error [default: info] [env: COUNTERSIGN_LOG]
     #[arg(long, value_enum, value_name = "LEVEL", global = true)]
     pub log: Option<LogLevel>,
@@ -125,6 +137,12 @@ pub struct Settings {
     pub policy: Preset,
     /// Name that authenticator apps show.
     pub issuer: Option<String>,
+    /// How browsers call the console, without a slash at its end.
+    pub public_origin: Option<String>,
+    /// Certificates to which new security keys must attest.
+    pub key_attestation_roots: Option<PathBuf>,
+    /// Nothing is sent; what would be is shown.
+    pub development_transports: bool,
     /// How much is logged.
     pub log: LogLevel,
     /// Plain HTTP beyond loopback is wanted.
@@ -172,6 +190,12 @@ impl Layer {
             allow_plain_http: parsed("COUNTERSIGN_ALLOW_PLAIN_HTTP", get("COUNTERSIGN_ALLOW_PLAIN_HTTP"))?,
             policy: chosen("COUNTERSIGN_POLICY", get("COUNTERSIGN_POLICY"))?,
             issuer: get("COUNTERSIGN_ISSUER"),
+            public_origin: get("COUNTERSIGN_PUBLIC_ORIGIN"),
+            key_attestation_roots: get("COUNTERSIGN_KEY_ATTESTATION_ROOTS").map(PathBuf::from),
+            development_transports: parsed(
+                "COUNTERSIGN_DEVELOPMENT_TRANSPORTS",
+                get("COUNTERSIGN_DEVELOPMENT_TRANSPORTS"),
+            )?,
             log: chosen("COUNTERSIGN_LOG", get("COUNTERSIGN_LOG"))?,
         })
     }
@@ -201,6 +225,9 @@ impl Layer {
             allow_plain_http: self.allow_plain_http.or(other.allow_plain_http),
             policy: self.policy.or(other.policy),
             issuer: self.issuer.or(other.issuer),
+            public_origin: self.public_origin.or(other.public_origin),
+            key_attestation_roots: self.key_attestation_roots.or(other.key_attestation_roots),
+            development_transports: self.development_transports.or(other.development_transports),
             log: self.log.or(other.log),
         }
     }
@@ -228,6 +255,9 @@ impl Layer {
             tls,
             policy: self.policy.unwrap_or(Preset::Classic),
             issuer: self.issuer,
+            public_origin: self.public_origin.map(|origin| origin.trim_end_matches('/').to_owned()),
+            key_attestation_roots: self.key_attestation_roots,
+            development_transports: self.development_transports.unwrap_or(false),
             log: self.log.unwrap_or(LogLevel::Info),
             allow_plain_http: self.allow_plain_http.unwrap_or(false),
         })
@@ -238,9 +268,16 @@ impl Settings {
     /// Refuses to speak plain HTTP where others could listen in (R214: HTTPS only).
     ///
     /// # Errors
-    /// When the address is not loopback, and neither TLS nor the explicit consent is there.
+    /// When the address is not loopback, and neither TLS nor the explicit consent is there; or when codes would be
+    /// shown to others.
     pub fn check_listen(&self) -> Result<(), ConfigError> {
         let loopback = self.listen.ip().to_canonical().is_loopback();
+        if self.development_transports && !loopback {
+            return Err(ConfigError(format!(
+                "refusing --development-transports on {}: it shows codes to whoever asks, so it listens on loopback alone",
+                self.listen
+            )));
+        }
         if loopback || self.tls.is_some() || self.allow_plain_http {
             return Ok(());
         }
@@ -294,13 +331,19 @@ mod tests {
             ("COUNTERSIGN_ALLOW_PLAIN_HTTP", "true"),
             ("COUNTERSIGN_POLICY", "strict"),
             ("COUNTERSIGN_ISSUER", "Acme"),
+            ("COUNTERSIGN_PUBLIC_ORIGIN", "https://console.example.com/"),
+            ("COUNTERSIGN_KEY_ATTESTATION_ROOTS", "r"),
+            ("COUNTERSIGN_DEVELOPMENT_TRANSPORTS", "true"),
             ("COUNTERSIGN_LOG", "debug"),
         ])
         .unwrap();
         assert!(layer.data.is_some() && layer.listen.is_some() && layer.tls_cert.is_some());
         assert!(layer.tls_key.is_some() && layer.issuer.is_some());
         assert_eq!((layer.policy, layer.log), (Some(Preset::Strict), Some(LogLevel::Debug)));
-        assert_eq!(layer.allow_plain_http, Some(true));
+        assert_eq!((layer.allow_plain_http, layer.development_transports), (Some(true), Some(true)));
+        assert!(layer.key_attestation_roots.is_some());
+        let settled = layer.settle().unwrap();
+        assert_eq!(settled.public_origin.as_deref(), Some("https://console.example.com"));
         assert_eq!(environment(&[("COUNTERSIGN_DATA", "")]).unwrap(), Layer::default());
     }
 
@@ -339,5 +382,17 @@ mod tests {
             assert!(error.contains("--tls-cert") && error.contains("--allow-plain-http"), "{error}");
             assert_eq!((settings(beyond, true, false), settings(beyond, false, true)), (Ok(()), Ok(())));
         }
+    }
+
+    #[test]
+    fn codes_are_shown_on_loopback_alone() {
+        let judged = |listen: &str| {
+            let listen = Some(listen.parse().unwrap());
+            let layer =
+                Layer { listen, development_transports: Some(true), allow_plain_http: Some(true), ..Layer::default() };
+            layer.settle().unwrap().check_listen()
+        };
+        assert_eq!(judged("127.0.0.1:1"), Ok(()));
+        assert!(judged("0.0.0.0:1").unwrap_err().to_string().contains("--development-transports"));
     }
 }

@@ -1,7 +1,10 @@
 //! The names of the engine that the gateway uses.
 
 pub use countersign::{
-    AccountId, Assignment, Caller, Channel, Code, CommandId, Config, Countersign, Credential, DeactivateReason,
-    DeviceName, DeviceView, Error, PAGE_MAX, Path, Policy, PrincipalId, Proof, Purpose, RECORDS_MAX, Refusal,
-    Rejection, Removal, Request, Seed, Serial, UnixMillis, UserId, UserView,
+    AccountAlias, AccountId, AccountView, Ack, Assignment, AttemptId, Caller, ChallengeId, Channel, Client, Code,
+    CommandId, Config, Countersign, Credential, DeactivateReason, DevelopmentTransports, DeviceKind, DeviceName,
+    DeviceView, Error, FactorOf, KeyForm, KeyRefusal, KeyRegistration, NewVirtualDevice, PAGE_MAX, Path, PhoneNumber,
+    Policy, Preset as AccountPreset, PrincipalId, Proof, Purpose, RECORDS_MAX, Refusal, Rejection, RelyingParty,
+    Removal, Request, Seed, Serial, SignInStep, SmsEligibility, TransportError, Transports, UnixMillis, UserId,
+    UserView,
 };

@@ -10,12 +10,14 @@
 //! | [`directory`] | what the platform knows: keys, users, who may do what |
 //! | [`gateway`] | one method for each operation, over the engine |
 //! | [`errors`] | codes, statuses and texts of refusals |
+//! | [`console`] | the pages on which people sign in and manage their devices |
 //!
-//! Beside it, [`tokens`] reads the files of hardware token vendors, and [`app`], [`cli`] and
-//! [`config`] make the `countersign` binary.
+//! Beside it, [`tokens`] reads the files of hardware token vendors, and [`app`], [`cli`],
+//! [`config`] and [`site`] make the `countersign` binary.
 //!
 //! A platform that embeds the engine puts this door in front of it with a [`directory::Directory`] of
-//! its own: make a [`gateway::Gateway`], and mount [`server::routes`] or call [`server::serve`].
+//! its own: make a [`gateway::Gateway`], and mount [`server::routes`] or call [`server::serve`]. The
+//! [`console`] is mounted before it, or left out.
 //!
 //! ```
 //! use std::sync::Arc;
@@ -32,6 +34,7 @@
 pub mod app;
 pub mod cli;
 pub mod config;
+pub mod console;
 pub mod directory;
 pub mod engine;
 pub mod errors;
@@ -40,6 +43,7 @@ pub mod secret;
 pub mod server;
 pub mod session_token;
 pub mod sigv4;
+pub mod site;
 #[cfg(test)]
 mod testing;
 pub mod tokens;

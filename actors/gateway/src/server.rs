@@ -13,6 +13,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use uuid::Builder;
 
 use crate::config::Settings;
+use crate::console::{self, Console};
 use crate::engine::Countersign;
 use crate::errors::{ApiError, Service};
 use crate::gateway::{Gateway, Reply, refused};
@@ -28,7 +29,7 @@ const BACKLOG: u32 = 1024;
 /// How long a client may take for the head of a request.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a client may take for the body of a request.
-const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+pub(crate) const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a connection may idle between two requests.
 const KEEP_ALIVE: Duration = Duration::from_secs(60);
 /// How long a client may take to close.
@@ -43,27 +44,39 @@ const HEADER_BYTES_MAX: usize = 16 * 1024;
 /// The longest path and query, in bytes: a form that comes as a query.
 const URI_BYTES_MAX: usize = 16 * 1024;
 /// The longest user agent that is logged, in characters.
-const AGENT_CHARS_MAX: usize = 128;
+pub(crate) const AGENT_CHARS_MAX: usize = 128;
 
 const XML: &str = "text/xml";
 const REQUEST_ID: &str = "x-amzn-RequestId";
 
 /// Serves until the process is told to stop, then finishes what is under way and closes the engine.
 ///
-/// `announce` gets the address once the server listens, such as `http://127.0.0.1:7617`.
+/// With a console, browsers find it at `/console/`. `announce` gets the address once the server listens, such as
+/// `http://127.0.0.1:7617`.
 ///
 /// # Errors
 /// When the address cannot be had, the certificate or its key cannot be read, or the engine could
 /// not close.
 pub async fn serve(
     gateway: Gateway,
+    console: Option<Console>,
     settings: &Settings,
     announce: impl FnOnce(&str) -> io::Result<()>,
 ) -> io::Result<()> {
     let stop = stop_signal()?;
     let engine = gateway.engine().clone();
     let gateway = web::Data::from(Arc::new(gateway));
-    let server = HttpServer::new(move || App::new().configure(|app| routes(app, gateway.clone())))
+    let console = console.map(|console| web::Data::from(Arc::new(console)));
+    let server = HttpServer::new(move || {
+        let app = App::new();
+        // First: it takes a browser's `/` from the API.
+        let app = match console.clone() {
+            Some(console) => app.configure(|app| console::routes(app, console)),
+            None => app,
+        };
+        app.configure(|app| routes(app, gateway.clone()))
+    });
+    let server = server
         .workers(WORKERS)
         .max_connections(CONNECTIONS_MAX)
         .backlog(BACKLOG)
@@ -138,19 +151,25 @@ async fn api(request: HttpRequest, payload: web::Payload, gateway: web::Data<Gat
     answer.insert_header((REQUEST_ID, request_id)).body(reply.body)
 }
 
-/// Reads a request whole, within the limits, in the types of the signature crate.
-async fn receive(request: &HttpRequest, payload: web::Payload) -> Result<Received, ApiError> {
+/// Whether the head of a request is larger than any that is looked at. A body that says itself that it is too
+/// large is not waited for.
+pub(crate) fn is_too_large(request: &HttpRequest, body_bytes_max: usize) -> bool {
     let head = request.headers();
     let bytes: usize = head.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
     let target = request.uri().path_and_query().map_or("/", |target| target.as_str());
-    if head.len() > HEADERS_MAX || bytes > HEADER_BYTES_MAX || target.len() > URI_BYTES_MAX {
-        return Err(ApiError::RequestTooLarge);
-    }
-    // A body that says itself that it is too large is not waited for.
     let announced = head.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok());
-    if announced.is_some_and(|length| length.parse::<u64>().map_or(true, |length| length > FORM_BYTES_MAX as u64)) {
+    let body_too_large =
+        announced.is_some_and(|length| length.parse::<u64>().map_or(true, |length| length > body_bytes_max as u64));
+    head.len() > HEADERS_MAX || bytes > HEADER_BYTES_MAX || target.len() > URI_BYTES_MAX || body_too_large
+}
+
+/// Reads a request whole, within the limits, in the types of the signature crate.
+async fn receive(request: &HttpRequest, payload: web::Payload) -> Result<Received, ApiError> {
+    if is_too_large(request, FORM_BYTES_MAX) {
         return Err(ApiError::RequestTooLarge);
     }
+    let head = request.headers();
+    let target = request.uri().path_and_query().map_or("/", |target| target.as_str());
     let body = actix_rt::time::timeout(BODY_TIMEOUT, payload.to_bytes_limited(FORM_BYTES_MAX)).await;
     let body = match body {
         Ok(Ok(Ok(body))) => body,
@@ -189,7 +208,7 @@ fn log(request: &HttpRequest, request_id: &str, reply: &Reply, took: Duration) {
 }
 
 /// A random UUID (R213).
-fn new_request_id(engine: &Countersign) -> String {
+pub(crate) fn new_request_id(engine: &Countersign) -> String {
     let mut bytes = [0; 16];
     if engine.fill_random(&mut bytes).is_err() {
         tracing::error!("no randomness for the id of a request");

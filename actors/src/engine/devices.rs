@@ -54,7 +54,8 @@ impl Countersign {
         let work = LedgerWork::CreateVirtual { serial: serial.clone(), seed };
         let answer = self.runtime.ask_ledger(LedgerKey::Account(account), request, work).await?;
         // A retry that comes after the device was used gets no second look at its secret.
-        let Given::Seed(seed) = answer.given.clone() else { return Err(Rejection::DeviceExists.into()) };
+        let Some(Given::Seed(seed)) = answer.given.as_deref() else { return Err(Rejection::DeviceExists.into()) };
+        let seed = seed.clone();
         let label = format!("{name}@{account}");
         Ok(acked(NewVirtualDevice::new(serial, seed, self.runtime.shared.issuer.clone(), label), &answer))
     }

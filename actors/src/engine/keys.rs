@@ -10,7 +10,7 @@ use super::sign_in::SignInStep;
 use super::{Countersign, acked};
 use crate::answer::{Ack, Request};
 use crate::error::Error;
-use crate::principal::PrincipalWork;
+use crate::principal::CeremonyWork;
 use crate::resident::{Answer, Given};
 
 /// What a security key is asked; for the browser, which asks it.
@@ -61,7 +61,7 @@ pub enum KeyRefusal {
     NotAccepted,
     /// The credential belongs to a device already, here or elsewhere (NT-30).
     AlreadyRegistered,
-    /// The key does not attest to a model that is trusted.
+    /// Keys of this model are not taken: it does not attest to one that is trusted, or its credentials are too long.
     NotTrusted,
 }
 
@@ -88,7 +88,7 @@ impl Countersign {
         form: KeyForm,
     ) -> Result<Ack<KeyChallenge>, Error> {
         let challenge = ChallengeId::from_bytes(self.runtime.shared.random()?);
-        let work = PrincipalWork::OfferKey { attempt, challenge, form };
+        let work = CeremonyWork::OfferKey { attempt, challenge, form };
         let answer = self.principal_work(principal, once(request), work).await?;
         key_challenge(&answer)
     }
@@ -116,7 +116,7 @@ impl Countersign {
         challenge: ChallengeId,
         response: &str,
     ) -> Result<Ack<SignInStep>, Error> {
-        let work = PrincipalWork::SignInWithKey { attempt, challenge, response: response.to_owned() };
+        let work = CeremonyWork::SignInWithKey { attempt, challenge, response: response.to_owned() };
         let answer = self.principal_work(principal, request, work).await?;
         Ok(self.step(&answer))
     }
@@ -154,7 +154,7 @@ impl Countersign {
         let random = u128::from_be_bytes(self.runtime.shared.random()?);
         let serial = Serial::of_key(principal, &user.name, &name, random).map_err(Error::too_large)?;
         let challenge = ChallengeId::from_bytes(self.runtime.shared.random()?);
-        let work = PrincipalWork::BeginKey { challenge, serial, form, replaces: replaces.cloned() };
+        let work = CeremonyWork::BeginKey { challenge, serial, form, replaces: replaces.cloned() };
         let answer = self.principal_work(principal, once(request), work).await?;
         key_challenge(&answer)
     }
@@ -182,7 +182,7 @@ impl Countersign {
         challenge: ChallengeId,
         response: &str,
     ) -> Result<Ack<KeyRegistration>, Error> {
-        let work = PrincipalWork::FinishKey { challenge, response: response.to_owned() };
+        let work = CeremonyWork::FinishKey { challenge, response: response.to_owned() };
         let answer = self.principal_work(principal, request, work).await?;
         let value = match answer.verdict {
             Verdict::KeyRegistered { device } => {
@@ -193,7 +193,9 @@ impl Countersign {
             Verdict::Denied(Denial::Key(KeyFault::AlreadyRegistered)) => {
                 KeyRegistration::Refused(KeyRefusal::AlreadyRegistered)
             }
-            Verdict::Denied(Denial::Key(KeyFault::Attestation)) => KeyRegistration::Refused(KeyRefusal::NotTrusted),
+            Verdict::Denied(Denial::Key(KeyFault::Attestation | KeyFault::CredentialTooLong)) => {
+                KeyRegistration::Refused(KeyRefusal::NotTrusted)
+            }
             _ => KeyRegistration::Refused(KeyRefusal::NotAccepted),
         };
         Ok(acked(value, &answer))
@@ -206,8 +208,8 @@ pub(super) fn once(request: Request) -> Request {
 }
 
 fn key_challenge(answer: &Answer) -> Result<Ack<KeyChallenge>, Error> {
-    match (&answer.verdict, &answer.given) {
-        (Verdict::Challenged { challenge, until }, Given::Options(options)) => {
+    match (&answer.verdict, answer.given.as_deref()) {
+        (Verdict::Challenged { challenge, until }, Some(Given::Options(options))) => {
             Ok(acked(KeyChallenge { id: *challenge, options: options.clone(), until: *until }, answer))
         }
         _ => Err(Error::unavailable("the key was not challenged")),

@@ -11,7 +11,7 @@ use super::{Countersign, acked};
 use crate::answer::{Ack, Proof, Request};
 use crate::code::Code;
 use crate::error::Error;
-use crate::principal::PrincipalWork;
+use crate::principal::CeremonyWork;
 use crate::resident::{Answer, Given};
 use crate::sent::{Medium, six_digits};
 use crate::transports::{SmsMessage, TransportError};
@@ -88,7 +88,7 @@ impl Countersign {
         phone: PhoneNumber,
     ) -> Result<Ack<SmsSent>, Error> {
         let (challenge, secret) = self.sending()?;
-        let work = PrincipalWork::BeginSms { challenge, secret, phone };
+        let work = CeremonyWork::BeginSms { challenge, secret, phone };
         let answer = self.principal_work(principal, once(request), work).await?;
         self.hand_over(principal, &answer).await
     }
@@ -128,7 +128,7 @@ impl Countersign {
         challenge: ChallengeId,
         code: Code,
     ) -> Result<Ack<Proof>, Error> {
-        self.proof(principal, request, PrincipalWork::FinishSms { challenge, code }).await
+        self.proof(principal, request, CeremonyWork::FinishSms { challenge, code }).await
     }
 
     /// Sends a code to an SMS device, in a sign-in (R101). Asked again, another code.
@@ -153,7 +153,7 @@ impl Countersign {
         serial: &Serial,
     ) -> Result<Ack<SmsSent>, Error> {
         let (challenge, secret) = self.sending()?;
-        let work = PrincipalWork::SendCode { attempt, serial: serial.clone(), challenge, secret };
+        let work = CeremonyWork::SendCode { attempt, serial: serial.clone(), challenge, secret };
         let answer = self.principal_work(principal, once(request), work).await?;
         self.hand_over(principal, &answer).await
     }
@@ -165,8 +165,8 @@ impl Countersign {
     }
 
     async fn hand_over(&self, principal: &PrincipalId, answer: &Answer) -> Result<Ack<SmsSent>, Error> {
-        let (Verdict::Challenged { challenge, until }, Given::Sending(secret, Some(phone))) =
-            (answer.verdict, &answer.given)
+        let (Verdict::Challenged { challenge, until }, Some(Given::Sending(secret, Some(phone)))) =
+            (answer.verdict, answer.given.as_deref())
         else {
             return Err(Error::unavailable("no code was decided on"));
         };

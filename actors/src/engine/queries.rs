@@ -166,7 +166,7 @@ impl Countersign {
     #[must_use]
     pub fn devices(&self, id: &PrincipalId) -> Vec<DeviceView> {
         let (now, shared) = (self.now(), &self.runtime.shared);
-        shared.views(|views| views.devices_of(id, now, shared.policies.of(Some(id.account()))))
+        shared.views(|views| views.devices_of(id, now, &shared.policies))
     }
 
     /// The device of exactly this serial number, enabled or not.
@@ -195,7 +195,7 @@ impl Countersign {
     #[must_use]
     pub fn device(&self, serial: &Serial) -> Option<DeviceView> {
         let (now, shared) = (self.now(), &self.runtime.shared);
-        shared.views(|views| views.device(serial, now, shared.policies.of(serial.account())))
+        shared.views(|views| views.device(serial, now, &shared.policies))
     }
 
     /// The virtual devices of an account by serial, those after a serial, at most [`PAGE_MAX`] (R160).
@@ -232,9 +232,7 @@ impl Countersign {
     ) -> Vec<DeviceView> {
         let (now, shared) = (self.now(), &self.runtime.shared);
         let limit = limit.min(PAGE_MAX);
-        shared.views(|views| {
-            views.virtual_devices(account, which, after, limit, (now, shared.policies.of(Some(account))))
-        })
+        shared.views(|views| views.virtual_devices(account, which, after, limit, (now, &shared.policies)))
     }
 
     /// Whether every query knows of what an [`Ack`](crate::Ack) with this position acknowledged. On one node it

@@ -14,7 +14,7 @@ use super::{Countersign, acked};
 use crate::answer::{Ack, Proof, Request};
 use crate::code::Code;
 use crate::error::Error;
-use crate::principal::PrincipalWork;
+use crate::principal::CeremonyWork;
 use crate::resident::{Answer, Given};
 use crate::sent::{Medium, mail_code, six_digits};
 use crate::transports::{MailMessage, TransportError, VoiceCall, masked_address};
@@ -228,12 +228,14 @@ impl Countersign {
         attempt: AttemptId,
     ) -> Result<Option<RecoveryProgress>, Error> {
         let request = Request::by(Self::at_the_door(principal));
-        match self.principal_work(principal, request, PrincipalWork::LookAtSignIn { attempt }).await {
-            Ok(Answer { given: Given::Open(open), .. }) => Ok(Some(RecoveryProgress {
-                mail: open.mail == Alternative::Proven,
-                phone: open.phone == Alternative::Proven,
-            })),
-            Ok(_) => Ok(None),
+        match self.principal_work(principal, request, CeremonyWork::LookAtSignIn { attempt }).await {
+            Ok(answer) => Ok(match answer.given.as_deref() {
+                Some(Given::Open(open)) => Some(RecoveryProgress {
+                    mail: open.mail == Alternative::Proven,
+                    phone: open.phone == Alternative::Proven,
+                }),
+                _ => None,
+            }),
             Err(error) if error.rejection().is_some() => Ok(None),
             Err(error) => Err(error),
         }
@@ -258,7 +260,7 @@ impl Countersign {
         principal: &PrincipalId,
         attempt: AttemptId,
     ) -> Result<Ack<SignInStep>, Error> {
-        let answer = self.principal_work(principal, request, PrincipalWork::FinishRecovery { attempt }).await?;
+        let answer = self.principal_work(principal, request, CeremonyWork::FinishRecovery { attempt }).await?;
         Ok(self.step(&answer))
     }
 
@@ -270,7 +272,7 @@ impl Countersign {
         factor: AlternativeFactor,
     ) -> Result<Answer, Error> {
         let (challenge, secret) = self.sending()?;
-        let work = PrincipalWork::AskAlternative { attempt, factor, challenge, secret };
+        let work = CeremonyWork::AskAlternative { attempt, factor, challenge, secret };
         self.principal_work(principal, once(request), work).await
     }
 
@@ -284,13 +286,13 @@ impl Countersign {
     ) -> Result<Ack<Proof>, Error> {
         // Nothing that is longer can be right.
         let answer = Zeroizing::new(answer.chars().take(64).collect());
-        self.proof(principal, request, PrincipalWork::ProveAlternative { attempt, factor, call, answer }).await
+        self.proof(principal, request, CeremonyWork::ProveAlternative { attempt, factor, call, answer }).await
     }
 }
 
 fn asked(answer: &Answer) -> Result<(ChallengeId, UnixMillis, &ChallengeSecret), Error> {
-    match (answer.verdict, &answer.given) {
-        (Verdict::Challenged { challenge, until }, Given::Sending(secret, _)) => Ok((challenge, until, secret)),
+    match (answer.verdict, answer.given.as_deref()) {
+        (Verdict::Challenged { challenge, until }, Some(Given::Sending(secret, _))) => Ok((challenge, until, secret)),
         _ => Err(Error::unavailable("the alternative factor was not asked for")),
     }
 }

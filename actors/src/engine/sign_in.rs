@@ -5,16 +5,17 @@ use countersign_domain::decide::{Denial, Verdict};
 use countersign_domain::device::Serial;
 use countersign_domain::event::{Purpose, SignInFactor};
 use countersign_domain::ids::{AccountId, AttemptId, PrincipalId, UnixMillis};
+use countersign_domain::principal::Associate;
 
+use super::keys::once;
 use super::{Countersign, acked};
 use crate::answer::{Ack, Proof, Refusal, Request};
 use crate::code::Code;
 use crate::error::Error;
 use crate::ledger::{LedgerKey, LedgerWork};
-use crate::principal::PrincipalWork;
-use crate::resident::Answer;
+use crate::principal::{CeremonyWork, PrincipalWork};
+use crate::resident::{Answer, Given};
 use crate::views::DeviceView;
-use countersign_domain::rejection::Rejection;
 
 /// How far a sign-in came.
 ///
@@ -135,7 +136,7 @@ impl Countersign {
     pub async fn begin_sign_in(&self, request: Request, principal: &PrincipalId) -> Result<Ack<SignInStep>, Error> {
         let attempt = AttemptId::from_bytes(self.runtime.shared.random()?);
         let associate = self.associate_of(principal).map(|associate| associate.stream());
-        let work = PrincipalWork::BeginSignIn { attempt, associate };
+        let work = CeremonyWork::BeginSignIn { attempt, associate };
         let answer = self.principal_work(principal, request, work).await?;
         Ok(self.step(&answer))
     }
@@ -202,7 +203,7 @@ impl Countersign {
         if let Some(associate) = associate.filter(of_associate) {
             return self.sign_in_with_associate(request, principal, attempt, (&associate, serial), code).await;
         }
-        let work = PrincipalWork::SignInWithCode { attempt, serial: serial.clone(), code };
+        let work = CeremonyWork::SignInWithCode { attempt, serial: serial.clone(), code };
         let answer = self.principal_work(principal, request, work).await?;
         Ok(self.step(&answer))
     }
@@ -216,18 +217,30 @@ impl Countersign {
         (associate, serial): (&PrincipalId, &Serial),
         code: Code,
     ) -> Result<Ack<SignInStep>, Error> {
-        let plain = || Request { command: None, ..request.clone() };
-        let look = PrincipalWork::LookAtSignIn { attempt };
-        let open = self.principal_work(principal, plain(), look).await?;
-        if !matches!(open.verdict, Verdict::SecondFactorWanted { associate: true, .. }) {
-            return Err(Rejection::FactorUnknown.into());
-        }
         let (device, mark) = (serial.stream(), self.runtime.shared.marks.mark(attempt, &code));
+        let look = CeremonyWork::LookAtSignIn { attempt };
+        let open = self.principal_work(principal, once(request.clone()), look).await;
+        let turn = match open {
+            Ok(open) => match open.given.as_deref() {
+                // The link may have changed since the sign-in began: it is the one of then that is asked for.
+                Some(Given::Open(open)) => open.associate == Associate::Wanted(associate.stream()),
+                _ => false,
+            },
+            Err(error) if error.rejection().is_some() => false,
+            Err(error) => return Err(error),
+        };
+        if !turn {
+            // A retry of what was taken note of before is answered; anything else is refused, and no code is tried.
+            let again = CeremonyWork::AssociateProven { attempt, device, mark, verified: false };
+            let answer = self.principal_work(principal, request, again).await?;
+            return Ok(self.step(&answer));
+        }
+        // Under the same command id, so that a retry tries no second code (R96).
         let verify = PrincipalWork::Verify { serial: serial.clone(), code, purpose: Purpose::SignIn };
-        let verified = self.principal_work(associate, plain(), verify).await?;
+        let verified = self.principal_work(associate, request.clone(), verify).await?;
         let work = match verified.verdict {
-            Verdict::Denied(denial) => PrincipalWork::AssociateRefused { attempt, device, denial },
-            _ => PrincipalWork::AssociateProven { attempt, device, mark },
+            Verdict::Denied(denial) => CeremonyWork::AssociateRefused { attempt, device, denial },
+            _ => CeremonyWork::AssociateProven { attempt, device, mark, verified: true },
         };
         let answer = self.principal_work(principal, request, work).await?;
         Ok(self.step(&answer))

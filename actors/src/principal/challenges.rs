@@ -13,7 +13,7 @@ use countersign_domain::secret::Opaque;
 
 use super::sign_in::{compared, with};
 use super::stored::HeldSecret;
-use super::{PrincipalCore, PrincipalWork, settled};
+use super::{CeremonyWork, PrincipalCore, settled};
 use crate::answer::Request;
 use crate::error::Error;
 use crate::history::{self, At};
@@ -27,26 +27,26 @@ impl PrincipalCore {
     pub(super) async fn attempt_challenge(
         &mut self,
         request: &Request,
-        work: &PrincipalWork,
+        work: &CeremonyWork,
         now: UnixMillis,
     ) -> Result<Option<Answer>, Error> {
         match work {
-            PrincipalWork::OfferKey { attempt, challenge, form } => {
+            CeremonyWork::OfferKey { attempt, challenge, form } => {
                 self.offer_key(request, *attempt, *challenge, *form, now).await
             }
-            PrincipalWork::SignInWithKey { attempt, challenge, response } => {
+            CeremonyWork::SignInWithKey { attempt, challenge, response } => {
                 self.sign_in_with_key(request, *attempt, *challenge, response, now).await
             }
-            PrincipalWork::BeginKey { challenge, serial, form, replaces } => {
+            CeremonyWork::BeginKey { challenge, serial, form, replaces } => {
                 self.begin_key(request, *challenge, (serial, *form), replaces.as_ref(), now).await
             }
-            PrincipalWork::FinishKey { challenge, response } => {
+            CeremonyWork::FinishKey { challenge, response } => {
                 self.finish_key(request, *challenge, response, now).await
             }
-            PrincipalWork::SendCode { attempt, serial, challenge, secret } => {
+            CeremonyWork::SendCode { attempt, serial, challenge, secret } => {
                 self.send_code(request, (*attempt, serial), (*challenge, secret.clone()), now).await
             }
-            PrincipalWork::BeginSms { challenge, secret, phone } => {
+            CeremonyWork::BeginSms { challenge, secret, phone } => {
                 let (serial, found) = self.sms_device().await?;
                 let enrolment = self.enrolment(&serial, &found);
                 let (sending, context) = ((*challenge, secret.clone()), self.context(request, now));
@@ -54,7 +54,7 @@ impl PrincipalCore {
                 let given = Given::Sending(secret.clone(), Some(phone.clone()));
                 Ok(with(self.write(request, now, decision, &[]).await?, given))
             }
-            PrincipalWork::FinishSms { challenge, code } => {
+            CeremonyWork::FinishSms { challenge, code } => {
                 let (serial, found) = self.sms_device().await?;
                 let enrolment = self.enrolment(&serial, &found);
                 let context = self.context(request, now);
@@ -77,15 +77,17 @@ impl PrincipalCore {
         now: UnixMillis,
     ) -> Result<Option<Answer>, Error> {
         let credentials = self.credentials(Some(form));
-        if credentials.is_empty() {
-            return Err(Rejection::FactorUnknown.into());
-        }
-        let keys = Arc::clone(&self.shared.keys);
-        let offer = self.shared.blocking(move |_| {
-            let stored: Vec<&[u8]> = credentials.iter().map(|(_, credential)| credential.as_bytes()).collect();
-            keys.offer_assertion(form, &stored).map_err(Error::unavailable)
-        });
-        let (state, options) = taken(offer.await?)?;
+        let (state, options) = if credentials.is_empty() {
+            // Nothing can be asked; the decision says what stands in the way.
+            (Opaque::default(), Given::Options(String::new()))
+        } else {
+            let keys = Arc::clone(&self.shared.keys);
+            let offer = self.shared.blocking(move |_| {
+                let stored: Vec<&[u8]> = credentials.iter().map(|(_, credential)| credential.as_bytes()).collect();
+                keys.offer_assertion(form, &stored).map_err(Error::unavailable)
+            });
+            taken(offer.await?)?
+        };
         let context = self.context(request, now);
         let decision = decide::offer_key(self.state(), attempt, challenge, (form, state), &context);
         Ok(with(self.write(request, now, decision, &[]).await?, options))

@@ -9,7 +9,7 @@ use countersign_domain::rejection::Rejection;
 use countersign_domain::secret::ChallengeSecret;
 use countersign_domain::totp::CodeMatches;
 
-use super::{PrincipalCore, PrincipalWork, settled};
+use super::{CeremonyWork, PrincipalCore, settled};
 use crate::answer::Request;
 use crate::code::Code;
 use crate::error::Error;
@@ -21,36 +21,37 @@ impl PrincipalCore {
     pub(super) async fn attempt_sign_in(
         &mut self,
         request: &Request,
-        work: &PrincipalWork,
+        work: &CeremonyWork,
         now: UnixMillis,
     ) -> Result<Option<Answer>, Error> {
         let context = self.context(request, now);
         let decision = match work {
-            PrincipalWork::BeginSignIn { attempt, associate } => {
+            CeremonyWork::BeginSignIn { attempt, associate } => {
                 decide::begin_sign_in(self.state(), *attempt, *associate, &context)
             }
-            PrincipalWork::LookAtSignIn { attempt } => return self.look_at_sign_in(*attempt, now),
-            PrincipalWork::SignInWithCode { attempt, serial, code } if serial.kind() == DeviceKind::Sms => {
+            CeremonyWork::LookAtSignIn { attempt } => return self.look_at_sign_in(*attempt, now),
+            CeremonyWork::SignInWithCode { attempt, serial, code } if serial.kind() == DeviceKind::Sms => {
                 let device = self.device_of(serial);
                 let decide = |found| decide::sign_in_with_sent_code(self.state(), *attempt, device, found, &context);
                 compared(decide, Medium::Sms, code.as_str())?
             }
-            PrincipalWork::SignInWithCode { attempt, serial, code } => {
+            CeremonyWork::SignInWithCode { attempt, serial, code } => {
                 self.code_in_sign_in(request, now, *attempt, serial, code).await?
             }
-            PrincipalWork::AssociateProven { attempt, device, mark } => {
-                decide::associate_proven(self.state(), *attempt, *device, *mark, &context)
+            CeremonyWork::AssociateProven { attempt, device, mark, verified } => {
+                let decision = decide::associate_proven(self.state(), *attempt, *device, *mark, &context);
+                if *verified { decision } else { decision.and(Err(Rejection::FactorUnknown)) }
             }
-            PrincipalWork::AssociateRefused { attempt, device, denial } => {
+            CeremonyWork::AssociateRefused { attempt, device, denial } => {
                 decide::associate_refused(self.state(), *attempt, *device, *denial, &context)
             }
-            PrincipalWork::AskAlternative { attempt, factor, challenge, secret } => {
+            CeremonyWork::AskAlternative { attempt, factor, challenge, secret } => {
                 let (sending, allowed) = ((*challenge, secret.clone()), self.alternatives_allowed());
                 let decision = decide::ask_alternative(self.state(), *attempt, *factor, sending, allowed, &context);
                 let given = Given::Sending(secret.clone(), None);
                 return Ok(with(self.write(request, now, decision, &[]).await?, given));
             }
-            PrincipalWork::ProveAlternative { attempt, factor, call, answer } => {
+            CeremonyWork::ProveAlternative { attempt, factor, call, answer } => {
                 let (asked, allowed) = ((*factor, *call), self.alternatives_allowed());
                 let decide = |found| decide::prove_alternative(self.state(), *attempt, asked, found, allowed, &context);
                 let medium = match factor {
@@ -59,7 +60,7 @@ impl PrincipalCore {
                 };
                 compared(decide, medium, answer)?
             }
-            PrincipalWork::FinishRecovery { attempt } => {
+            CeremonyWork::FinishRecovery { attempt } => {
                 decide::finish_recovery(self.state(), *attempt, self.alternatives_allowed(), &context)
             }
             work => return Box::pin(self.attempt_challenge(request, work, now)).await,
@@ -95,7 +96,7 @@ impl PrincipalCore {
         let associate = matches!(open.associate, Associate::Wanted(_));
         let verdict = Verdict::SecondFactorWanted { attempt, until: open.until, associate };
         let position = self.shared.journal.head();
-        Ok(Some(Answer { verdict, position, at: now, given: Given::Open(Box::new(open.clone())) }))
+        Ok(Some(Answer { verdict, position, at: now, given: Some(Box::new(Given::Open(open.clone()))) }))
     }
 
     fn alternatives_allowed(&self) -> bool {
@@ -121,7 +122,7 @@ impl PrincipalCore {
 
 /// An answer, and what it alone gives out.
 pub(super) fn with(answer: Option<Answer>, given: Given) -> Option<Answer> {
-    answer.map(|answer| Answer { given, ..answer })
+    answer.map(|answer| answer.giving(given))
 }
 
 /// Decides about a code that came back, comparing it in between if the decision asks for it.

@@ -28,14 +28,20 @@ pub(crate) enum PrincipalWork {
     Rename { name: DeviceName, path: Path },
     /// R76, R77.
     Remove { removal: Removal },
+    /// A sign-in, or a challenge to a key or a phone. Boxed, so that the commands that come by the thousand stay small.
+    Ceremony(Box<CeremonyWork>),
+}
+
+/// A command of a sign-in, or one that challenges a security key or a phone or answers for it.
+pub(crate) enum CeremonyWork {
     /// R97, R98.
     BeginSignIn { attempt: AttemptId, associate: Option<StreamId> },
     /// How far a sign-in is.
     LookAtSignIn { attempt: AttemptId },
     /// R99, R101.
     SignInWithCode { attempt: AttemptId, serial: Serial, code: Code },
-    /// A6.
-    AssociateProven { attempt: AttemptId, device: StreamId, mark: [u8; 16] },
+    /// A6. Without `verified` only what was recorded before is answered.
+    AssociateProven { attempt: AttemptId, device: StreamId, mark: [u8; 16], verified: bool },
     /// A6.
     AssociateRefused { attempt: AttemptId, device: StreamId, denial: Denial },
     /// R100.
@@ -65,8 +71,14 @@ pub(crate) enum PrincipalWork {
     FinishRecovery { attempt: AttemptId },
 }
 
+impl From<CeremonyWork> for PrincipalWork {
+    fn from(work: CeremonyWork) -> Self {
+        Self::Ceremony(Box::new(work))
+    }
+}
+
 impl PrincipalWork {
-    const fn name(&self) -> &'static str {
+    fn name(&self) -> &'static str {
         match self {
             Self::Verify { .. } => "verify",
             Self::Enable { .. } => "enable",
@@ -75,6 +87,14 @@ impl PrincipalWork {
             Self::Deactivate { .. } => "deactivate",
             Self::Rename { .. } => "rename",
             Self::Remove { .. } => "remove",
+            Self::Ceremony(work) => work.name(),
+        }
+    }
+}
+
+impl CeremonyWork {
+    const fn name(&self) -> &'static str {
+        match self {
             Self::BeginSignIn { .. } => "begin sign-in",
             Self::LookAtSignIn { .. } => "look at sign-in",
             Self::SignInWithCode { .. } => "sign in with code",
@@ -117,6 +137,14 @@ impl Work for PrincipalWork {
             Self::Remove { removal } => {
                 identity.part(&[u8::from(*removal == Removal::TakeDevices)]);
             }
+            Self::Ceremony(work) => work.identity(identity),
+        }
+    }
+}
+
+impl CeremonyWork {
+    fn identity(&self, identity: &mut Identity) {
+        match self {
             Self::BeginSignIn { .. } => {}
             Self::LookAtSignIn { attempt } | Self::FinishRecovery { attempt } => {
                 identity.part(attempt.as_bytes());
@@ -124,7 +152,7 @@ impl Work for PrincipalWork {
             Self::SignInWithCode { attempt, serial, code } => {
                 identity.part(attempt.as_bytes()).text(serial.as_str()).text(code.as_str());
             }
-            Self::AssociateProven { attempt, device, mark } => {
+            Self::AssociateProven { attempt, device, mark, .. } => {
                 identity.part(attempt.as_bytes()).part(device.as_bytes()).part(mark);
             }
             Self::AssociateRefused { attempt, device, .. } => {

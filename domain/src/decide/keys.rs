@@ -23,6 +23,10 @@ use crate::rejection::Rejection;
 use crate::secret::Opaque;
 use crate::totp::Learned;
 
+/// The longest id of a credential that is taken, in bytes, so that a challenge to eight of them fits an event. Keys in use
+/// have up to about two hundred; WebAuthn allows 1023.
+pub const CREDENTIAL_ID_BYTES_MAX: usize = 256;
+
 /// What the answer of a security key is to be checked against.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyQuestion {
@@ -204,14 +208,17 @@ pub fn finish_key_registration(
     evidence: Option<(&Result<NewKey, KeyFault>, Registering<'_>)>,
     context: &Context<'_>,
 ) -> Step<KeyQuestion> {
-    let asked = principal.and_then(Principal::registered).and_then(|owner| owner.pending.key(challenge, context.now));
-    let Some(asked @ KeyChallenge { ceremony: Ceremony::Registration { serial, replaces }, .. }) = asked else {
-        return Step::Decided(Err(Rejection::ChallengeUnknown));
-    };
-    let owner = match ready_to_register(principal, asked.form, *replaces, context) {
+    let owner = match admitted(principal, DeviceAct::Enable, DeviceKind::SecurityKey, context) {
         Ok(owner) => owner,
         Err(rejection) => return Step::Decided(Err(rejection)),
     };
+    let asked = owner.pending.key(challenge, context.now);
+    let Some(asked @ KeyChallenge { ceremony: Ceremony::Registration { serial, replaces }, .. }) = asked else {
+        return Step::Decided(Err(Rejection::ChallengeUnknown));
+    };
+    if let Err(rejection) = ready_to_register(principal, asked.form, *replaces, context) {
+        return Step::Decided(Err(rejection));
+    }
     let Some((answer, read)) = evidence else { return Step::Ask(question(asked)) };
     let refused = |fault: KeyFault| {
         let refused = KeyRefused { challenge, device: None, fault, counter: None };
@@ -221,6 +228,9 @@ pub fn finish_key_registration(
         Ok(key) => key,
         Err(fault) => return refused(*fault),
     };
+    if key.credential_id.len() > CREDENTIAL_ID_BYTES_MAX {
+        return refused(KeyFault::CredentialTooLong);
+    }
     if read.claim.and_then(Claim::holder).is_some() {
         return refused(KeyFault::AlreadyRegistered);
     }

@@ -6,14 +6,14 @@
 use alloc::vec;
 
 use super::sign_in::{concluded, own_turn};
-use super::{Context, Decision, Denial, Outcome, Record, Step, Verdict, admitted, record};
+use super::{Context, Decision, Denial, Outcome, Record, Step, Verdict, admitted, existing, record};
 use crate::caller::DeviceAct;
 use crate::device::{Device, DeviceKind, PhoneNumber, Serial};
 use crate::event::{
     DeviceAssigned, DeviceEnabled, SmsCodeAccepted, SmsCodeIssued, SmsCodeRefused, SmsDeviceCreated, SmsFault,
 };
-use crate::ids::{AttemptId, ChallengeId, StreamId, UnixMillis};
-use crate::principal::{Errand, Principal, Registered, Sent, SentCode};
+use crate::ids::{AttemptId, ChallengeId, StreamId};
+use crate::principal::{Errand, Principal, Registered, SentCode};
 use crate::rejection::Rejection;
 use crate::secret::ChallengeSecret;
 use crate::settings::SmsEligibility;
@@ -61,7 +61,7 @@ pub fn finish_sms_enrolment(
     evidence: Option<bool>,
     context: &Context<'_>,
 ) -> Step<CodeQuestion> {
-    let owner = match ready_to_enrol(principal, enrolment, context) {
+    let owner = match admitted_to_enrol(principal, context) {
         Ok(owner) => owner,
         Err(rejection) => return Step::Decided(Err(rejection)),
     };
@@ -73,6 +73,9 @@ pub fn finish_sms_enrolment(
     }) else {
         return Step::Decided(Err(Rejection::ChallengeUnknown));
     };
+    if let Err(rejection) = ready_to_enrol(principal, enrolment, context) {
+        return Step::Decided(Err(rejection));
+    }
     let fault = match compare(sent, evidence, context) {
         Compared::Ask(question) => return Step::Ask(question),
         Compared::Good => {
@@ -179,12 +182,12 @@ fn issue(
     if let Some(again_at) = owner.pending.sent.again_at(context.now, context.policy) {
         return Err(Rejection::SmsTooSoon { again_at });
     }
-    let until = UnixMillis(context.now.0).plus_ms(u64::from(context.policy.sms_code_life_s).saturating_mul(1000));
+    let until = context.now.plus_ms(u64::from(context.policy.sms_code_life_s).saturating_mul(1000));
     let (attempt, phone) = match errand {
         Errand::SignIn(attempt) => (Some(*attempt), None),
         Errand::Enrolment(phone) => (None, Some(phone.clone())),
     };
-    let window = Sent::window_at(context.now, context.policy);
+    let window = owner.pending.sent.current(context.now, context.policy);
     let issued = SmsCodeIssued { challenge, device, attempt, phone, window, until, secret };
     record(Verdict::Challenged { challenge, until }, [(owner.stream, issued.into())])
 }
@@ -194,22 +197,28 @@ fn sms_device(owner: &Registered, device: StreamId) -> Result<(), Rejection> {
     enabled.map(|_| ()).ok_or(Rejection::FactorUnknown)
 }
 
+/// Who may ask for an enrolment at all. Root is told that it cannot, whatever else stands against it (R122).
+fn admitted_to_enrol<'a>(principal: Option<&'a Principal>, context: &Context<'_>) -> Result<&'a Registered, Rejection> {
+    if existing(principal)?.id.is_root() {
+        return Err(Rejection::SmsNotOffered);
+    }
+    admitted(principal, DeviceAct::Enable, DeviceKind::Sms, context)
+}
+
 fn ready_to_enrol<'a>(
     principal: Option<&'a Principal>,
     enrolment: Enrolment<'_>,
     context: &Context<'_>,
 ) -> Result<&'a Registered, Rejection> {
-    let owner = super::existing(principal)?;
-    let participant = owner.sms_participant;
+    let owner = admitted_to_enrol(principal, context)?;
     let eligible = match enrolment.eligibility {
         SmsEligibility::Open => true,
-        SmsEligibility::ExistingOnly | SmsEligibility::Ending => participant,
+        SmsEligibility::ExistingOnly | SmsEligibility::Ending => owner.sms_participant,
         SmsEligibility::Ended => false,
     };
-    if owner.id.is_root() || !eligible || !context.policy.sms_enrolment {
+    if !eligible || !context.policy.sms_enrolment {
         return Err(Rejection::SmsNotOffered);
     }
-    let owner = admitted(principal, DeviceAct::Enable, DeviceKind::Sms, context)?;
     if owner.device(enrolment.serial.stream()).is_some() {
         return Err(Rejection::DeviceAlreadyYours);
     }

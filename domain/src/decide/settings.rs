@@ -4,6 +4,7 @@ use alloc::vec;
 
 use super::{Context, Decision, Outcome, Record, Verdict};
 use crate::account::{Account, Claim};
+use crate::caller::{Caller, Channel, Credential};
 use crate::event::{
     AliasChanged, AlternativeFactorsSwitched, Event, NameClaimed, NameReleased, PolicyChosen, RootLinked,
     SmsEligibilityChanged,
@@ -29,7 +30,8 @@ pub enum Setting {
 
 /// Changes a setting of an account. `claim` is who holds a new alias.
 ///
-/// Who of the account may do so is the platform's to say; the alternative factors and the link are root's own.
+/// Who of the account may do so is the platform's to say; the alternative factors and the link are root's own, in its
+/// console (R7).
 ///
 /// # Errors
 /// [`Rejection::AccountUnknown`], [`Rejection::ChannelNotAllowed`] to who is of another account, or not root where it
@@ -42,8 +44,11 @@ pub fn change_setting(
 ) -> Decision {
     let account = account.ok_or(Rejection::AccountUnknown)?;
     let roots_own = matches!(setting, Setting::AlternativeFactors(_) | Setting::Associate(_));
+    let Caller { credential, channel, .. } = context.caller;
+    let in_console = *channel == Channel::Console && *credential != Credential::LongTermKey;
     let allowed = match &context.caller.principal {
         None => true,
+        Some(PrincipalId::Root(of)) if roots_own => *of == account.id && in_console,
         Some(PrincipalId::Root(of)) => *of == account.id,
         Some(PrincipalId::User(of, _)) => *of == account.id && !roots_own,
     };

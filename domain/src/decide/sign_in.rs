@@ -73,7 +73,7 @@ pub fn associate_proven(
         return signed_in(owner, attempt, SignInFactor::Device, Some(device), context);
     }
     let until = owner.pending.sign_in(attempt, context.now).map_or(context.now, |open| open.until);
-    let proven = AssociateProven { attempt, device, mark };
+    let proven = AssociateProven { attempt, device, until, mark };
     let verdict = Verdict::SecondFactorWanted { attempt, until, associate: false };
     record(verdict, [(owner.stream, proven.into())])
 }

@@ -208,13 +208,22 @@ impl Sent {
         now.secs() / u64::from(policy.sms_sends_window_s.max(1))
     }
 
+    /// The sending window that counts now. As for [`Attempts::current`], a clock set back within the policy's
+    /// tolerance does not reopen an old one, and a window further ahead counts no more.
+    #[must_use]
+    pub fn current(&self, now: UnixMillis, policy: &Policy) -> u64 {
+        let (by_clock, furthest) = (Self::window_at(now, policy), Self::window_at(furthest(now, policy), policy));
+        if (by_clock..=furthest).contains(&self.window) { self.window } else { by_clock }
+    }
+
     /// When the next code may be sent; `None` is now.
     #[must_use]
     pub fn again_at(&self, now: UnixMillis, policy: &Policy) -> Option<UnixMillis> {
         let pause_ms = u64::from(policy.sms_again_after_s).saturating_mul(1000);
-        // A clock that was ahead does not stop the sending for longer than the pause (A4).
-        let paused = self.last.filter(|last| *last <= now).map(|last| last.plus_ms(pause_ms));
-        let window = Self::window_at(now, policy);
+        // A clock that was further ahead than is borne does not stop the sending (A4).
+        let borne = |last: &UnixMillis| *last <= furthest(now, policy);
+        let paused = self.last.filter(borne).map(|last| last.plus_ms(pause_ms));
+        let window = self.current(now, policy);
         let spent = self.window == window && self.count >= policy.sms_sends_max;
         let next = UnixMillis::from_secs(window.saturating_add(1).saturating_mul(policy.sms_sends_window_s.into()));
         [paused, spent.then_some(next)].into_iter().flatten().filter(|at| *at > now).max()
@@ -227,6 +236,11 @@ impl Sent {
         self.count = self.count.saturating_add(1);
         self.last = Some(at);
     }
+}
+
+/// How far ahead of now a recorded instant may be: the clock is borne to go back by so much (A40).
+const fn furthest(now: UnixMillis, policy: &Policy) -> UnixMillis {
+    now.plus_ms((policy.clock_back_max_s as u64).saturating_mul(1000))
 }
 
 impl Pending {

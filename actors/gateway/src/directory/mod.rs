@@ -18,6 +18,7 @@ use crate::engine::{
 };
 use crate::secret::Secret;
 pub use ids::{Randomness, access_key_id, account_id, secret_access_key, session_key_id, source, user_id};
+pub use password::{PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN, PasswordFault, check as check_password};
 pub use standalone::{Founded, Founding, Standalone};
 
 /// Access keys that one user may have, as IAM has it.
@@ -41,7 +42,7 @@ pub struct AccessKey {
 pub struct Identity {
     /// The principal, with its present name and path.
     pub user: UserView,
-    /// The key that signed.
+    /// The key that signed; empty for a person at the console.
     pub access_key_id: String,
     /// What the key rests on.
     pub credential: Credential,
@@ -112,6 +113,58 @@ impl Resource {
     }
 }
 
+/// Who signs in, as it was typed on the first page (R97).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum SignInName {
+    /// A user of an account; `None` for an account that does not exist.
+    User {
+        /// The account.
+        account: Option<AccountId>,
+        /// The user's name.
+        name: String,
+    },
+    /// A root user.
+    Root {
+        /// Its e-mail address.
+        email: String,
+    },
+}
+
+/// What came of a password.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct PasswordVerdict {
+    /// Whose password it should be; `None` for a name that nobody has.
+    pub principal: Option<PrincipalId>,
+    /// Whether it is.
+    pub fits: bool,
+}
+
+/// Where root's alternative factors are sent (R130). Personal data: `Debug` shows nothing of it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct RootContact {
+    /// The e-mail address, with which root also signs in.
+    pub email: String,
+    /// The phone number in E.164.
+    pub phone: Option<String>,
+}
+
+impl fmt::Debug for RootContact {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RootContact(..)")
+    }
+}
+
+/// The longest e-mail address of a root user, in characters (RFC 5321, section 4.5.3.1).
+const EMAIL_CHARS_MAX: usize = 254;
+
+/// Whether a text could be an e-mail address.
+#[must_use]
+pub fn is_email(text: &str) -> bool {
+    let parts = text.split_once('@').map(|(local, domain)| !local.is_empty() && !domain.is_empty());
+    let plain = !text.chars().any(|c| c.is_control() || c.is_whitespace());
+    parts == Some(true) && plain && text.chars().count() <= EMAIL_CHARS_MAX
+}
+
 /// Whether a caller may do something (R47).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Access {
@@ -139,8 +192,16 @@ pub enum DirectoryError {
     AccessKeyShown,
     /// Without this access key nobody could administer the account any more.
     LastAdministratorKey,
+    /// Without this user nobody but root could administer the account any more.
+    LastAdministrator,
     /// This directory is not changed through the gateway.
     ReadOnly,
+    /// This directory does not do such a thing at all.
+    NotSupported,
+    /// The password is not one that may be chosen.
+    PasswordNotTaken(PasswordFault),
+    /// Another root user signs in with this e-mail address.
+    EmailTaken,
     /// It cannot answer now.
     Unavailable(String),
 }
@@ -153,8 +214,12 @@ impl fmt::Display for DirectoryError {
             Self::NoSuchAccessKey => f.write_str("the user has no such access key"),
             Self::AccessKeyShown => f.write_str("the key was made before, and its secret is not shown again"),
             Self::LastAdministratorKey => f.write_str("the key is the last one of the last administrator"),
+            Self::LastAdministrator => f.write_str("the user is the last administrator"),
             Self::UserHasAccessKeys => f.write_str("the user still has access keys"),
             Self::ReadOnly => f.write_str("users are not managed here"),
+            Self::NotSupported => f.write_str("this directory does not do that"),
+            Self::PasswordNotTaken(fault) => fault.fmt(f),
+            Self::EmailTaken => f.write_str("another root user has this e-mail address"),
             Self::Unavailable(cause) => write!(f, "the directory cannot answer: {cause}"),
         }
     }
@@ -218,4 +283,61 @@ pub trait Directory: Send + Sync + 'static {
 
     /// Removes an access key of a user.
     async fn delete_access_key(&self, request: Request, user: &PrincipalId, id: &str) -> Result<(), DirectoryError>;
+
+    // ---- what only the console asks; a directory without a console need not answer ----
+
+    /// Who is meant by a name on the sign-in page.
+    async fn principal_of(&self, who: &SignInName) -> Result<Option<PrincipalId>, DirectoryError> {
+        match who {
+            SignInName::User { account: Some(account), name } => {
+                Ok(self.user_named(*account, name).await?.map(|user| user.id))
+            }
+            SignInName::User { account: None, .. } | SignInName::Root { .. } => Ok(None),
+        }
+    }
+
+    /// Checks the password of whoever signs in. A name that nobody has and a wrong password take the same work.
+    async fn check_password(&self, _who: &SignInName, _password: &Secret) -> Result<PasswordVerdict, DirectoryError> {
+        Err(DirectoryError::NotSupported)
+    }
+
+    /// Checks the password of a principal who is signed in.
+    async fn password_is(&self, _principal: &PrincipalId, _password: &Secret) -> Result<bool, DirectoryError> {
+        Err(DirectoryError::NotSupported)
+    }
+
+    /// Whether a principal has a password to sign in with.
+    async fn has_password(&self, _principal: &PrincipalId) -> Result<bool, DirectoryError> {
+        Err(DirectoryError::NotSupported)
+    }
+
+    /// Gives a principal a new password. It changes no factor (R108).
+    async fn set_password(
+        &self,
+        _request: Request,
+        _principal: &PrincipalId,
+        _password: &Secret,
+    ) -> Result<(), DirectoryError> {
+        Err(DirectoryError::NotSupported)
+    }
+
+    /// Removes a user together with its devices, its access keys and its password (R77, A38).
+    async fn remove_user(&self, _request: Request, _user: &PrincipalId) -> Result<(), DirectoryError> {
+        Err(DirectoryError::NotSupported)
+    }
+
+    /// Where the alternative factors of an account's root are sent.
+    async fn root_contact(&self, _account: AccountId) -> Result<Option<RootContact>, DirectoryError> {
+        Err(DirectoryError::NotSupported)
+    }
+
+    /// Changes where they are sent, and the address with which root signs in.
+    async fn set_root_contact(
+        &self,
+        _request: Request,
+        _account: AccountId,
+        _contact: &RootContact,
+    ) -> Result<(), DirectoryError> {
+        Err(DirectoryError::NotSupported)
+    }
 }

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use super::AccessKey;
+use super::{AccessKey, RootContact};
 use crate::engine::{AccountId, CommandId, PrincipalId, UnixMillis, UserId};
 use crate::secret::Secret;
 
@@ -20,6 +20,10 @@ pub(super) const ACCESS_KEY_CREATED: u16 = 2;
 pub(super) const ACCESS_KEY_DELETED: u16 = 3;
 /// Number of [`UserForgottenV1`].
 pub(super) const USER_FORGOTTEN: u16 = 4;
+/// Number of [`PasswordSetV1`].
+pub(super) const PASSWORD_SET: u16 = 5;
+/// Number of [`RootContactSetV1`].
+pub(super) const ROOT_CONTACT_SET: u16 = 6;
 
 /// An account was made, with what its root user and its first administrator sign in with.
 #[derive(Serialize, Deserialize)]
@@ -59,6 +63,23 @@ pub(super) struct UserForgottenV1<'a> {
     pub(super) command: Option<[u8; 16]>,
 }
 
+/// A principal has a new password.
+#[derive(Serialize, Deserialize)]
+pub(super) struct PasswordSetV1<'a> {
+    pub(super) account: u64,
+    /// `None` is the root user.
+    pub(super) user: Option<&'a str>,
+    pub(super) password_hash: &'a str,
+}
+
+/// An account's root user is reached elsewhere.
+#[derive(Serialize, Deserialize)]
+pub(super) struct RootContactSetV1<'a> {
+    pub(super) account: u64,
+    pub(super) email: &'a str,
+    pub(super) phone: Option<&'a str>,
+}
+
 /// Deletions that are remembered by the id under which they were asked for.
 const DELETIONS_MAX: usize = 4096;
 
@@ -81,6 +102,7 @@ pub(super) struct State {
     pub(super) version: u64,
     pub(super) founded: Option<AccountId>,
     root_emails: BTreeMap<String, AccountId>,
+    root_contacts: BTreeMap<AccountId, RootContact>,
     password_hashes: BTreeMap<PrincipalId, Zeroizing<String>>,
     administrators: BTreeSet<PrincipalId>,
     keys: BTreeMap<String, AccessKey>,
@@ -102,7 +124,9 @@ impl State {
                 let administrator = user_of(founded.account, founded.administrator)?;
                 let account = administrator.account();
                 self.founded = Some(account);
-                self.root_emails.insert(founded.root_email.to_lowercase(), account);
+                // A phone number may have been recorded before.
+                let phone = self.root_contacts.get(&account).and_then(|contact| contact.phone.clone());
+                self.set_contact(account, RootContact { email: founded.root_email.to_owned(), phone });
                 let mut set_hash = |id: PrincipalId, hash: &str| {
                     self.password_hashes.insert(id, Zeroizing::new(hash.to_owned()));
                 };
@@ -128,6 +152,20 @@ impl State {
                 self.administrators.remove(&user);
                 self.keys.retain(|_, key| key.owner != user);
                 self.remember(forgotten.command);
+            }
+            PASSWORD_SET => {
+                let set: PasswordSetV1<'_> = decode(body).ok_or_else(unreadable)?;
+                let principal = match set.user {
+                    Some(user) => user_of(set.account, user)?,
+                    None => PrincipalId::Root(AccountId::from_number(set.account).ok_or_else(unreadable)?),
+                };
+                self.password_hashes.insert(principal, Zeroizing::new(set.password_hash.to_owned()));
+            }
+            ROOT_CONTACT_SET => {
+                let set: RootContactSetV1<'_> = decode(body).ok_or_else(unreadable)?;
+                let account = AccountId::from_number(set.account).ok_or_else(unreadable)?;
+                let contact = RootContact { email: set.email.to_owned(), phone: set.phone.map(str::to_owned) };
+                self.set_contact(account, contact);
             }
             _ => return Err(unreadable()),
         }
@@ -167,8 +205,24 @@ impl State {
         self.administrators.contains(principal)
     }
 
+    /// Whether the account would be left with its root user alone.
+    pub(super) fn is_last_administrator(&self, user: &PrincipalId) -> bool {
+        self.is_administrator(user) && self.administrators.len() == 1
+    }
+
     pub(super) fn password_hash(&self, principal: &PrincipalId) -> Option<&str> {
         self.password_hashes.get(principal).map(|hash| hash.as_str())
+    }
+
+    /// Root of one account has one address; the one before signs in no more.
+    fn set_contact(&mut self, account: AccountId, contact: RootContact) {
+        self.root_emails.retain(|_, of| *of != account);
+        self.root_emails.insert(contact.email.to_lowercase(), account);
+        self.root_contacts.insert(account, contact);
+    }
+
+    pub(super) fn root_contact(&self, account: AccountId) -> Option<&RootContact> {
+        self.root_contacts.get(&account)
     }
 
     pub(super) fn root_of_email(&self, email: &str) -> Option<AccountId> {
@@ -218,6 +272,25 @@ mod tests {
         assert_eq!(hex(encode(&UserForgottenV1 { account: 1, user: "U", command: None })), "01015500");
         let deleted = AccessKeyDeletedV1 { access_key_id: "K", command: Some([7; 16]) };
         assert_eq!(hex(encode(&deleted)), "014b0107070707070707070707070707070707");
+        let set = PasswordSetV1 { account: 1, user: Some("U"), password_hash: "h" };
+        assert_eq!(hex(encode(&set)), "010101550168");
+        let contact = RootContactSetV1 { account: 1, email: "e", phone: Some("p") };
+        assert_eq!(hex(encode(&contact)), "010165010170");
+    }
+
+    #[test]
+    fn root_has_one_address_and_keeps_the_number_that_came_before_the_founding() {
+        let mut state = State::default();
+        let account = AccountId::from_number(123_456_789_012).unwrap();
+        let set = |email, phone| encode(&RootContactSetV1 { account: account.into(), email, phone }).unwrap();
+        state.fold(ROOT_CONTACT_SET, &set("old@example.com", Some("+15550101234")), UnixMillis(1)).unwrap();
+        state.fold(FOUNDED, &founded(), UnixMillis(2)).unwrap();
+        assert_eq!(state.root_of_email("old@example.com"), None);
+        assert_eq!(state.root_contact(account).unwrap().phone.as_deref(), Some("+15550101234"));
+        state.fold(ROOT_CONTACT_SET, &set("New@example.com", None), UnixMillis(3)).unwrap();
+        assert_eq!(state.root_of_email("new@example.com"), Some(account));
+        assert_eq!(state.root_of_email("root@example.com"), None);
+        assert_eq!(state.root_contact(account).unwrap().phone, None);
     }
 
     #[test]

@@ -8,9 +8,11 @@
 //! | caller | may |
 //! |---|---|
 //! | root, administrators | everything in their account, but for what the engine's channel rules forbid (R39..R44) |
-//! | other users | create virtual devices of any name; enable, resync and list their own; see themselves; deactivate their own in a session with MFA (R48) |
+//! | other users | create virtual devices of any name; enable, resync and list their own; see themselves; change their own password; deactivate their own in a session with MFA (R48) |
 //!
 //! Nobody needs leave to call STS (R137).
+
+mod passwords;
 
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
@@ -23,13 +25,15 @@ use super::records::{
     USER_FORGOTTEN, UserForgottenV1, encode,
 };
 use super::{
-    ACCESS_KEYS_MAX, Access, AccessKey, Directory, DirectoryError, Identity, RETRY_MS_MAX, Resource, ids, password,
+    ACCESS_KEYS_MAX, Access, AccessKey, Directory, DirectoryError, Identity, PasswordVerdict, RETRY_MS_MAX, Resource,
+    RootContact, SignInName, ids, password,
 };
 use crate::engine::{
-    AccountId, Caller, Countersign, DeviceName, Error, Path, PrincipalId, RECORDS_MAX, Rejection, Removal, Request,
-    UserId, UserView,
+    AccountId, Caller, Countersign, DeviceName, Error, Path, PhoneNumber, PrincipalId, RECORDS_MAX, Rejection, Removal,
+    Request, UserId, UserView,
 };
 use crate::secret::Secret;
+use passwords::Passwords;
 
 /// The stream of the directory's records.
 const STREAM: &str = "directory";
@@ -42,6 +46,7 @@ pub struct Standalone {
     state: RwLock<State>,
     /// Held while something is decided from the state and recorded, so that quotas hold under any race.
     changing: Mutex<()>,
+    passwords: Passwords,
 }
 
 /// What a new account is to be like.
@@ -51,6 +56,8 @@ pub struct Founding {
     pub account: Option<AccountId>,
     /// E-mail address of its root user.
     pub root_email: String,
+    /// Phone number of its root user, for the way back in (R130).
+    pub root_phone: Option<PhoneNumber>,
     /// Name of its administrator.
     pub administrator: DeviceName,
 }
@@ -97,7 +104,8 @@ impl Standalone {
                 })?;
             }
         }
-        Ok(Self { engine, state: RwLock::new(state), changing: Mutex::new(()) })
+        let passwords = Passwords::new(&engine)?;
+        Ok(Self { engine, state: RwLock::new(state), changing: Mutex::new(()), passwords })
     }
 
     /// The account of this store, once it was founded.
@@ -158,6 +166,11 @@ impl Standalone {
             access_key_id: &founded.access_key_id,
             secret_access_key: founded.secret_access_key.expose(),
         };
+        if let Some(phone) = &founding.root_phone {
+            // First: what is recorded as founded is complete.
+            let contact = RootContact { email: founded.root_email.clone(), phone: Some(phone.e164().to_owned()) };
+            self.record_contact(operator(), account, &contact).await?;
+        }
         self.record(operator(), FOUNDED, encode(&record)).await?;
         Ok(founded)
     }
@@ -168,11 +181,13 @@ impl Standalone {
         self.read().root_of_email(email)
     }
 
-    /// Whether a password is a principal's. Takes tens of milliseconds, so not for an executor's thread.
-    #[must_use]
-    pub fn password_fits(&self, principal: &PrincipalId, password: &Secret) -> bool {
-        let hash = self.read().password_hash(principal).map(str::to_owned);
-        hash.is_some_and(|hash| password::verify(password, &hash))
+    /// Removes a user from the engine, and then what is known of it here. Called with `changing` held.
+    async fn forget_user(&self, request: Request, user: &PrincipalId, removal: Removal) -> Result<(), DirectoryError> {
+        let (caller, command) = (request.caller.clone(), request.command.map(|command| *command.as_bytes()));
+        self.engine.remove_user(request, user, removal).await?;
+        // Should this be lost in a crash, what is left belongs to nobody: ids are not used again (R10).
+        let record = UserForgottenV1 { account: user.account().into(), user: user_of(user)?.as_str(), command };
+        self.record(Request::by(caller), USER_FORGOTTEN, encode(&record)).await
     }
 
     /// Records and folds. Called with `changing` held.
@@ -222,6 +237,7 @@ fn self_service(caller: &Identity, action: &str, resource: &Resource) -> Access 
     match action {
         "iam:CreateVirtualMFADevice" => Access::Allowed,
         "iam:EnableMFADevice" | "iam:ResyncMFADevice" | "iam:ListMFADevices" | "iam:GetUser" if own => Access::Allowed,
+        "iam:ChangePassword" if own => Access::Allowed,
         "iam:DeactivateMFADevice" if own && caller.credential.has_mfa() => Access::Allowed,
         // The pattern denies everything else without a second factor, and a lost key alone must not
         // take the second factor away.
@@ -279,11 +295,7 @@ impl Directory for Standalone {
         if !self.read().keys_of(user).is_empty() {
             return Err(DirectoryError::UserHasAccessKeys);
         }
-        let (caller, command) = (request.caller.clone(), request.command.map(|command| *command.as_bytes()));
-        self.engine.remove_user(request, user, Removal::RefuseWithDevices).await?;
-        // Should this be lost in a crash, what is left belongs to nobody: ids are not used again (R10).
-        let record = UserForgottenV1 { account: user.account().into(), user: user_of(user)?.as_str(), command };
-        self.record(Request::by(caller), USER_FORGOTTEN, encode(&record)).await
+        self.forget_user(request, user, Removal::RefuseWithDevices).await
     }
 
     async fn has_deleted(&self, request: &Request) -> Result<bool, DirectoryError> {
@@ -332,6 +344,56 @@ impl Directory for Standalone {
         let command = request.command.map(|command| *command.as_bytes());
         let record = AccessKeyDeletedV1 { access_key_id: id, command };
         self.record(request, ACCESS_KEY_DELETED, encode(&record)).await
+    }
+
+    async fn principal_of(&self, who: &SignInName) -> Result<Option<PrincipalId>, DirectoryError> {
+        Ok(self.meant_by(who))
+    }
+
+    async fn check_password(&self, who: &SignInName, password: &Secret) -> Result<PasswordVerdict, DirectoryError> {
+        self.judge_password(who, password).await
+    }
+
+    async fn password_is(&self, principal: &PrincipalId, password: &Secret) -> Result<bool, DirectoryError> {
+        self.fits(Some(principal), password).await
+    }
+
+    async fn has_password(&self, principal: &PrincipalId) -> Result<bool, DirectoryError> {
+        Ok(self.read().password_hash(principal).is_some())
+    }
+
+    async fn set_password(
+        &self,
+        request: Request,
+        principal: &PrincipalId,
+        password: &Secret,
+    ) -> Result<(), DirectoryError> {
+        self.record_password(request, principal, password).await
+    }
+
+    async fn remove_user(&self, request: Request, user: &PrincipalId) -> Result<(), DirectoryError> {
+        let _changing = self.changing.lock().await;
+        if self.read().is_last_administrator(user) {
+            return Err(DirectoryError::LastAdministrator);
+        }
+        self.forget_user(request, user, Removal::TakeDevices).await
+    }
+
+    async fn root_contact(&self, account: AccountId) -> Result<Option<RootContact>, DirectoryError> {
+        Ok(self.read().root_contact(account).cloned())
+    }
+
+    async fn set_root_contact(
+        &self,
+        request: Request,
+        account: AccountId,
+        contact: &RootContact,
+    ) -> Result<(), DirectoryError> {
+        let _changing = self.changing.lock().await;
+        if self.read().root_of_email(&contact.email).is_some_and(|of| of != account) {
+            return Err(DirectoryError::EmailTaken);
+        }
+        self.record_contact(request, account, contact).await
     }
 }
 

@@ -80,7 +80,11 @@ pub(super) fn of_directory(error: &DirectoryError, about: Option<(&str, &str)>) 
         DirectoryError::UserHasAccessKeys => ApiError::UserHasAccessKeys,
         DirectoryError::AccessKeyShown => ApiError::AccessKeyShown,
         DirectoryError::LastAdministratorKey => ApiError::LastAdministratorKey,
-        DirectoryError::ReadOnly => ApiError::ReadOnly,
+        DirectoryError::ReadOnly | DirectoryError::NotSupported => ApiError::ReadOnly,
+        DirectoryError::PasswordNotTaken(_) | DirectoryError::EmailTaken | DirectoryError::LastAdministrator => {
+            tracing::error!(%error, "the directory refused what no request asks");
+            ApiError::ServiceFailure
+        }
         DirectoryError::Unavailable(cause) => {
             tracing::error!(%cause, "the directory failed");
             ApiError::ServiceFailure

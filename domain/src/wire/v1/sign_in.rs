@@ -65,6 +65,8 @@ bodies! {
         attempt: AttemptId,
         /// The linked principal's device.
         device: StreamId,
+        /// Until when the sign-in may be completed.
+        until: UnixMillis,
         /// A keyed hash of the code, so that the same digits are not taken for both.
         mark: [u8; 16],
     }

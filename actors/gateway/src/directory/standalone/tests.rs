@@ -6,6 +6,7 @@ fn founding() -> Founding {
     Founding {
         account: Some("123456789012".parse().unwrap()),
         root_email: "root@example.com".into(),
+        root_phone: None,
         administrator: DeviceName::new("administrator").unwrap(),
     }
 }
@@ -36,8 +37,8 @@ fn a_founded_directory_is_read_again_from_its_log() {
         assert_eq!(key.secret, founded.secret_access_key);
         let administrator = engine.user_named(founded.account, "ADMINISTRATOR").unwrap();
         assert_eq!(key.owner, administrator.id);
-        assert!(again.password_fits(&administrator.id, &founded.administrator_password));
-        assert!(!again.password_fits(&administrator.id, &founded.root_password));
+        let fits = async |password| again.password_is(&administrator.id, password).await.unwrap();
+        assert!(fits(&founded.administrator_password).await && !fits(&founded.root_password).await);
         assert_eq!(again.root_of_email("ROOT@example.com"), Some(founded.account));
         let shown = format!("{founded:?}");
         assert!(!shown.contains(founded.root_password.expose()) && !shown.contains(key.secret.expose()));
@@ -130,5 +131,82 @@ fn the_built_in_rule() {
             let judged = directory.authorize(&identity(user, credential), action, &resource).await.unwrap();
             assert_eq!(judged, want, "{} {action} {}", user.name, resource.arn());
         }
+    });
+}
+
+#[test]
+fn a_password_is_judged_by_name_and_nobody_has_none() {
+    run(async {
+        let (_, directory, founded) = founded().await;
+        let user = |name: &str| SignInName::User { account: Some(founded.account), name: name.into() };
+        let root = |email: &str| SignInName::Root { email: email.into() };
+        let judge = async |who: &SignInName, password: &Secret| directory.check_password(who, password).await.unwrap();
+        let verdict = judge(&user("ADMINISTRATOR"), &founded.administrator_password).await;
+        assert!(verdict.fits && verdict.principal.is_some());
+        let verdict = judge(&user("administrator"), &founded.root_password).await;
+        assert!(!verdict.fits && verdict.principal.is_some());
+        let nobody = PasswordVerdict { principal: None, fits: false };
+        assert_eq!(judge(&user("nobody"), &founded.administrator_password).await, nobody);
+        let elsewhere = SignInName::User { account: None, name: "administrator".into() };
+        assert_eq!(judge(&elsewhere, &founded.administrator_password).await, nobody);
+        let verdict = judge(&root("ROOT@example.com"), &founded.root_password).await;
+        assert_eq!(verdict, PasswordVerdict { principal: Some(PrincipalId::Root(founded.account)), fits: true });
+        assert_eq!(judge(&root("nobody@example.com"), &founded.root_password).await, nobody);
+    });
+}
+
+#[test]
+fn a_new_password_replaces_the_old_one_and_outlives_a_restart() {
+    run(async {
+        let (engine, directory, founded) = founded().await;
+        let name = DeviceName::new("lee").unwrap();
+        let lee = directory.create_user(by(), founded.account, name, Path::root()).await.unwrap().id;
+        assert!(!directory.has_password(&lee).await.unwrap());
+        let (short, good) = (Secret::new("too short"), Secret::new("a long enough one"));
+        let refused = directory.set_password(by(), &lee, &short).await;
+        assert_eq!(refused, Err(DirectoryError::PasswordNotTaken(super::super::PasswordFault::TooShort)));
+        directory.set_password(by(), &lee, &good).await.unwrap();
+        let root = PrincipalId::Root(founded.account);
+        directory.set_password(by(), &root, &good).await.unwrap();
+        let again = Standalone::open(engine).unwrap();
+        assert!(again.has_password(&lee).await.unwrap());
+        assert!(again.password_is(&lee, &good).await.unwrap() && again.password_is(&root, &good).await.unwrap());
+        assert!(!again.password_is(&root, &founded.root_password).await.unwrap());
+    });
+}
+
+#[test]
+fn a_user_is_removed_with_everything_but_not_the_last_administrator() {
+    run(async {
+        let (engine, directory, founded) = founded().await;
+        let name = DeviceName::new("lee").unwrap();
+        let lee = directory.create_user(by(), founded.account, name, Path::root()).await.unwrap().id;
+        directory.create_access_key(by(), &lee).await.unwrap();
+        directory.set_password(by(), &lee, &Secret::new("a long enough one")).await.unwrap();
+        directory.remove_user(by(), &lee).await.unwrap();
+        assert!(engine.principal(&lee).is_none());
+        assert!(!directory.has_password(&lee).await.unwrap());
+        assert_eq!(directory.access_keys(&lee).await.unwrap(), []);
+        assert!(directory.set_password(by(), &lee, &Secret::new("a long enough one")).await.is_err());
+        let administrator = engine.user_named(founded.account, "administrator").unwrap().id;
+        assert_eq!(directory.remove_user(by(), &administrator).await, Err(DirectoryError::LastAdministrator));
+    });
+}
+
+#[test]
+fn where_root_is_reached_is_kept_and_can_be_changed() {
+    run(async {
+        let engine = Countersign::in_memory(Config::default()).unwrap();
+        let directory = Standalone::open(engine.clone()).unwrap();
+        let phone = PhoneNumber::parse("+1 555 010 1234").unwrap();
+        let account = directory.found(Founding { root_phone: Some(phone), ..founding() }).await.unwrap().account;
+        let contact =
+            |email: &str, phone: Option<&str>| RootContact { email: email.into(), phone: phone.map(Into::into) };
+        let known = Standalone::open(engine).unwrap().root_contact(account).await.unwrap().unwrap();
+        assert!(known == contact("root@example.com", Some("+15550101234")));
+        let changed = contact("new@example.com", None);
+        directory.set_root_contact(by(), account, &changed).await.unwrap();
+        assert!(directory.root_contact(account).await.unwrap() == Some(changed));
+        assert_eq!(directory.root_of_email("root@example.com"), None);
     });
 }

@@ -73,6 +73,7 @@ impl World {
         let founding = Founding {
             account: Some(ACCOUNT.parse().unwrap()),
             root_email: "root@example.com".into(),
+            root_phone: None,
             administrator: DeviceName::new("administrator").unwrap(),
         };
         let founded = directory.found(founding).await.unwrap();

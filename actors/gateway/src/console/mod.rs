@@ -1,0 +1,170 @@
+//! The console: the pages on which people sign in and manage their MFA devices.
+//!
+//! Pages are rendered here, forms come back, and every form is answered by a redirect. There is one script, and
+//! only for security keys, because there the browser itself is the client. The console decides nothing: it asks
+//! the engine and the [`Directory`], as any platform could by the same methods.
+//!
+//! | part | does |
+//! |---|---|
+//! | `serve` | limits, headers, one log line; from a request to an answer |
+//! | `visit` | one request: who it is, what it may see, what goes back |
+//! | `route` | the addresses |
+//! | `cookies`, `seal`, `csrf` | what the browser keeps for us, and what it cannot forge |
+//! | `sessions` | who is signed in |
+//! | `limits` | how often passwords may be tried |
+//! | `frame`, `words` | what pages have in common, and what things are called |
+//! | `sign_in`, `factor`, `recovery` | from the name to the session |
+//! | `devices`, `users`, `account`, … | the pages of a session |
+//!
+//! A cookie of the first page (`countersign-attempt`) says that a password was right, and opens the second page
+//! alone; a session has another cookie and another secret, made when the second factor is proven.
+
+mod account;
+mod assets;
+mod attempt;
+mod cookies;
+mod csrf;
+mod development;
+mod devices;
+mod factor;
+mod frame;
+mod home;
+mod limits;
+mod offers;
+mod password;
+mod problem;
+mod recovery;
+mod route;
+mod seal;
+mod serve;
+mod sessions;
+mod sign_in;
+#[cfg(test)]
+mod tests;
+mod users;
+mod visit;
+mod words;
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::directory::Directory;
+use crate::engine::{
+    Caller, Channel, Countersign, Credential, DevelopmentTransports, Error, PrincipalId, Request, UnixMillis,
+};
+use assets::Assets;
+use csrf::Csrf;
+use limits::PasswordLimits;
+use offers::Offers;
+use seal::Sealer;
+pub use serve::routes;
+use sessions::{Leftover, Sessions};
+
+/// What depends on where the console runs.
+#[derive(Clone, Debug, Default)]
+pub struct ConsoleSettings {
+    /// How browsers call it, such as `https://console.example.com`, where that is known.
+    pub public_origin: Option<String>,
+    /// Whether browsers reach it over TLS: cookies then travel over nothing else.
+    pub secure: bool,
+    /// The domain that security keys are bound to.
+    pub relying_party_id: String,
+    /// The outbox of a development server; its messages are then shown to anybody.
+    pub outbox: Option<Arc<DevelopmentTransports>>,
+}
+
+/// The console in front of an engine and a directory.
+pub struct Console {
+    engine: Countersign,
+    directory: Arc<dyn Directory>,
+    settings: ConsoleSettings,
+    assets: Arc<Assets>,
+    sealer: Sealer,
+    csrf: Csrf,
+    sessions: Sessions,
+    limits: PasswordLimits,
+    offers: Offers,
+}
+
+/// Why the console cannot start.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ConsoleError(String);
+
+impl ConsoleError {
+    fn new(text: String) -> Self {
+        Self(text)
+    }
+}
+
+impl fmt::Display for ConsoleError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the console cannot start: {}", self.0)
+    }
+}
+
+impl std::error::Error for ConsoleError {}
+
+impl From<Error> for ConsoleError {
+    fn from(cause: Error) -> Self {
+        Self(cause.to_string())
+    }
+}
+
+impl fmt::Debug for Console {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Console").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}
+
+impl Console {
+    /// Puts the console in front of an engine and a directory, and reads the sessions that still live.
+    ///
+    /// # Errors
+    /// When the key ring fails, or the records of sessions cannot be read.
+    pub fn new(
+        engine: Countersign,
+        directory: Arc<dyn Directory>,
+        settings: ConsoleSettings,
+    ) -> Result<Self, ConsoleError> {
+        let mut seed = [0; 32];
+        engine.fill_random(&mut seed)?;
+        Ok(Self {
+            sealer: Sealer::new(&engine)?,
+            csrf: Csrf::new(&engine)?,
+            sessions: Sessions::read(&engine)?,
+            limits: PasswordLimits::new(seed),
+            offers: Offers::default(),
+            assets: Arc::new(Assets::new()),
+            engine,
+            directory,
+            settings,
+        })
+    }
+
+    /// Ends sessions whose time is over, and takes away what their wizards left over.
+    async fn sweep(&self, now: UnixMillis) -> Result<(), Error> {
+        let left = self.sessions.sweep(now).await?;
+        self.clear_away(left).await
+    }
+
+    /// Deletes virtual devices that wizards made and nobody enabled (A28). One that was enabled, or a namesake
+    /// that somebody made since, is left alone.
+    async fn clear_away(&self, left: impl IntoIterator<Item = Leftover>) -> Result<(), Error> {
+        for Leftover { serial, created_at } in left {
+            let same = self.engine.device(&serial).is_some_and(|device| device.created_at == created_at);
+            if let Some(account) = serial.account().filter(|_| same) {
+                let gone = self.engine.delete_virtual_device(Request::by(Caller::operator()), account, &serial).await;
+                match gone {
+                    Err(error) if error.rejection().is_none() => return Err(error),
+                    _ => {}
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Somebody at the console, by what they have proven.
+fn at_console(principal: PrincipalId, credential: Credential) -> Caller {
+    Caller { principal: Some(principal), credential, channel: Channel::Console }
+}

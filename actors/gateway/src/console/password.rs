@@ -1,0 +1,121 @@
+//! Changing one's own password. It changes no factor (R108).
+
+use super::cookies::Cookie;
+use super::frame::{Field, Flash, FormPage};
+use super::limits::{Admission, Try};
+use super::problem::Problem;
+use super::visit::{Answer, Signed, Visit};
+use crate::directory::{DirectoryError, PASSWORD_CHARS_MIN, Resource, arn_of};
+use crate::engine::PrincipalId;
+use crate::secret::Secret;
+
+const HERE: &str = "/console/password";
+const DEVICES: &str = "/console/devices";
+/// The longest password that a field takes, in characters.
+pub(super) const FIELD_CHARS_MAX: u16 = 1024;
+
+pub(super) async fn page(visit: &mut Visit<'_>) -> Result<Answer, Problem> {
+    let signed = visit.signed_in().await?;
+    let own = Resource::Principal { id: Some(signed.user.id.clone()), arn: arn_of(&signed.user) };
+    if !visit.may(&signed, "iam:ChangePassword", &own).await? {
+        return Err(Problem::Forbidden("Your password cannot be changed here.".to_owned()));
+    }
+    if visit.post {
+        return change(visit, &signed).await;
+    }
+    let frame = visit.frame_of(&signed, "Change password", "devices");
+    let current = Field::password("current", "Current password", "current-password").length_max(FIELD_CHARS_MAX);
+    let [new, again] = new_password();
+    let page = FormPage::new(frame, HERE, "Change password", DEVICES)
+        .lead("Your other sessions are closed. Your MFA devices stay as they are.")
+        .field(current)
+        .field(new)
+        .field(again);
+    visit.show(&page)
+}
+
+/// The two fields of a new password.
+pub(super) fn new_password() -> [Field; 2] {
+    let hint = format!("At least {PASSWORD_CHARS_MIN} characters. Length is what counts: a few words are fine.");
+    [
+        Field::password("new", "New password", "new-password").hint(hint).length_max(FIELD_CHARS_MAX),
+        Field::password("again", "New password again", "new-password").length_max(FIELD_CHARS_MAX),
+    ]
+}
+
+/// The new password, if it was typed twice the same.
+pub(super) fn typed_twice(visit: &Visit<'_>) -> Result<Secret, Flash> {
+    let new = Secret::new(visit.form.get("new").unwrap_or_default());
+    let again = Secret::new(visit.form.get("again").unwrap_or_default());
+    if new == again {
+        Ok(new)
+    } else {
+        Err(Flash::bad("The two are not the same. Type the new password again.").at("again"))
+    }
+}
+
+/// Gives a principal a new password and closes its sessions but one; what there is to say about one that may not
+/// be chosen.
+pub(super) async fn set(
+    visit: &mut Visit<'_>,
+    signed: &Signed,
+    principal: &PrincipalId,
+    new: &Secret,
+) -> Result<Result<(), Flash>, Problem> {
+    let console = visit.console;
+    match console.directory.set_password(visit.request(signed.caller()), principal, new).await {
+        Ok(()) => {}
+        Err(DirectoryError::PasswordNotTaken(fault)) => {
+            let text = fault.to_string();
+            return Ok(Err(Flash::bad(format!("This cannot be your password: {text}.")).at("new")));
+        }
+        Err(error) => return Err(error.into()),
+    }
+    let keep = (*principal == signed.user.id).then_some(signed.session.key);
+    let left = console.sessions.close_others(visit.request(signed.caller()), principal, keep).await?;
+    console.clear_away(left).await?;
+    Ok(Ok(()))
+}
+
+async fn change(visit: &mut Visit<'_>, signed: &Signed) -> Result<Answer, Problem> {
+    let console = visit.console;
+    let new = match typed_twice(visit) {
+        Ok(new) => new,
+        Err(flash) => return visit.tell(HERE, &flash),
+    };
+    // A session that was left open must not become a place to guess the password at (NT-15).
+    let tried = own_try(visit, signed).await?;
+    if let Admission::Refused { until, .. } = console.limits.admit(&tried, visit.now) {
+        return Err(Problem::TooMany { until });
+    }
+    let current = Secret::new(visit.form.get("current").unwrap_or_default());
+    let id = &signed.user.id;
+    if !console.directory.password_is(id, &current).await? {
+        let request = visit.request(signed.caller());
+        console.engine.record_password_refused(request, Some(id.account()), Some(id)).await?;
+        return visit.tell(HERE, &Flash::bad("That is not your current password.").at("current"));
+    }
+    console.limits.forgive(&tried, visit.now);
+    match set(visit, signed, id, &new).await? {
+        Err(flash) => visit.tell(HERE, &flash),
+        Ok(()) => {
+            visit.clear(Cookie::Attempt);
+            visit.tell(DEVICES, &Flash::good("Your password is changed, and your other sessions are closed."))
+        }
+    }
+}
+
+/// The same count as at the sign-in.
+async fn own_try(visit: &Visit<'_>, signed: &Signed) -> Result<Try, Problem> {
+    let id = &signed.user.id;
+    let account = id.account();
+    if !id.is_root() {
+        return Ok(Try::new(&["user", &account.to_string(), signed.user.name.as_str()], visit.address));
+    }
+    let email = match visit.console.directory.root_contact(account).await {
+        Ok(contact) => contact.map(|contact| contact.email),
+        Err(DirectoryError::NotSupported) => None,
+        Err(error) => return Err(error.into()),
+    };
+    Ok(Try::new(&["root", &email.unwrap_or_else(|| account.to_string())], visit.address))
+}

@@ -1,0 +1,261 @@
+//! From a request to an answer: limits, headers and one log line, the same for every address of the console.
+
+use std::time::Instant;
+
+use actix_web::guard::{Guard, GuardContext};
+use actix_web::http::{Method, StatusCode, header};
+use actix_web::{HttpRequest, HttpResponse, web};
+use askama::Template;
+
+use super::assets::ASSET_PATH;
+use super::csrf::from_own_page;
+use super::frame::Frame;
+use super::problem::Problem;
+use super::route::{Methods, Route};
+use super::visit::{Answer, Visit};
+use super::{Console, account, development, devices, factor, home, password, recovery, sign_in, users};
+use crate::server::{AGENT_CHARS_MAX, BODY_TIMEOUT, is_too_large, new_request_id};
+use crate::wire::form::{FORM_BYTES_MAX, Params};
+
+/// Nothing but our own files, no frame around us, no form to elsewhere.
+const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; \
+     connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
+const PERMISSIONS_POLICY: &str = "publickey-credentials-create=(self), publickey-credentials-get=(self), camera=(), \
+     geolocation=(), microphone=(), payment=(), usb=()";
+/// For how long a browser comes back over TLS only, in seconds: a year.
+const STRICT_TRANSPORT_S: u32 = 31_536_000;
+const FORM_TYPE: &str = "application/x-www-form-urlencoded";
+
+/// What the console answers, to be mounted before [`crate::server::routes`]: a browser that asks for `/` is led
+/// here.
+pub fn routes(app: &mut web::ServiceConfig, console: web::Data<Console>) {
+    app.app_data(console)
+        .service(web::resource("/").guard(Browser).route(web::get().to(to_console)))
+        .service(web::resource(["/console", "/console/{rest:.*}"]).to(entry));
+}
+
+async fn to_console() -> HttpResponse {
+    let mut answer = see_other("/console/");
+    answer.headers_mut().insert(header::VARY, header::HeaderValue::from_static("Accept"));
+    answer
+}
+
+/// A browser that asks for a page, and no client of the API, whose queries are never empty.
+struct Browser;
+
+impl Guard for Browser {
+    fn check(&self, context: &GuardContext<'_>) -> bool {
+        let head = context.head();
+        let accepts = head.headers().get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
+        head.method == Method::GET
+            && head.uri.query().is_none_or(str::is_empty)
+            && accepts.is_some_and(|accept| accept.contains("text/html"))
+    }
+}
+
+/// What is worth a log line. Nothing that was typed is in it.
+#[derive(Default)]
+struct Line {
+    page: &'static str,
+    principal: Option<String>,
+}
+
+/// One request of the console, from its bytes to its log line.
+async fn entry(request: HttpRequest, payload: web::Payload, console: web::Data<Console>) -> HttpResponse {
+    let started = Instant::now();
+    let request_id = new_request_id(&console.engine);
+    let mut line = Line::default();
+    let mut answer = answer(&request, payload, &console, &request_id, &mut line).await;
+    protect(&mut answer, &request, &console);
+    let agent = request.headers().get(header::USER_AGENT).and_then(|agent| agent.to_str().ok());
+    let agent: String = agent.unwrap_or_default().chars().take(AGENT_CHARS_MAX).collect();
+    tracing::info!(
+        request_id,
+        remote = request.peer_addr().map(tracing::field::display),
+        method = %request.method(),
+        page = line.page,
+        principal = line.principal.as_deref().unwrap_or(""),
+        status = answer.status().as_u16(),
+        took_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX),
+        agent,
+        "console"
+    );
+    answer
+}
+
+async fn answer(
+    request: &HttpRequest,
+    payload: web::Payload,
+    console: &Console,
+    request_id: &str,
+    line: &mut Line,
+) -> HttpResponse {
+    let reading = matches!(*request.method(), Method::GET | Method::HEAD);
+    if let Some(name) = request.path().strip_prefix(ASSET_PATH)
+        && reading
+        && let Some(asset) = console.assets.answer(name)
+    {
+        line.page = "asset";
+        return asset;
+    }
+    let (mut visit, readable) = Visit::new(console, request);
+    let result = match readable {
+        Ok(()) => perform(&mut visit, request, payload, line).await,
+        Err(problem) => Err(problem),
+    };
+    line.principal = visit.principal.take();
+    match result {
+        Ok(answer) => visit.finish(answer),
+        Err(Problem::SignInFirst) => {
+            let answer = visit.sign_in_first();
+            visit.finish(answer)
+        }
+        Err(Problem::AttemptOver) => {
+            let answer = visit.attempt_over();
+            visit.finish(answer)
+        }
+        Err(problem) => told(&mut visit, &problem, request_id),
+    }
+}
+
+async fn perform(
+    visit: &mut Visit<'_>,
+    request: &HttpRequest,
+    payload: web::Payload,
+    line: &mut Line,
+) -> Result<Answer, Problem> {
+    let route = Route::of(request.path()).ok_or(Problem::NotFound)?;
+    if route == Route::Development && visit.console.settings.outbox.is_none() {
+        return Err(Problem::NotFound);
+    }
+    line.page = route.name();
+    let methods = route.methods();
+    match *request.method() {
+        Method::GET | Method::HEAD if methods != Methods::Post => {}
+        Method::POST if methods != Methods::Get => receive(visit, request, payload).await?,
+        _ => return Err(Problem::WrongMethod(methods.allow())),
+    }
+    visit.console.sweep(visit.now).await?;
+    dispatch(visit, route).await
+}
+
+async fn dispatch(visit: &mut Visit<'_>, route: Route) -> Result<Answer, Problem> {
+    match route {
+        Route::Home => home::page(visit).await,
+        Route::SignIn { root } => sign_in::page(visit, root).await,
+        Route::SignOut => sign_in::sign_out(visit).await,
+        Route::Factor(page) => factor::page(visit, page).await,
+        Route::Recovery(page) => recovery::page(visit, page).await,
+        Route::Devices(whose, page) => devices::page(visit, &whose, page).await,
+        Route::Password => password::page(visit).await,
+        Route::Users => users::list(visit).await,
+        Route::CreateUser => users::create(visit).await,
+        Route::User(user, page) => users::page(visit, user, page).await,
+        Route::Account => account::page(visit).await,
+        Route::Setting(setting) => account::change(visit, setting).await,
+        Route::Development => development::page(visit).await,
+    }
+}
+
+/// Reads a form, within the limits, when it comes from a page of ours.
+async fn receive(visit: &mut Visit<'_>, request: &HttpRequest, payload: web::Payload) -> Result<(), Problem> {
+    let head = request.headers();
+    if !from_own_page(head, &visit.host, visit.console.settings.public_origin.as_deref()) {
+        return Err(Problem::StaleForm);
+    }
+    let kind = head.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    if !kind.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case(FORM_TYPE) {
+        return Err(Problem::Malformed);
+    }
+    let body = actix_rt::time::timeout(BODY_TIMEOUT, payload.to_bytes_limited(FORM_BYTES_MAX)).await;
+    let body = match body {
+        Ok(Ok(Ok(body))) => body,
+        Ok(Err(_too_large)) => return Err(Problem::TooLarge),
+        Ok(Ok(Err(_))) | Err(_) => return Err(Problem::Malformed),
+    };
+    visit.form = Params::parse(&body).map_err(|_| Problem::Malformed)?;
+    visit.post = true;
+    Ok(())
+}
+
+#[derive(Template)]
+#[template(path = "problem.html")]
+struct ProblemPage {
+    frame: Frame,
+    status: u16,
+    what: String,
+    then: &'static str,
+    onwards: (&'static str, &'static str),
+    reference: String,
+}
+
+/// The page of a problem.
+fn told(visit: &mut Visit<'_>, problem: &Problem, request_id: &str) -> HttpResponse {
+    let told = problem.told(visit.now);
+    let own_fault = matches!(problem, Problem::Busy | Problem::Failed);
+    let page = ProblemPage {
+        frame: visit.bare_frame(told.title),
+        status: told.status.as_u16(),
+        what: told.what,
+        then: told.then,
+        onwards: told.onwards,
+        reference: if own_fault { request_id.to_owned() } else { String::new() },
+    };
+    // A page that cannot be rendered is a fault of the templates; its words are better than nothing.
+    let html = page.render().unwrap_or_else(|_| told.title.to_owned());
+    let mut answer = visit.finish(Answer::Page(html));
+    *answer.status_mut() = told.status;
+    let headers = answer.headers_mut();
+    match problem {
+        Problem::WrongMethod(allow) => {
+            headers.insert(header::ALLOW, header::HeaderValue::from_static(allow));
+        }
+        Problem::TooMany { until } => {
+            let seconds = until.0.saturating_sub(visit.now.0).div_ceil(1000).max(1);
+            headers.insert(header::RETRY_AFTER, header::HeaderValue::from(seconds));
+        }
+        Problem::TooLarge => {
+            // What is left of the request is not read, so nothing can follow it.
+            answer.head_mut().set_connection_type(actix_web::http::ConnectionType::Close);
+        }
+        _ => {}
+    }
+    answer
+}
+
+/// A redirect that is fetched by GET.
+pub(super) fn see_other(to: &str) -> HttpResponse {
+    let mut answer = HttpResponse::build(StatusCode::SEE_OTHER);
+    answer.insert_header((header::LOCATION, to)).insert_header((header::CACHE_CONTROL, "no-store")).finish()
+}
+
+/// What every answer of the console tells the browser not to do.
+fn protect(answer: &mut HttpResponse, request: &HttpRequest, console: &Console) {
+    let headers = answer.headers_mut();
+    let mut set = |name: &'static str, value: &'static str| {
+        headers.insert(header::HeaderName::from_static(name), header::HeaderValue::from_static(value));
+    };
+    set("content-security-policy", CONTENT_SECURITY_POLICY);
+    set("x-content-type-options", "nosniff");
+    set("x-frame-options", "DENY");
+    set("referrer-policy", "no-referrer");
+    set("permissions-policy", PERMISSIONS_POLICY);
+    set("cross-origin-opener-policy", "same-origin");
+    set("cross-origin-resource-policy", "same-origin");
+    let host = request.connection_info().host().to_owned();
+    // On this machine the promise would bind every other port too.
+    if console.settings.secure && !host.starts_with("localhost") {
+        let value = header::HeaderValue::from_str(&format!("max-age={STRICT_TRANSPORT_S}"));
+        if let Ok(value) = value {
+            headers.insert(header::STRICT_TRANSPORT_SECURITY, value);
+        }
+    }
+    if !headers.contains_key(header::CACHE_CONTROL) {
+        headers.insert(header::CACHE_CONTROL, header::HeaderValue::from_static("no-store"));
+    }
+}
+
+/// Whether a request is larger than any that the console looks at.
+pub(super) fn exceeds(request: &HttpRequest) -> bool {
+    is_too_large(request, FORM_BYTES_MAX)
+}

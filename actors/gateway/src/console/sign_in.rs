@@ -1,0 +1,185 @@
+//! The first page of a sign-in: a name and a password (R97).
+//!
+//! A wrong password and a name that nobody has get the same answer for the same work. Nothing of a second factor
+//! shows before the password was right (A24).
+
+use askama::Template;
+
+use super::attempt::Attempt;
+use super::cookies::Cookie;
+use super::factor;
+use super::frame::{Field, Flash, Frame};
+use super::limits::{Admission, Try};
+use super::problem::{Problem, explained};
+use super::visit::{Answer, Visit};
+use crate::directory::SignInName;
+use crate::engine::{AccountId, Caller, Channel, Credential, PrincipalId, SignInStep};
+use crate::secret::Secret;
+
+const NAME_REFUSED: &str = "Sign-in failed. Check the name and the password, and try again.";
+/// The longest e-mail address of a root user, in characters.
+const EMAIL_CHARS_MAX: u16 = 254;
+/// The longest name of a user, and of an account, in characters.
+const NAME_CHARS_MAX: u16 = 128;
+
+#[derive(Template)]
+#[template(path = "sign_in.html")]
+struct SignInPage {
+    frame: Frame,
+    root: bool,
+    fields: Vec<Field>,
+}
+
+/// Shows the page, or takes what was typed on it.
+pub(super) async fn page(visit: &mut Visit<'_>, root: bool) -> Result<Answer, Problem> {
+    if visit.post {
+        visit.visitor()?;
+        return submit(visit, root).await;
+    }
+    if visit.has_session() {
+        return visit.see("/console/");
+    }
+    let token = visit.visitor()?;
+    let frame = visit.frame("Sign in", token);
+    let password = Field::password("password", "Password", "current-password").length_max(1024);
+    let fields = if root {
+        let email = Field::text("email", "E-mail address of the root user").kind("email", "username");
+        vec![email.length_max(EMAIL_CHARS_MAX), password]
+    } else {
+        let account = visit.query.get("account").unwrap_or_default();
+        let account = Field::text("account", "Account ID or alias").kind("text", "organization").value(account);
+        let name = Field::text("user_name", "User name").kind("text", "username");
+        vec![account.length_max(NAME_CHARS_MAX), name.length_max(NAME_CHARS_MAX), password]
+    };
+    let mut fields: Vec<Field> = fields.into_iter().map(|field| field.after(&frame)).collect();
+    if let Some(first) = (!fields.is_empty()).then(|| fields.remove(0)) {
+        fields.insert(0, first.first(&frame));
+    }
+    visit.show(&SignInPage { frame, root, fields })
+}
+
+/// Who is meant, by what was typed.
+struct Typed {
+    who: SignInName,
+    account: Option<AccountId>,
+    tried: Try,
+}
+
+fn typed(visit: &Visit<'_>, root: bool) -> Typed {
+    if root {
+        let email = visit.field("email");
+        let tried = Try::new(&["root", email], visit.address);
+        return Typed { who: SignInName::Root { email: email.to_owned() }, account: None, tried };
+    }
+    let (text, name) = (visit.field("account"), visit.field("user_name"));
+    let engine = &visit.console.engine;
+    let by_number = text.parse().ok().filter(|account| engine.account(*account).is_some());
+    let account = by_number.or_else(|| engine.account_of_alias(&text.to_lowercase()));
+    // An account has one count for each name, whichever way it is typed (NT-16).
+    let number = account.map(|account| account.to_string());
+    let tried = Try::new(&["user", number.as_deref().unwrap_or(text), name], visit.address);
+    Typed { who: SignInName::User { account, name: name.to_owned() }, account, tried }
+}
+
+async fn submit(visit: &mut Visit<'_>, root: bool) -> Result<Answer, Problem> {
+    let Typed { who, account, tried } = typed(visit, root);
+    let console = visit.console;
+    // Counted before it is looked at, so that many at once are no more than one after the other (NT-13).
+    if let Admission::Refused { until, first } = console.limits.admit(&tried, visit.now) {
+        if first {
+            let principal = console.directory.principal_of(&who).await?;
+            let account = account.or_else(|| principal.as_ref().map(PrincipalId::account));
+            console.engine.record_passwords_locked(at_the_door(visit), account, principal.as_ref()).await?;
+        }
+        return Err(Problem::TooMany { until });
+    }
+    let password = Secret::new(visit.form.get("password").unwrap_or_default());
+    let verdict = console.directory.check_password(&who, &password).await?;
+    match verdict.principal {
+        Some(principal) if verdict.fits => {
+            console.limits.forgive(&tried, visit.now);
+            begin(visit, principal).await
+        }
+        principal => {
+            let account = account.or_else(|| principal.as_ref().map(PrincipalId::account));
+            console.engine.record_password_refused(at_the_door(visit), account, principal.as_ref()).await?;
+            refused(visit, root)
+        }
+    }
+}
+
+/// Nobody yet, at the console.
+fn at_the_door(visit: &Visit<'_>) -> crate::engine::Request {
+    let credential = Credential::Session { mfa_at: None };
+    visit.request(Caller { principal: None, credential, channel: Channel::Console })
+}
+
+fn refused(visit: &mut Visit<'_>, root: bool) -> Result<Answer, Problem> {
+    // About name and password alike, so at no field of its own.
+    let flash = Flash::bad(NAME_REFUSED);
+    if root {
+        let flash = flash.keep("email", visit.field("email"));
+        return visit.tell("/console/sign-in/root", &flash);
+    }
+    let flash = flash.keep("account", visit.field("account")).keep("user_name", visit.field("user_name"));
+    visit.tell("/console/sign-in", &flash)
+}
+
+/// The password was right: in, or on to the second page (R97, R98).
+async fn begin(visit: &mut Visit<'_>, principal: PrincipalId) -> Result<Answer, Problem> {
+    let request = visit.request(Caller::at_console(principal.clone(), None));
+    let begun = visit.console.engine.begin_sign_in(request, &principal).await;
+    let step = match explained(begun, visit.now)? {
+        Ok(ack) => ack.value,
+        Err(text) => return visit.tell("/console/sign-in", &Flash::bad(text)),
+    };
+    match step {
+        SignInStep::SignedIn(done) => enter(visit, principal, done.credential()).await,
+        SignInStep::Wanted { attempt, until, of } => {
+            let attempt = Attempt::new(principal, attempt, until, of);
+            factor::begin(visit, attempt).await
+        }
+        SignInStep::Refused(_) => Err(Problem::Busy),
+    }
+}
+
+/// Opens a session, with a secret that nobody had before, and ends what this browser had (NT-31).
+pub(super) async fn enter(
+    visit: &mut Visit<'_>,
+    principal: PrincipalId,
+    credential: Credential,
+) -> Result<Answer, Problem> {
+    close(visit).await?;
+    let request = visit.request(super::at_console(principal.clone(), credential));
+    let (secret, left) = visit.console.sessions.start(request, &principal, credential).await?;
+    visit.console.clear_away(left).await?;
+    visit.clear(Cookie::Attempt);
+    visit.clear(Cookie::Visitor);
+    visit.clear(Cookie::Enrolment);
+    visit.set(Cookie::Session, secret.expose(), None);
+    visit.principal = Some(principal.to_string());
+    visit.see("/console/")
+}
+
+/// Ends the session of this browser, if it has one.
+async fn close(visit: &mut Visit<'_>) -> Result<(), Problem> {
+    if let Some(session) = visit.session() {
+        let request = visit.request(super::at_console(session.principal.clone(), session.credential));
+        let left = visit.console.sessions.close(request, &session.key).await?;
+        visit.console.clear_away(left).await?;
+    }
+    Ok(())
+}
+
+/// Ends the session (or, for who has none, nothing).
+pub(super) async fn sign_out(visit: &mut Visit<'_>) -> Result<Answer, Problem> {
+    visit.signed_in().await?;
+    close(visit).await?;
+    visit.clear(Cookie::Session);
+    visit.clear(Cookie::Enrolment);
+    let flash = match visit.field("again") {
+        "mfa" => Flash::good("Sign in with your password and your MFA device."),
+        _ => Flash::good("You are signed out."),
+    };
+    visit.tell("/console/sign-in", &flash)
+}

@@ -1,0 +1,201 @@
+//! What things are called on the pages.
+
+use crate::engine::{
+    AccountId, Countersign, Credential, DeviceKind, DeviceView, KeyForm, Policy, PrincipalId, Rejection, Serial,
+    UnixMillis, UserView,
+};
+
+/// Length of the random end of a security key's ARN, with its hyphen (R35).
+const KEY_ENDING_CHARS: usize = 27;
+
+/// What is answered to every code that is refused: wrong, used, early, late and locked are one (NT-17).
+pub(super) const CODE_REFUSED: &str = "That code was not accepted. Wait for the next one and try that. After several wrong \
+     codes you have to wait for up to three minutes.";
+/// The same for a code that was sent.
+pub(super) const SENT_CODE_REFUSED: &str = "That code was not accepted. Type the newest code that was sent to you, or ask \
+     for another one. After several wrong codes you need a new one.";
+/// The same for two codes.
+pub(super) const PAIR_REFUSED: &str = "Those codes were not accepted. Type two new codes that the device shows one after the \
+     other, the first one first. After several tries you have to wait for up to three minutes.";
+/// What is said where this server has nothing to send with.
+pub(super) const NO_TRANSPORT: &str = "Messages cannot be sent by this server. Ask whoever operates it.";
+/// What a field that wants a code says to anything else.
+pub(super) const CODE_FORM: &str = "A code has six digits.";
+
+/// The name of a principal.
+pub(super) fn principal(user: &UserView) -> String {
+    if user.id.is_root() { "Root user".to_owned() } else { user.name.to_string() }
+}
+
+/// An account, by its alias if it has one.
+pub(super) fn account(engine: &Countersign, account: AccountId) -> String {
+    let view = engine.account(account);
+    view.and_then(|view| view.settings.alias).map_or_else(|| account.to_string(), |alias| alias.to_string())
+}
+
+/// How far a session was proven, and the style of it.
+pub(super) const fn level(credential: Credential) -> (&'static str, &'static str) {
+    match credential {
+        Credential::Session { mfa_at: Some(_) } => ("Signed in with MFA", "mfa"),
+        Credential::Recovered => ("Signed in with alternative factors", "recovered"),
+        _ => ("Signed in without MFA", "none"),
+    }
+}
+
+/// The kind of a device, as the users table has it (R156).
+pub(super) const fn kind(device: &DeviceView, policy: &Policy) -> &'static str {
+    match (device.kind, device.key) {
+        (DeviceKind::VirtualTotp, _) => "Virtual",
+        (DeviceKind::HardwareTotp, _) => "Hardware",
+        (DeviceKind::Sms, _) => "SMS",
+        (DeviceKind::SecurityKey, Some(key)) if matches!(key.form, KeyForm::Passkey) => "Passkey",
+        (DeviceKind::SecurityKey, _) if policy.passkeys => "Security key",
+        (DeviceKind::SecurityKey, _) => "U2F Security Key",
+    }
+}
+
+/// The MFA column of a user (R156).
+pub(super) fn mfa(devices: &[DeviceView], policy: &Policy) -> String {
+    let mut kinds: Vec<&str> = Vec::new();
+    for device in devices {
+        let kind = kind(device, policy);
+        if !kinds.contains(&kind) {
+            kinds.push(kind);
+        }
+    }
+    if kinds.is_empty() { "Not enabled".to_owned() } else { kinds.join(", ") }
+}
+
+/// What a person calls a device: the name in its ARN, its masked number, or what is printed on it.
+pub(super) fn device(device: &DeviceView) -> String {
+    if let Some(phone) = &device.phone {
+        return phone.clone();
+    }
+    device_name(&device.serial)
+}
+
+/// The name in a serial number.
+pub(super) fn device_name(serial: &Serial) -> String {
+    let text = serial.as_str();
+    match serial.kind() {
+        DeviceKind::HardwareTotp => text.to_owned(),
+        DeviceKind::SecurityKey => {
+            let last = text.rsplit('/').next().unwrap_or(text);
+            let end = last.len().saturating_sub(KEY_ENDING_CHARS);
+            let named = last.is_char_boundary(end) && end > 0 && last[end..].starts_with('-');
+            if named { last[..end].to_owned() } else { last.to_owned() }
+        }
+        _ => text.rsplit('/').next().unwrap_or(text).to_owned(),
+    }
+}
+
+/// A remark behind the identifier: classic consoles mark U2F keys (R157).
+pub(super) const fn remark(device: &DeviceView, policy: &Policy) -> &'static str {
+    if matches!(device.kind, DeviceKind::SecurityKey) && !policy.passkeys { "(U2F security key)" } else { "" }
+}
+
+/// An e-mail address of which little is shown.
+pub(super) fn masked_email(address: &str) -> String {
+    match address.split_once('@') {
+        Some((local, domain)) => format!("{}•••@{domain}", local.chars().next().unwrap_or('•')),
+        None => "•••".to_owned(),
+    }
+}
+
+/// How long something takes from now on.
+pub(super) fn wait(until: UnixMillis, now: UnixMillis) -> String {
+    let seconds = until.0.saturating_sub(now.0).div_ceil(1000).max(1);
+    match seconds {
+        1 => "1 second".to_owned(),
+        2..=90 => format!("{seconds} seconds"),
+        _ => format!("{} minutes", seconds.div_ceil(60)),
+    }
+}
+
+/// A secret in groups of four, to be typed.
+pub(super) fn grouped(secret: &str) -> String {
+    let chars: Vec<char> = secret.chars().collect();
+    chars.chunks(4).map(|group| group.iter().collect::<String>()).collect::<Vec<_>>().join(" ")
+}
+
+/// Why the engine refuses, for the person who asked.
+pub(super) fn rejection(rejection: &Rejection, now: UnixMillis) -> String {
+    let text = match rejection {
+        Rejection::SelfManagementNeedsMfa => {
+            "This session was opened without your MFA device, so it cannot change your devices. Sign in again with MFA."
+        }
+        Rejection::ChannelNotAllowed => "That cannot be done here, or not by you.",
+        Rejection::PrincipalUnknown => "This user does not exist any more.",
+        Rejection::NameTaken => "Another user of the account has this name.",
+        Rejection::AliasTaken => "Another account has this alias.",
+        Rejection::AccountUnknown => "There is no such account.",
+        Rejection::DeviceUnknown { .. } => "There is no device of this serial number.",
+        Rejection::DeviceNotYours => "This device is not enabled any more.",
+        Rejection::ClockWentBack { .. } => "The server's clock was set back, so codes cannot be checked safely now.",
+        Rejection::ChallengeUnknown => "That took too long, or was done before. Start again.",
+        Rejection::FactorUnknown => "The sign-in does not ask for this device.",
+        Rejection::AlternativeFactorsNotOffered => {
+            "Signing in by alternative factors is not possible for this account."
+        }
+        Rejection::KeyFormNotOffered => "Keys of this kind cannot be registered under the rules of this account.",
+        Rejection::SmsNotOffered => "An SMS device cannot be enabled here.",
+        Rejection::DeviceAlreadyYours => "This device is enabled already.",
+        Rejection::DeviceInUse => "This device is in use by somebody else.",
+        Rejection::DeviceExists => {
+            "There is a device of this name already. It may be left over from an earlier try; then an administrator can \
+             delete it."
+        }
+        Rejection::DeviceAssigned => "This device is in use. Deactivate it first.",
+        Rejection::PrincipalHasDevices => "This user still has a device.",
+        Rejection::RotationNotAtomic => "Under the rules of this account, remove the old device first.",
+        Rejection::PrincipalDeviceLimit { max: 1 } => "One MFA device is the limit. Remove it first.",
+        Rejection::PrincipalDeviceLimit { max } => {
+            return format!("{max} MFA devices are the limit. Remove one first.");
+        }
+        Rejection::AccountDeviceLimit { .. } => "The account has as many virtual devices as it may have.",
+        Rejection::AccountUserLimit { .. } => "The account has as many users as it may have.",
+        Rejection::TooManyChallenges { again_at } => {
+            return format!("There were too many tries. Try again in {}.", wait(*again_at, now));
+        }
+        Rejection::SmsTooSoon { again_at } => {
+            return format!("Another code can be sent in {}.", wait(*again_at, now));
+        }
+        _ => return format!("That is not possible: {rejection}."),
+    };
+    text.to_owned()
+}
+
+/// Whether a principal is named after its user: before November 2022 its virtual device was, too (R21).
+pub(super) const fn devices_have_names(policy: &Policy) -> bool {
+    policy.devices_per_principal_max > 1
+}
+
+/// The name of a virtual device where people do not choose one (R21).
+pub(super) fn classic_device_name(user: &UserView) -> String {
+    match &user.id {
+        PrincipalId::Root(_) => "root-account-mfa-device".to_owned(),
+        PrincipalId::User(..) => user.name.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_device_is_called_by_the_name_in_its_arn() {
+        let name = |serial: &str| device_name(&Serial::new(serial).unwrap());
+        assert_eq!(name("arn:aws:iam::123456789012:mfa/ops/lee-phone"), "lee-phone");
+        assert_eq!(name("GAHT12345678"), "GAHT12345678");
+        assert_eq!(name("arn:aws:iam::123456789012:u2f/user/lee/blue-key-ABCDEFGHIJKLMNOPQRSTUVWXYZ"), "blue-key");
+        assert_eq!(name("arn:aws:iam::123456789012:u2f/user/lee/x"), "x");
+    }
+
+    #[test]
+    fn waits_and_secrets_are_readable() {
+        let wait_s = |seconds: u64| wait(UnixMillis::from_secs(100 + seconds), UnixMillis::from_secs(100));
+        assert_eq!([wait_s(0), wait_s(30), wait_s(91)], ["1 second", "30 seconds", "2 minutes"]);
+        assert_eq!(grouped("ABCDEFGHI"), "ABCD EFGH I");
+        assert_eq!((masked_email("owner@example.com"), masked_email("x")), ("o•••@example.com".into(), "•••".into()));
+    }
+}

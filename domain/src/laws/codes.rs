@@ -1,0 +1,117 @@
+//! Codes of TOTP devices: counters, pairs and budgets.
+
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec::Vec;
+
+use super::rules::Rules;
+use super::{Fact, Law};
+use crate::event::{CodeFault, Event};
+use crate::ids::{StreamId, UnixMillis};
+use crate::totp::Budget;
+
+/// Windows before and after the present one whose counts are kept.
+const WINDOWS_KEPT: u64 = 8;
+
+/// What was done with the codes of every device.
+#[derive(Debug, Default)]
+pub(super) struct Codes {
+    /// Counters that were accepted as single codes while the seed lives.
+    accepted: BTreeMap<StreamId, BTreeSet<u64>>,
+    /// The last accepted pair.
+    pairs: BTreeMap<StreamId, u64>,
+    attempts: BTreeMap<(StreamId, Budget), Windows>,
+}
+
+/// Proofs of one device that were evaluated, window by window.
+#[derive(Debug, Default)]
+struct Windows {
+    counts: Vec<(u64, u32)>,
+    latest: Option<UnixMillis>,
+}
+
+impl Windows {
+    /// Counts one proof and says how many there are in its window now.
+    ///
+    /// A clock that is set back further than the policy bears opens its window anew (A4, A40).
+    fn count(&mut self, window: u64, at: UnixMillis, tolerance_s: u32) -> u32 {
+        let latest = self.latest.unwrap_or(at);
+        let set_back = at.plus_ms(u64::from(tolerance_s) * 1000) < latest;
+        self.latest = Some(if set_back { at } else { latest.max(at) });
+        self.counts.retain(|(kept, _)| !set_back && kept.abs_diff(window) <= WINDOWS_KEPT);
+        match self.counts.iter_mut().find(|(kept, _)| *kept == window) {
+            Some((_, used)) => {
+                *used += 1;
+                *used
+            }
+            None => {
+                self.counts.push((window, 1));
+                1
+            }
+        }
+    }
+}
+
+/// One proof of a device that was evaluated.
+struct Attempt {
+    device: StreamId,
+    /// For whom, and so under whose rules.
+    owner: StreamId,
+    budget: Budget,
+    window: u64,
+}
+
+impl Codes {
+    pub(super) fn observe(&mut self, fact: &Fact<'_>, rules: &Rules, broken: &mut Vec<Law>) {
+        match fact.event {
+            Event::VirtualDeviceCreated(_) | Event::HardwareTokenImported(_) => {
+                self.accepted.remove(&fact.stream);
+                self.pairs.remove(&fact.stream);
+            }
+            Event::CodeAccepted(accepted) => {
+                let fresh = self.accepted.entry(accepted.device).or_default().insert(accepted.counter);
+                broken.extend((!fresh).then_some(Law::CounterAcceptedOnce));
+            }
+            Event::DeviceEnabled(enabled) if enabled.kind.is_totp() => {
+                broken.extend(enabled.learned.last_pair().and_then(|last| self.pair(enabled.device, last)));
+            }
+            Event::DeviceResynced(resynced) => broken.extend(self.pair(resynced.device, resynced.counter)),
+            _ => {}
+        }
+        if let Some(attempt) = attempt(fact) {
+            broken.extend(self.attempt(&attempt, fact.at, rules));
+        }
+    }
+
+    fn pair(&mut self, device: StreamId, counter: u64) -> Option<Law> {
+        let before = self.pairs.insert(device, counter);
+        before.is_some_and(|before| counter.saturating_sub(1) <= before).then_some(Law::PairsIncrease)
+    }
+
+    fn attempt(&mut self, attempt: &Attempt, at: UnixMillis, rules: &Rules) -> Option<Law> {
+        let Attempt { device, owner, budget, window } = *attempt;
+        let tolerance_s = rules.least(owner, at, |policy| policy.clock_back_max_s);
+        let used = self.attempts.entry((device, budget)).or_default().count(window, at, tolerance_s);
+        (used > rules.most(owner, at, |policy| budget.max(policy))).then_some(Law::BudgetHolds)
+    }
+}
+
+/// The proof that an event says was evaluated.
+fn attempt(fact: &Fact<'_>) -> Option<Attempt> {
+    let own = |device, budget, window| Some(Attempt { device, owner: fact.stream, budget, window });
+    match fact.event {
+        Event::CodeAccepted(accepted) => own(accepted.device, Budget::Codes, accepted.window),
+        Event::CodeRefused(refused) if refused.fault != CodeFault::NotPropagated => {
+            own(refused.device, Budget::Codes, refused.window)
+        }
+        Event::DeviceEnabled(enabled) if enabled.kind.is_totp() => {
+            own(enabled.device, Budget::Pairs, enabled.learned.pairs.window)
+        }
+        Event::DeviceResynced(resynced) => own(resynced.device, Budget::Pairs, resynced.window),
+        Event::ResyncRefused(refused) => own(refused.device, Budget::Pairs, refused.window),
+        Event::PairRefused(refused) => {
+            let (device, owner, window) = (fact.stream, refused.owner, refused.window);
+            Some(Attempt { device, owner, budget: Budget::Pairs, window })
+        }
+        _ => None,
+    }
+}
