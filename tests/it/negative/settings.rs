@@ -147,6 +147,28 @@ async fn a_device_looks_the_same_by_its_serial_number_and_by_its_owner() {
     assert_eq!(world.engine.device(&token.serial), by_owner);
 }
 
+/// Windows of another length number themselves otherwise: what is shown is what is so.
+#[tokio::test]
+async fn a_device_is_shown_to_be_locked_while_it_is() {
+    let (world, lee, token) = own_windows().await;
+    let mut wrong = token.wrong(START_S);
+    for code in wrong.by_ref().take(10) {
+        world.verify(&lee, &token, code, Purpose::SignIn).await.unwrap();
+    }
+    let shown = || world.engine.devices(&lee)[0].locked_until.is_some();
+    assert!(shown());
+    let choose = async |preset| world.engine.choose_policy(operator(), world.account, preset).await.unwrap();
+    choose(None).await;
+    assert_eq!(world.verify(&lee, &token, wrong.next().unwrap(), Purpose::SignIn).await, WRONG);
+    assert!(!shown());
+    choose(Some(Preset::Classic)).await;
+    let locked = matches!(
+        world.verify(&lee, &token, wrong.next().unwrap(), Purpose::SignIn).await,
+        Ok(Proof::Refused(Refusal::Locked { .. }))
+    );
+    assert_eq!(shown(), locked);
+}
+
 // ---- limits that the rules allow and the store has to bear ----
 
 /// R77: whatever a user has, the console removes it along.
@@ -162,12 +184,15 @@ async fn a_user_with_as_many_keys_as_the_rules_allow_can_be_removed() {
     assert_eq!(world.engine.account(world.account).unwrap().devices_in_use, 0);
 }
 
-/// WebAuthn allows ids of 1,023 bytes: who registered eight of them can sign in.
+/// WebAuthn allows ids of 1,023 bytes. Who registered eight of the longest that are taken can sign in.
 #[tokio::test]
 async fn a_user_with_the_longest_credentials_can_sign_in() {
     let world = World::new(Policy::modern()).await;
     let lee = world.user("lee").await;
-    let long = |number: u8| HandMade { id: vec![number; 1023], ..HandMade::new(number) };
+    let of = |bytes: usize, number: u8| HandMade { id: vec![number; bytes], ..HandMade::new(number) };
+    let too_long = world.register(&lee, &of(257, 9), KeyForm::SecurityKey).await;
+    assert_eq!(too_long, Ok(KeyRegistration::Refused(KeyRefusal::NotTrusted)));
+    let long = |number: u8| of(256, number);
     for number in 0..8 {
         world.registered(&lee, &long(number)).await;
     }

@@ -289,6 +289,49 @@ async fn a_retried_code_of_the_linked_root_is_answered_as_before() {
     assert_eq!(world.count(evaluated), 2);
 }
 
+/// As above, for codes that were refused, whatever came between.
+#[tokio::test]
+async fn a_refused_code_of_the_linked_root_is_answered_as_before_whatever_came_between() {
+    let twins = Twins::new().await;
+    twins.link(true).await;
+    let (world, root) = (&twins.world, &twins.root);
+    let send = |id: u8, attempt: AttemptId, code: Code| {
+        let by = at_console(root).with_command(CommandId::from_bytes([id; 16]));
+        let (engine, root, serial) = (world.engine.clone(), root.clone(), twins.theirs.serial.clone());
+        async move { engine.sign_in_with_code(by, &root, attempt, &serial, code).await }
+    };
+    let mut wrong = twins.theirs.wrong(world.now());
+    let (attempt, _) = twins.begin().await;
+    let code = wrong.next().unwrap();
+    let first = send(1, attempt, code.clone()).await;
+    send(2, attempt, twins.theirs.at(world.now())).await.unwrap();
+    assert_eq!(send(1, attempt, code).await, first, "the turn is over");
+
+    let (attempt, _) = twins.begin().await;
+    for code in wrong.by_ref().take(7) {
+        twins.world.type_code(root, attempt, &twins.theirs.serial, code).await.unwrap();
+    }
+    let right = twins.theirs.at(world.now() + 30);
+    let spends = send(3, attempt, right.clone()).await;
+    assert!(
+        matches!(&spends, Ok(ack) if matches!(ack.value, SignInStep::Refused(Refusal::Locked { .. }))),
+        "{spends:?}"
+    );
+    let locked = send(4, attempt, right.clone()).await;
+    assert_eq!(send(3, attempt, right.clone()).await, spends, "the one that told of the lock");
+    assert_eq!(send(4, attempt, right.clone()).await, locked, "one that came later");
+    world.clock.advance_s(180);
+    assert_eq!(send(4, attempt, right).await, locked, "when the lock is over");
+
+    let (attempt, _) = twins.begin().await;
+    let right = twins.theirs.at(world.now());
+    let proven = send(5, attempt, right.clone()).await;
+    assert!(matches!(&proven, Ok(ack) if matches!(ack.value, SignInStep::Wanted { .. })), "{proven:?}");
+    let (twin, reason) = (&twins.twin, DeactivateReason::Requested);
+    world.engine.deactivate(crate::door::proven(twin), twin, &twins.theirs.serial, reason).await.unwrap();
+    assert_eq!(send(5, attempt, right).await, proven, "when the device is gone");
+}
+
 // ---- the order of reasons ----
 
 /// A principal that is not there is told before anything else, then whether the sign-in is open.
