@@ -12,35 +12,48 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 target="${CARGO_TARGET_DIR:-$PWD/target}"
 venv="$target/peers-venv"
-sections=(install style unit release peers crash bench)
+sections=(install style unit release peers browser crash bench)
 export CARGO_TERM_PROGRESS_WHEN=never PYTHONDONTWRITEBYTECODE=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 
 # ---- the sections
 
-# Programs that nobody here wrote: an authenticator, a QR reader, a shifted clock, and clients of IAM and STS.
+# Programs that nobody here wrote: an authenticator, a QR reader, a shifted clock, a browser with the program that
+# drives it, and clients of IAM and STS.
 install() {
     local missing=()
     command -v python3 >/dev/null || missing+=(python3)
     command -v oathtool >/dev/null || missing+=(oathtool)
     command -v zbarimg >/dev/null || missing+=(zbar-tools)
     command -v faketime >/dev/null || missing+=(faketime)
+    command -v chromium >/dev/null || missing+=(chromium)
+    command -v chromedriver >/dev/null || missing+=(chromium-driver)
     command -v cc >/dev/null || missing+=(gcc libc6-dev)
     python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
     if ((${#missing[@]})); then
         apt_install "${missing[@]}"
     fi
-    local wanted
-    wanted="$(cat tests/peers/requirements.txt; python3 --version)"
-    if [[ "$(cat "$venv/installed" 2>/dev/null)" != "$wanted" ]]; then
+    if ! has_clients; then
         rm -rf "$venv"
         python3 -m venv "$venv"
-        "$venv/bin/pip" install --quiet --requirement tests/peers/requirements.txt
-        printf '%s\n' "$wanted" >"$venv/installed"
+        "$venv/bin/pip" install --quiet --requirement tests/peers/requirements.txt \
+            --requirement tests/browser/requirements.txt
+        "$venv/bin/pip" install --quiet --no-deps --requirement tests/browser/requirements-no-deps.txt
+        wanted_clients >"$venv/installed"
     fi
     cargo --version
     oathtool --version | head -n 1
     printf 'zbarimg %s\n' "$(zbarimg --version)"
     "$venv/bin/aws" --version
+    chromedriver --version
+}
+
+wanted_clients() {
+    cat tests/peers/requirements.txt tests/browser/requirements*.txt
+    python3 --version
+}
+
+has_clients() {
+    [[ "$(cat "$venv/installed" 2>/dev/null)" == "$(wanted_clients)" ]]
 }
 
 # A private archive folder, because the images of containers empty the common one after every update.
@@ -82,6 +95,12 @@ peers() {
     "$venv/bin/python" -m pytest tests/peers -c tests/peers/pytest.ini -m "not crash" --durations=5
 }
 
+# The console's stories of tests/browser. Pictures of every page go to console-screenshots in the target folder.
+browser() {
+    ready
+    "$venv/bin/python" -m pytest tests/browser -c tests/browser/pytest.ini --durations=5
+}
+
 # Twenty-five rounds; COUNTERSIGN_CRASH_ROUNDS makes it more.
 crash() {
     ready
@@ -96,7 +115,7 @@ bench() {
 
 # The peers talk to the release build. It is built by its own section; alone, they take what is there.
 ready() {
-    [[ -x "$venv/bin/pytest" ]] || install
+    has_clients && command -v chromedriver >/dev/null || install
     export COUNTERSIGN_BIN="${COUNTERSIGN_BIN:-$target/release/countersign}"
     export COUNTERSIGN_REPLAY_BIN="${COUNTERSIGN_REPLAY_BIN:-$target/release/countersign-replay}"
     [[ -x "$COUNTERSIGN_BIN" && -x "$COUNTERSIGN_REPLAY_BIN" ]] || release

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use countersign_domain::caller::Caller;
+use countersign_domain::caller::{By, Caller};
 use countersign_domain::client::Client;
 use countersign_domain::decide::{Denial, Verdict};
 use countersign_domain::device::Serial;
@@ -229,6 +229,10 @@ pub struct HostEntry {
     pub kind: u16,
     /// When it was recorded.
     pub at: UnixMillis,
+    /// Who asked for it; records of the first releases do not say.
+    pub by: Option<By>,
+    /// Where from; empty where it was not told.
+    pub client: Client,
     /// The record.
     pub body: Zeroizing<Vec<u8>>,
 }

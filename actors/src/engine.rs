@@ -145,6 +145,9 @@ impl Countersign {
             return Err(OpenError::Issuer);
         }
         config.relying_party.check()?;
+        if config.relying_party.attestation_roots.is_some() && !config.policy.security_keys {
+            tracing::warn!("keys must attest, and only passkeys are taken, which cannot: no key can be registered");
+        }
         let transports = config.transports.clone();
         let key = |label: &str| Ok::<_, OpenError>(Zeroizing::new(*ring.derive(label)?.expose()));
         let secrets =

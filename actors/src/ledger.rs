@@ -211,7 +211,9 @@ impl LedgerCore {
             }
             LedgerWork::Change { setting } => {
                 let (claim, read) = self.alias_claims(setting).await?;
-                (decide::change_setting(account, setting, claim, &context), read, None)
+                let caller = request.caller.principal.as_ref();
+                let has_device = caller.is_some_and(|caller| self.shared.views(|views| views.has_device(caller)));
+                (decide::change_setting(account, setting, (claim, has_device), &context), read, None)
             }
             LedgerWork::Refused { who, locked } => {
                 let stream = self.key.stream();

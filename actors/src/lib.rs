@@ -8,7 +8,7 @@
 pub use countersign_domain as domain;
 pub use countersign_store as store;
 
-pub use countersign_domain::caller::{Caller, Channel, Credential};
+pub use countersign_domain::caller::{By, Caller, Channel, Credential};
 pub use countersign_domain::client::Client;
 pub use countersign_domain::decide::Removal;
 pub use countersign_domain::device::{DeviceKind, DeviceName, Path, PhoneError, PhoneNumber, Serial};

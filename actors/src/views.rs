@@ -175,6 +175,7 @@ impl Views {
             | Event::SignInStarted(_)
             | Event::SignedIn(_)
             | Event::SignInRefused(_)
+            | Event::SignInsEnded(_)
             | Event::AssociateProven(_)
             | Event::KeyChallengeIssued(_)
             | Event::KeyRegistered(_)
@@ -253,6 +254,11 @@ impl Views {
 
     pub(crate) fn account_of_alias(&self, alias: &AccountAlias) -> Option<AccountId> {
         self.aliases.get(alias).copied()
+    }
+
+    /// Whether a principal has any device.
+    pub(crate) fn has_device(&self, id: &PrincipalId) -> bool {
+        self.principals.get(&id.stream()).is_some_and(|row| !row.devices.is_empty())
     }
 
     /// Whether a principal had an SMS device at some time (A16).

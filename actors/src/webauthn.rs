@@ -50,6 +50,11 @@ impl Verifier {
         Ok(Self { webauthn: party.webauthn()?, roots: party.roots()? })
     }
 
+    /// Whether new keys must attest; passkeys cannot.
+    pub(crate) const fn wants_attestation(&self) -> bool {
+        self.roots.is_some()
+    }
+
     /// Asks a key for a new credential.
     ///
     /// The handle names the person to the key, which may show it again in its answers; it holds no

@@ -32,7 +32,7 @@ pub use messages::{
 pub use principals::{Removal, register_user, remove_user, rename_user};
 pub use recovery::{ask_alternative, finish_recovery, prove_alternative};
 pub use settings::{Setting, change_setting};
-pub use sign_in::{associate_proven, associate_refused, begin_sign_in, sign_in_with_code};
+pub use sign_in::{associate_proven, associate_refused, begin_sign_in, end_sign_ins, sign_in_with_code};
 
 use alloc::vec;
 use alloc::vec::Vec;
@@ -289,14 +289,14 @@ fn self_management(owner: &Registered, context: &Context<'_>) -> Result<(), Reje
     if by_rule || *channel == Channel::Console { Err(Rejection::SelfManagementNeedsMfa) } else { Ok(()) }
 }
 
-/// The attempt window in which another challenge counts, if there may be one.
-fn may_ask(owner: &Registered, context: &Context<'_>) -> Result<u64, Rejection> {
+/// Whether another registration may be begun in this attempt window.
+fn may_ask(owner: &Registered, context: &Context<'_>) -> Result<(), Rejection> {
     let asked = &owner.pending.asked;
     let window = asked.current(context.now, context.policy);
     if asked.used_in(window) >= context.policy.challenges_max {
         return Err(Rejection::TooManyChallenges { again_at: Attempts::ends_at(window, context.policy) });
     }
-    Ok(window)
+    Ok(())
 }
 
 /// What is written when a device leaves its owner: also the end of an entity that lives only while it is assigned

@@ -8,9 +8,9 @@ pub use crate::wire::v1::{
     DeviceAssigned, DeviceDeactivated, DeviceDeleted, DeviceEnabled, DeviceReleased, DeviceRemoved, DeviceResynced,
     HardwareTokenImported, HostRecord, KeyAccepted, KeyChallengeIssued, KeyRefused, KeyRegistered, NameClaimed,
     NameReleased, PairRefused, PasswordRefused, PasswordsLocked, PolicyChosen, PrincipalRegistered, PrincipalRemoved,
-    PrincipalRenamed, ResyncRefused, RootLinked, SecurityKeyCreated, SignInRefused, SignInStarted, SignedIn,
-    SmsCodeAccepted, SmsCodeIssued, SmsCodeRefused, SmsDeviceCreated, SmsEligibilityChanged, UserAdded, UserRemoved,
-    VirtualDeviceCreated,
+    PrincipalRenamed, ResyncRefused, RootLinked, SecurityKeyCreated, SignInRefused, SignInStarted, SignInsEnded,
+    SignedIn, SmsCodeAccepted, SmsCodeIssued, SmsCodeRefused, SmsDeviceCreated, SmsEligibilityChanged, UserAdded,
+    UserRemoved, VirtualDeviceCreated,
 };
 
 use crate::wire_enum;
@@ -242,6 +242,7 @@ events!(
     SignInStarted,
     SignedIn,
     SignInRefused,
+    SignInsEnded,
     AssociateProven,
     KeyChallengeIssued,
     KeyRegistered,

@@ -53,7 +53,7 @@ pub struct Policy {
     pub sms_enrolment: bool,
     /// For how long a sign-in may be completed after the password, in seconds: 60 to 3600.
     pub sign_in_life_s: u32,
-    /// Sign-ins begun, and challenges to keys and alternative factors, in one attempt window: 1 to 1000.
+    /// Challenges to keys in one sign-in, and registrations of keys begun in one attempt window: 1 to 1000.
     pub challenges_max: u32,
     /// For how long a challenge to a security key may be answered, in seconds: 10 to 600.
     pub key_challenge_life_s: u32,
@@ -62,9 +62,9 @@ pub struct Policy {
     pub sms_code_life_s: u32,
     /// Tries at one code that was sent (A15): 1 to 100.
     pub sms_tries_max: u8,
-    /// Pause before another code may be sent, in seconds (A15): 0 to 3600.
+    /// Pause before another code may be sent by SMS, or another recovery mail or call made, in seconds (A15): 0 to 3600.
     pub sms_again_after_s: u32,
-    /// Codes that may be sent to one principal in a sending window (A15): 1 to 1000.
+    /// Codes by SMS, recovery mails, and recovery calls, each, for one principal in a sending window (A15): 1 to 1000.
     pub sms_sends_max: u32,
     /// Length of a sending window, aligned to UTC, in seconds (A15): 1 to 86400.
     pub sms_sends_window_s: u32,

@@ -3,8 +3,8 @@
 mod pending;
 
 pub use pending::{
-    Alternative, Asked, Associate, Ceremony, Errand, KeyChallenge, OPEN_MAX, Pending, REFUSALS_MAX, Sent, SentCode,
-    SignIn,
+    Alternative, Asked, Associate, CHALLENGES_OPEN_MAX, Ceremony, Errand, KeyChallenge, OPEN_MAX, Pending,
+    REFUSALS_MAX, Sent, SentCode, SignIn,
 };
 
 use alloc::boxed::Box;

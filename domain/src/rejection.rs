@@ -96,11 +96,11 @@ rejections! {
         /// When it may again.
         again_at: UnixMillis
     } = 404, "too many sign-ins or challenges were begun; try again later";
-    /// The principal was sent as many codes as it may be for now, or the last one moments ago (A15).
-    SmsTooSoon {
+    /// As many codes, mails or calls were sent as may be for now, or the last one moments ago (A15).
+    TooSoon {
         /// When the next one may be sent.
         again_at: UnixMillis
-    } = 405, "another code may not be sent yet";
+    } = 405, "another one may not be sent yet";
     /// The account has as many virtual devices as the policy allows (R22).
     AccountDeviceLimit {
         /// The limit.
@@ -123,7 +123,7 @@ impl Rejection {
     /// Whether the same command may succeed later without anyone changing anything.
     #[must_use]
     pub const fn is_transient(&self) -> bool {
-        matches!(self, Self::ClockWentBack { .. } | Self::TooManyChallenges { .. } | Self::SmsTooSoon { .. })
+        matches!(self, Self::ClockWentBack { .. } | Self::TooManyChallenges { .. } | Self::TooSoon { .. })
     }
 }
 

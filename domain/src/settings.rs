@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::event::Event;
 use crate::ids::AccountId;
-use crate::policy::Policy;
+use crate::policy::{CodeOrder, PairCodes, Policy};
 use crate::wire_enum;
 
 wire_enum! {
@@ -38,16 +38,37 @@ wire_enum! {
 }
 
 impl Preset {
-    /// The rules, with the length of a time step that the deployment has: what was learned of devices counts in
-    /// steps.
+    /// The rules: what makes an era is the preset's (devices per principal, kinds, rotation, self-management), and the
+    /// numbers are the deployment's, or the preset's where those are stricter. So an account tightens what its operator
+    /// chose, and never loosens it.
     #[must_use]
-    pub const fn policy(self, deployment: &Policy) -> Policy {
+    pub fn policy(self, deployment: &Policy) -> Policy {
         let preset = match self {
             Self::Classic => Policy::classic(),
             Self::Modern => Policy::modern(),
             Self::Strict => Policy::strict(),
         };
-        Policy { step_s: deployment.step_s, ..preset }
+        let spent = |one: PairCodes, other: PairCodes| if one == PairCodes::Spent { one } else { other };
+        let forwards = preset.code_order == CodeOrder::Increasing;
+        let security_keys = preset.security_keys && deployment.security_keys;
+        Policy {
+            devices_per_principal_max: preset.devices_per_principal_max,
+            self_management_needs_mfa: preset.self_management_needs_mfa || deployment.self_management_needs_mfa,
+            atomic_rotation: preset.atomic_rotation,
+            security_keys,
+            // Keys that verify their user are the stricter ones: where the others are not taken, these are.
+            passkeys: preset.passkeys || !security_keys,
+            sms_enrolment: preset.sms_enrolment && deployment.sms_enrolment,
+            pair_back_steps: preset.pair_back_steps.min(deployment.pair_back_steps),
+            pair_ahead_steps: preset.pair_ahead_steps.min(deployment.pair_ahead_steps),
+            code_window_steps: preset.code_window_steps.min(deployment.code_window_steps),
+            code_attempts_max: preset.code_attempts_max.min(deployment.code_attempts_max),
+            pair_attempts_max: preset.pair_attempts_max.min(deployment.pair_attempts_max),
+            code_order: if forwards { preset.code_order } else { deployment.code_order },
+            pair_codes_at_sign_in: spent(preset.pair_codes_at_sign_in, deployment.pair_codes_at_sign_in),
+            pair_codes_at_sts: spent(preset.pair_codes_at_sts, deployment.pair_codes_at_sts),
+            ..deployment.clone()
+        }
     }
 }
 

@@ -11,6 +11,7 @@ use core::fmt;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::client::Client;
 use crate::event::Event;
 
 /// Declares an enum whose numbers are written out, because in postcard the order of variants
@@ -50,6 +51,9 @@ macro_rules! wire_enum {
 
 /// First type id of the embedding platform's own records.
 pub const HOST_TYPES: u16 = 0x8000;
+/// The version that records of the platform are written in: who wrote them, where from, and the record. Version 1 was the
+/// record alone.
+pub const HOST_VERSION: u16 = 2;
 
 /// Whether the store keeps a body readable or seals it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -133,12 +137,10 @@ macro_rules! table {
             match event {
                 $( Event::$name(body) => pack($id, $version, Sealing::$sealing, body), )*
                 Event::HostRecord(record) if record.kind >= HOST_TYPES => Err(WireError::HostKind),
-                Event::HostRecord(record) => Ok(Encoded {
-                    event_type: HOST_TYPES | record.kind,
-                    type_version: 1,
-                    sealing: Sealing::Sealed,
-                    body: record.body.clone(),
-                }),
+                Event::HostRecord(record) => {
+                    let told = (record.by, &record.client, &record.body);
+                    pack(HOST_TYPES | record.kind, HOST_VERSION, Sealing::Sealed, &told)
+                }
             }
         }
 
@@ -150,7 +152,12 @@ macro_rules! table {
             match (event_type, type_version) {
                 $( ($id, $version) => unpack::<v1::$name>(event_type, type_version, body).map(Event::$name), )*
                 (HOST_TYPES.., 1) => {
-                    Ok(Event::HostRecord(v1::HostRecord { kind: event_type & !HOST_TYPES, body: body.to_vec() }))
+                    let (kind, by, client) = (event_type & !HOST_TYPES, None, Client::default());
+                    Ok(Event::HostRecord(v1::HostRecord { kind, by, client, body: body.to_vec() }))
+                }
+                (HOST_TYPES.., HOST_VERSION) => {
+                    let (by, client, body) = unpack(event_type, type_version, body)?;
+                    Ok(Event::HostRecord(v1::HostRecord { kind: event_type & !HOST_TYPES, by, client, body }))
                 }
                 _ => Err(WireError::Unknown { event_type, type_version }),
             }
@@ -197,6 +204,7 @@ table! {
     0x0321 1 Sealed SignedIn;
     0x0322 1 Sealed SignInRefused;
     0x0323 1 Sealed AssociateProven;
+    0x0324 1 Clear  SignInsEnded;
     0x0330 1 Sealed KeyChallengeIssued;
     0x0331 1 Clear  KeyRegistered;
     0x0332 1 Clear  KeyAccepted;
@@ -205,8 +213,8 @@ table! {
     0x0341 1 Clear  SmsCodeAccepted;
     0x0342 1 Clear  SmsCodeRefused;
     0x0350 1 Sealed AlternativeIssued;
-    0x0351 1 Clear  AlternativeProven;
-    0x0352 1 Clear  AlternativeRefused;
+    0x0351 1 Sealed AlternativeProven;
+    0x0352 1 Sealed AlternativeRefused;
 }
 
 fn pack<T: Serialize>(event_type: u16, type_version: u16, sealing: Sealing, body: &T) -> Result<Encoded, WireError> {

@@ -11,12 +11,13 @@
 //! | `--policy` | `COUNTERSIGN_POLICY` | `policy` | `classic` |
 //! | `--issuer` | `COUNTERSIGN_ISSUER` | `issuer` | the engine's |
 //! | `--public-origin` | `COUNTERSIGN_PUBLIC_ORIGIN` | `public-origin` | `http://localhost:PORT` |
+//! | `--trusted-proxy` | `COUNTERSIGN_TRUSTED_PROXY` | `trusted-proxy` | none |
 //! | `--key-attestation-roots` | `COUNTERSIGN_KEY_ATTESTATION_ROOTS` | `key-attestation-roots` | none |
 //! | `--development-transports` | `COUNTERSIGN_DEVELOPMENT_TRANSPORTS` | `development-transports` | `false` |
 //! | `--log` | `COUNTERSIGN_LOG` | `log` | `info` |
 
 use std::fmt;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -28,7 +29,7 @@ use crate::engine::Policy;
 /// Where the store is, when nothing says otherwise: in sight, in the current folder.
 pub const DATA_DEFAULT: &str = "countersign-data";
 /// Where the server listens, when nothing says otherwise.
-pub const LISTEN_DEFAULT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 7617);
+pub const LISTEN_DEFAULT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 7617);
 /// The largest configuration file, in bytes.
 const FILE_BYTES_MAX: u64 = 64 * 1024;
 /// The longest name of an issuer, in characters.
@@ -110,9 +111,12 @@ pub struct Layer {
     /// Name that authenticator apps show [env: COUNTERSIGN_ISSUER]
     #[arg(long, value_name = "NAME", global = true)]
     pub issuer: Option<String>,
-    /// How browsers call the console, such as https://console.example.com; security keys are bound to its domain [default: http://localhost:PORT] [env: COUNTERSIGN_PUBLIC_ORIGIN]
+    /// How browsers call the console: scheme, domain and port; security keys are bound to the domain [default: http://localhost:PORT] [env: COUNTERSIGN_PUBLIC_ORIGIN]
     #[arg(long, value_name = "URL", global = true)]
     pub public_origin: Option<String>,
+    /// Address of the proxy in front of the console; whom it names last in X-Forwarded-For is then the client [env: COUNTERSIGN_TRUSTED_PROXY]
+    #[arg(long, value_name = "ADDR", global = true)]
+    pub trusted_proxy: Option<IpAddr>,
     /// Certificates in PEM; new security keys must attest to one of them [env: COUNTERSIGN_KEY_ATTESTATION_ROOTS]
     #[arg(long, value_name = "FILE", global = true)]
     pub key_attestation_roots: Option<PathBuf>,
@@ -139,6 +143,8 @@ pub struct Settings {
     pub issuer: Option<String>,
     /// How browsers call the console, without a slash at its end.
     pub public_origin: Option<String>,
+    /// The proxy whose word on a client's address counts.
+    pub trusted_proxy: Option<IpAddr>,
     /// Certificates to which new security keys must attest.
     pub key_attestation_roots: Option<PathBuf>,
     /// Nothing is sent; what would be is shown.
@@ -191,6 +197,7 @@ impl Layer {
             policy: chosen("COUNTERSIGN_POLICY", get("COUNTERSIGN_POLICY"))?,
             issuer: get("COUNTERSIGN_ISSUER"),
             public_origin: get("COUNTERSIGN_PUBLIC_ORIGIN"),
+            trusted_proxy: parsed("COUNTERSIGN_TRUSTED_PROXY", get("COUNTERSIGN_TRUSTED_PROXY"))?,
             key_attestation_roots: get("COUNTERSIGN_KEY_ATTESTATION_ROOTS").map(PathBuf::from),
             development_transports: parsed(
                 "COUNTERSIGN_DEVELOPMENT_TRANSPORTS",
@@ -226,6 +233,7 @@ impl Layer {
             policy: self.policy.or(other.policy),
             issuer: self.issuer.or(other.issuer),
             public_origin: self.public_origin.or(other.public_origin),
+            trusted_proxy: self.trusted_proxy.or(other.trusted_proxy),
             key_attestation_roots: self.key_attestation_roots.or(other.key_attestation_roots),
             development_transports: self.development_transports.or(other.development_transports),
             log: self.log.or(other.log),
@@ -256,6 +264,7 @@ impl Layer {
             policy: self.policy.unwrap_or(Preset::Classic),
             issuer: self.issuer,
             public_origin: self.public_origin.map(|origin| origin.trim_end_matches('/').to_owned()),
+            trusted_proxy: self.trusted_proxy,
             key_attestation_roots: self.key_attestation_roots,
             development_transports: self.development_transports.unwrap_or(false),
             log: self.log.unwrap_or(LogLevel::Info),
@@ -332,6 +341,7 @@ mod tests {
             ("COUNTERSIGN_POLICY", "strict"),
             ("COUNTERSIGN_ISSUER", "Acme"),
             ("COUNTERSIGN_PUBLIC_ORIGIN", "https://console.example.com/"),
+            ("COUNTERSIGN_TRUSTED_PROXY", "10.0.0.1"),
             ("COUNTERSIGN_KEY_ATTESTATION_ROOTS", "r"),
             ("COUNTERSIGN_DEVELOPMENT_TRANSPORTS", "true"),
             ("COUNTERSIGN_LOG", "debug"),
@@ -341,7 +351,7 @@ mod tests {
         assert!(layer.tls_key.is_some() && layer.issuer.is_some());
         assert_eq!((layer.policy, layer.log), (Some(Preset::Strict), Some(LogLevel::Debug)));
         assert_eq!((layer.allow_plain_http, layer.development_transports), (Some(true), Some(true)));
-        assert!(layer.key_attestation_roots.is_some());
+        assert!(layer.key_attestation_roots.is_some() && layer.trusted_proxy.is_some());
         let settled = layer.settle().unwrap();
         assert_eq!(settled.public_origin.as_deref(), Some("https://console.example.com"));
         assert_eq!(environment(&[("COUNTERSIGN_DATA", "")]).unwrap(), Layer::default());

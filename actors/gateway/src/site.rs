@@ -50,6 +50,7 @@ impl Site {
             public_origin: settings.public_origin.clone(),
             secure: settings.tls.is_some() || https,
             relying_party_id: relying_party.id.clone(),
+            trusted_proxy: settings.trusted_proxy,
             outbox,
         };
         Ok(Self { relying_party, transports, console })

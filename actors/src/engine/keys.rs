@@ -66,6 +66,24 @@ pub enum KeyRefusal {
 }
 
 impl Countersign {
+    /// What keys a principal may register: by the rules of its account, and no passkeys where keys must attest. Ask it
+    /// before offering one.
+    ///
+    /// ```
+    /// # use countersign::*;
+    /// let engine = Countersign::in_memory(Config { policy: Policy::modern(), ..Config::default() })?;
+    /// let root = PrincipalId::Root("123456789012".parse().unwrap());
+    /// assert_eq!(engine.key_forms(&root), [KeyForm::SecurityKey, KeyForm::Passkey]);
+    /// # Ok::<(), OpenError>(())
+    /// ```
+    #[must_use]
+    pub fn key_forms(&self, principal: &PrincipalId) -> Vec<KeyForm> {
+        let policy = self.policy_of(principal.account());
+        let passkeys = policy.passkeys && !self.runtime.shared.keys.wants_attestation();
+        let forms = [(KeyForm::SecurityKey, policy.security_keys), (KeyForm::Passkey, passkeys)];
+        forms.into_iter().filter_map(|(form, offered)| offered.then_some(form)).collect()
+    }
+
     /// Asks the principal's keys of one form to prove themselves in a sign-in (R100).
     ///
     /// # Errors

@@ -66,7 +66,7 @@ impl Countersign {
     /// one worthless (A15).
     ///
     /// # Errors
-    /// `SmsNotOffered`, to root always (R122); `SmsTooSoon`; and as for enabling any device.
+    /// `SmsNotOffered`, to root always (R122); `TooSoon`; and as for enabling any device.
     ///
     /// ```
     /// # use countersign::*;
@@ -134,7 +134,7 @@ impl Countersign {
     /// Sends a code to an SMS device, in a sign-in (R101). Asked again, another code.
     ///
     /// # Errors
-    /// `ChallengeUnknown` when the attempt is not open; `FactorUnknown`; `SmsTooSoon`.
+    /// `ChallengeUnknown` when the attempt is not open; `FactorUnknown`; `TooSoon`.
     ///
     /// ```
     /// # use countersign::*;

@@ -45,7 +45,8 @@ impl Countersign {
         kind: u16,
         body: Vec<u8>,
     ) -> Result<Ack<u64>, Error> {
-        let record = HostRecord { kind, body };
+        let (by, client) = (Some(request.caller.by()), request.client.clone().unwrap_or_default());
+        let record = HostRecord { kind, by, client, body };
         let key = LedgerKey::Host(stream.to_owned());
         let answer = self.runtime.ask_ledger(key, request, LedgerWork::Record { expected, record }).await?;
         let entry = self.runtime.shared.journal.read_at(Position(answer.position.0.saturating_sub(1)))?;
@@ -79,7 +80,8 @@ impl Countersign {
                 return Err(Error::history("a host stream has an event that is not the host's"));
             };
             let (version, at) = (entry.header.version.0, entry.header.time);
-            Ok(HostEntry { version, kind: record.kind, at, body: Zeroizing::new(record.body) })
+            let HostRecord { kind, by, client, body } = record;
+            Ok(HostEntry { version, kind, at, by, client, body: Zeroizing::new(body) })
         };
         page.into_iter().map(open).collect()
     }

@@ -104,7 +104,7 @@ impl Countersign {
     ///
     /// # Errors
     /// `ChallengeUnknown` when the attempt is not open; `AlternativeFactorsNotOffered`; `FactorUnknown` while the
-    /// linked principal's device is asked for; `TooManyChallenges`.
+    /// linked principal's device is asked for; `TooSoon`.
     ///
     /// ```
     /// # use countersign::*;

@@ -116,7 +116,7 @@ impl Countersign {
     /// session that may follow exists.
     ///
     /// # Errors
-    /// `PrincipalUnknown`, `TooManyChallenges`.
+    /// `PrincipalUnknown`.
     ///
     /// ```
     /// # use countersign::*;
@@ -139,6 +139,24 @@ impl Countersign {
         let work = CeremonyWork::BeginSignIn { attempt, associate };
         let answer = self.principal_work(principal, request, work).await?;
         Ok(self.step(&answer))
+    }
+
+    /// Ends every open sign-in and challenge of a principal. Call it when its password was changed, so that whoever
+    /// typed the old one has to start over (R129).
+    ///
+    /// # Errors
+    /// `PrincipalUnknown`; `ChannelNotAllowed` to who is of another account.
+    ///
+    /// ```
+    /// # use countersign::*;
+    /// # async fn password_changed(engine: Countersign, lee: PrincipalId, by: Caller) -> Result<(), Error> {
+    /// engine.end_sign_ins(Request::by(by), &lee).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn end_sign_ins(&self, request: Request, principal: &PrincipalId) -> Result<Ack<()>, Error> {
+        let answer = self.principal_work(principal, request, CeremonyWork::EndSignIns).await?;
+        Ok(acked((), &answer))
     }
 
     /// The devices that a sign-in can be completed with: the principal's own, or the linked principal's.

@@ -134,16 +134,23 @@ impl PrincipalCore {
             return Err(Rejection::PrincipalUnknown.into());
         };
         let (handle, name) = (*owner.stream.as_bytes(), owner.name.to_string());
+        if form == KeyForm::Passkey && self.shared.keys.wants_attestation() {
+            return Err(Rejection::KeyFormNotOffered.into());
+        }
+        let replaces = replaces.map(|old| self.device_of(old));
+        let decide = |state: Opaque| {
+            let context = self.context(request, now);
+            decide::begin_key_registration(self.state(), challenge, serial.clone(), replaces, (form, state), &context)
+        };
+        // What stands in the way is said before a key is asked.
+        decide(Opaque::default())?;
         let exclude: Vec<Vec<u8>> = self.credentials(None).into_iter().map(|(id, _)| id).collect();
         let keys = Arc::clone(&self.shared.keys);
         let offer = self
             .shared
             .blocking(move |_| keys.offer_registration(form, handle, &name, &exclude).map_err(Error::unavailable));
         let (state, options) = taken(offer.await?)?;
-        let replaces = replaces.map(|old| self.device_of(old));
-        let context = self.context(request, now);
-        let decision =
-            decide::begin_key_registration(self.state(), challenge, serial.clone(), replaces, (form, state), &context);
+        let decision = decide(state);
         Ok(with(self.write(request, now, decision, &[]).await?, options))
     }
 

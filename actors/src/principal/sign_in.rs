@@ -29,6 +29,7 @@ impl PrincipalCore {
             CeremonyWork::BeginSignIn { attempt, associate } => {
                 decide::begin_sign_in(self.state(), *attempt, *associate, &context)
             }
+            CeremonyWork::EndSignIns => decide::end_sign_ins(self.state(), &context),
             CeremonyWork::LookAtSignIn { attempt } => return self.look_at_sign_in(*attempt, now),
             CeremonyWork::SignInWithCode { attempt, serial, code } if serial.kind() == DeviceKind::Sms => {
                 let device = self.device_of(serial);

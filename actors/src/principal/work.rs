@@ -36,6 +36,8 @@ pub(crate) enum PrincipalWork {
 pub(crate) enum CeremonyWork {
     /// R97, R98.
     BeginSignIn { attempt: AttemptId, associate: Option<StreamId> },
+    /// A new password.
+    EndSignIns,
     /// How far a sign-in is.
     LookAtSignIn { attempt: AttemptId },
     /// R99, R101.
@@ -96,6 +98,7 @@ impl CeremonyWork {
     const fn name(&self) -> &'static str {
         match self {
             Self::BeginSignIn { .. } => "begin sign-in",
+            Self::EndSignIns => "end sign-ins",
             Self::LookAtSignIn { .. } => "look at sign-in",
             Self::SignInWithCode { .. } => "sign in with code",
             Self::AssociateProven { .. } => "associate proven",
@@ -145,7 +148,7 @@ impl Work for PrincipalWork {
 impl CeremonyWork {
     fn identity(&self, identity: &mut Identity) {
         match self {
-            Self::BeginSignIn { .. } => {}
+            Self::BeginSignIn { .. } | Self::EndSignIns => {}
             Self::LookAtSignIn { attempt } | Self::FinishRecovery { attempt } => {
                 identity.part(attempt.as_bytes());
             }

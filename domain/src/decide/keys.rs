@@ -79,9 +79,12 @@ pub fn offer_key(
     (form, state): (KeyForm, Opaque),
     context: &Context<'_>,
 ) -> Decision {
-    let (owner, _) = own_turn(principal, attempt, context)?;
+    let (owner, open) = own_turn(principal, attempt, context)?;
     if !owner.devices.iter().any(|enabled| enabled.key.is_some_and(|key| key.form == form)) {
         return Err(Rejection::FactorUnknown);
+    }
+    if open.challenges >= context.policy.challenges_max {
+        return Err(Rejection::TooManyChallenges { again_at: open.until });
     }
     issue(owner, challenge, (form, state), &Ceremony::SignIn(attempt), context)
 }
@@ -93,13 +96,23 @@ fn issue(
     ceremony: &Ceremony,
     context: &Context<'_>,
 ) -> Decision {
-    let window = may_ask(owner, context)?;
+    let window = owner.pending.asked.current(context.now, context.policy);
     let until = context.now.plus_ms(u64::from(context.policy.key_challenge_life_s).saturating_mul(1000));
     let (attempt, serial, replaces) = match ceremony {
         Ceremony::SignIn(attempt) => (Some(*attempt), None, None),
         Ceremony::Registration { serial, replaces } => (None, Some(serial.clone()), *replaces),
     };
-    let issued = KeyChallengeIssued { challenge, form, attempt, serial, replaces, until, window, state };
+    let issued = KeyChallengeIssued {
+        challenge,
+        form,
+        attempt,
+        serial,
+        replaces,
+        until,
+        window,
+        state,
+        client: context.client(),
+    };
     record(Verdict::Challenged { challenge, until }, [(owner.stream, issued.into())])
 }
 
@@ -188,6 +201,7 @@ pub fn begin_key_registration(
     context: &Context<'_>,
 ) -> Decision {
     let owner = ready_to_register(principal, form, replaces, context)?;
+    may_ask(owner, context)?;
     issue(owner, challenge, (form, state), &Ceremony::Registration { serial, replaces }, context)
 }
 

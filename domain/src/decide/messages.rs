@@ -40,7 +40,7 @@ pub struct Enrolment<'a> {
 /// Sends a first code to a number that is to be enrolled; asked again, another one (R118).
 ///
 /// # Errors
-/// As for enabling any device; [`Rejection::SmsNotOffered`], to root always (R122); [`Rejection::SmsTooSoon`].
+/// As for enabling any device; [`Rejection::SmsNotOffered`], to root always (R122); [`Rejection::TooSoon`].
 pub fn begin_sms_enrolment(
     principal: Option<&Principal>,
     enrolment: Enrolment<'_>,
@@ -91,7 +91,7 @@ pub fn finish_sms_enrolment(
 /// Sends a code to an enabled SMS device, in a sign-in (R101); asked again, another one.
 ///
 /// # Errors
-/// [`Rejection::ChallengeUnknown`], [`Rejection::FactorUnknown`], [`Rejection::SmsTooSoon`].
+/// [`Rejection::ChallengeUnknown`], [`Rejection::FactorUnknown`], [`Rejection::TooSoon`].
 pub fn send_sign_in_code(
     principal: Option<&Principal>,
     attempt: AttemptId,
@@ -180,7 +180,7 @@ fn issue(
     context: &Context<'_>,
 ) -> Decision {
     if let Some(again_at) = owner.pending.sent.again_at(context.now, context.policy) {
-        return Err(Rejection::SmsTooSoon { again_at });
+        return Err(Rejection::TooSoon { again_at });
     }
     let until = context.now.plus_ms(u64::from(context.policy.sms_code_life_s).saturating_mul(1000));
     let (attempt, phone) = match errand {
@@ -188,7 +188,7 @@ fn issue(
         Errand::Enrolment(phone) => (None, Some(phone.clone())),
     };
     let window = owner.pending.sent.current(context.now, context.policy);
-    let issued = SmsCodeIssued { challenge, device, attempt, phone, window, until, secret };
+    let issued = SmsCodeIssued { challenge, device, attempt, phone, window, until, secret, client: context.client() };
     record(Verdict::Challenged { challenge, until }, [(owner.stream, issued.into())])
 }
 

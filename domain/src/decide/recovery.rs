@@ -5,7 +5,7 @@
 
 use super::messages::CodeQuestion;
 use super::sign_in::{own_turn, signed_in};
-use super::{Context, Decision, Denial, Step, Verdict, may_ask, record};
+use super::{Context, Decision, Denial, Step, Verdict, record};
 use crate::event::{AlternativeFactor, AlternativeIssued, AlternativeProven, AlternativeRefused, SignInFactor};
 use crate::ids::{AttemptId, ChallengeId};
 use crate::principal::{Alternative, Principal, Registered, SignIn};
@@ -17,7 +17,7 @@ use crate::secret::ChallengeSecret;
 /// # Errors
 /// [`Rejection::ChallengeUnknown`]; [`Rejection::AlternativeFactorsNotOffered`] to who is not root, where it is switched
 /// off, or while other devices could be used (R130 d); [`Rejection::FactorUnknown`] for the phone while the e-mail is not
-/// proven; [`Rejection::TooManyChallenges`].
+/// proven; [`Rejection::TooSoon`].
 pub fn ask_alternative(
     principal: Option<&Principal>,
     attempt: AttemptId,
@@ -30,9 +30,13 @@ pub fn ask_alternative(
     if factor == AlternativeFactor::Phone && open.mail != Alternative::Proven {
         return Err(Rejection::FactorUnknown);
     }
-    let window = may_ask(owner, context)?;
+    let sent = owner.pending.sent_for(factor);
+    if let Some(again_at) = sent.again_at(context.now, context.policy) {
+        return Err(Rejection::TooSoon { again_at });
+    }
+    let window = sent.current(context.now, context.policy);
     let until = context.now.plus_ms(u64::from(context.policy.alternative_life_s).saturating_mul(1000));
-    let issued = AlternativeIssued { attempt, factor, challenge, until, window, secret };
+    let issued = AlternativeIssued { attempt, factor, challenge, until, window, secret, client: context.client() };
     record(Verdict::Challenged { challenge, until }, [(owner.stream, issued.into())])
 }
 
@@ -59,9 +63,12 @@ pub fn prove_alternative(
     }
     Step::Decided(match evidence {
         None => return Step::Ask(CodeQuestion { secret: asked.secret.clone() }),
-        Some(true) => record(Verdict::Done, [(owner.stream, AlternativeProven { attempt, factor }.into())]),
+        Some(true) => record(
+            Verdict::Done,
+            [(owner.stream, AlternativeProven { attempt, factor, client: context.client() }.into())],
+        ),
         Some(false) => {
-            let refused = AlternativeRefused { attempt, factor };
+            let refused = AlternativeRefused { attempt, factor, client: context.client() };
             record(Verdict::Denied(Denial::Alternative), [(owner.stream, refused.into())])
         }
     })

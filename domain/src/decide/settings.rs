@@ -28,23 +28,28 @@ pub enum Setting {
     Associate(Option<AccountId>),
 }
 
-/// Changes a setting of an account. `claim` is who holds a new alias.
+/// Changes a setting of an account. `claim` is who holds a new alias; `has_device` says whether the caller has an MFA
+/// device, and so has to have proven one to change anything in the console (R182).
 ///
 /// Who of the account may do so is the platform's to say; the alternative factors and the link are root's own, in its
 /// console (R7).
 ///
 /// # Errors
-/// [`Rejection::AccountUnknown`], [`Rejection::ChannelNotAllowed`] to who is of another account, or not root where it
+/// [`Rejection::SelfManagementNeedsMfa`], [`Rejection::AccountUnknown`], [`Rejection::ChannelNotAllowed`] to who is of another account, or not root where it
 /// has to be; [`Rejection::AliasTaken`].
 pub fn change_setting(
     account: Option<&Account>,
     setting: &Setting,
-    claim: Option<Claim>,
+    (claim, has_device): (Option<Claim>, bool),
     context: &Context<'_>,
 ) -> Decision {
+    let Caller { credential, channel, .. } = context.caller;
+    let proven = credential.has_mfa() || *credential == Credential::Recovered;
+    if *channel == Channel::Console && has_device && !proven {
+        return Err(Rejection::SelfManagementNeedsMfa);
+    }
     let account = account.ok_or(Rejection::AccountUnknown)?;
     let roots_own = matches!(setting, Setting::AlternativeFactors(_) | Setting::Associate(_));
-    let Caller { credential, channel, .. } = context.caller;
     let in_console = *channel == Channel::Console && *credential != Credential::LongTermKey;
     let allowed = match &context.caller.principal {
         None => true,

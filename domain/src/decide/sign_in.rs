@@ -5,9 +5,11 @@
 //! (R99), the budgets of the devices do (R91).
 
 use super::codes::verify_code;
-use super::{Context, Decision, Denial, Outcome, Record, Step, Verdict, existing, may_ask, record};
-use crate::event::{AssociateProven, Purpose, SignInFactor, SignInFault, SignInRefused, SignInStarted, SignedIn};
-use crate::ids::{AttemptId, StreamId};
+use super::{Context, Decision, Denial, Outcome, Record, Step, Verdict, existing, record};
+use crate::event::{
+    AssociateProven, Purpose, SignInFactor, SignInFault, SignInRefused, SignInStarted, SignInsEnded, SignedIn,
+};
+use crate::ids::{AttemptId, PrincipalId, StreamId};
 use crate::principal::{Associate, Principal, Registered, SignIn};
 use crate::rejection::Rejection;
 use crate::totp::{CodeMatches, CodeSearch};
@@ -18,7 +20,7 @@ use crate::totp::{CodeMatches, CodeSearch};
 /// at once (R98).
 ///
 /// # Errors
-/// [`Rejection::PrincipalUnknown`], [`Rejection::TooManyChallenges`].
+/// [`Rejection::PrincipalUnknown`].
 pub fn begin_sign_in(
     principal: Option<&Principal>,
     attempt: AttemptId,
@@ -29,11 +31,27 @@ pub fn begin_sign_in(
     if owner.devices.is_empty() && associate.is_none() {
         return signed_in(owner, attempt, SignInFactor::Nothing, None, context);
     }
-    let window = may_ask(owner, context)?;
     let until = context.now.plus_ms(u64::from(context.policy.sign_in_life_s).saturating_mul(1000));
-    let started = SignInStarted { attempt, until, associate, window, client: context.client() };
+    let started = SignInStarted { attempt, until, associate, client: context.client() };
     let verdict = Verdict::SecondFactorWanted { attempt, until, associate: associate.is_some() };
     record(verdict, [(owner.stream, started.into())])
+}
+
+/// Ends every open sign-in and challenge of a principal, as a new password does: whoever typed the old one starts over.
+///
+/// # Errors
+/// [`Rejection::PrincipalUnknown`]; [`Rejection::ChannelNotAllowed`] to who is of another account.
+pub fn end_sign_ins(principal: Option<&Principal>, context: &Context<'_>) -> Decision {
+    let owner = existing(principal)?;
+    let elsewhere = |caller: &PrincipalId| caller.account() != owner.id.account();
+    if context.caller.principal.as_ref().is_some_and(elsewhere) {
+        return Err(Rejection::ChannelNotAllowed);
+    }
+    let pending = &owner.pending;
+    if pending.sign_ins.is_empty() && pending.keys.is_empty() && pending.codes.is_empty() {
+        return Ok(Outcome::AlreadySo(Verdict::Done));
+    }
+    record(Verdict::Done, [(owner.stream, SignInsEnded { by: context.caller.by() }.into())])
 }
 
 /// Completes a sign-in with a code of a TOTP device (R99).
@@ -73,7 +91,7 @@ pub fn associate_proven(
         return signed_in(owner, attempt, SignInFactor::Device, Some(device), context);
     }
     let until = owner.pending.sign_in(attempt, context.now).map_or(context.now, |open| open.until);
-    let proven = AssociateProven { attempt, device, until, mark };
+    let proven = AssociateProven { attempt, device, until, mark, client: context.client() };
     let verdict = Verdict::SecondFactorWanted { attempt, until, associate: false };
     record(verdict, [(owner.stream, proven.into())])
 }

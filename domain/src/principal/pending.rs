@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
+use crate::client::Client;
 use crate::device::{PhoneNumber, Serial};
 use crate::event::{AlternativeFactor, Event, KeyChallengeIssued, KeyForm, SignInStarted, SmsCodeIssued};
 use crate::ids::{AttemptId, ChallengeId, StreamId, UnixMillis};
@@ -14,8 +15,10 @@ use crate::policy::Policy;
 use crate::secret::{ChallengeSecret, Opaque};
 use crate::totp::Attempts;
 
-/// Sign-ins, and challenges to keys, that one principal may have open.
-pub const OPEN_MAX: usize = 8;
+/// Sign-ins that one principal may have open.
+pub const OPEN_MAX: usize = 16;
+/// Challenges to keys that one sign-in may have open, and the registrations of one principal together.
+pub const CHALLENGES_OPEN_MAX: usize = 8;
 
 /// Refused proofs after which a sign-in has to be begun anew, from the password on.
 pub const REFUSALS_MAX: u8 = 50;
@@ -29,10 +32,14 @@ pub struct Pending {
     pub keys: Vec<KeyChallenge>,
     /// Codes that were sent, the newest of each device.
     pub codes: Vec<SentCode>,
-    /// Sign-ins and challenges in the current attempt window.
+    /// Registrations of keys that were begun in the current attempt window.
     pub asked: Attempts,
-    /// Codes sent in the current sending window.
+    /// Codes sent by SMS in the current sending window.
     pub sent: Sent,
+    /// Recovery mails in the current sending window.
+    pub mails: Sent,
+    /// Recovery calls in the current sending window.
+    pub calls: Sent,
 }
 
 /// An open sign-in.
@@ -50,6 +57,10 @@ pub struct SignIn {
     pub phone: Alternative,
     /// Proofs that were refused.
     pub refusals: u8,
+    /// Challenges to keys.
+    pub challenges: u32,
+    /// Where it was begun.
+    pub client: Client,
 }
 
 /// The linked principal's part in a sign-in (R5, A6).
@@ -91,7 +102,8 @@ impl SignIn {
     fn started(started: &SignInStarted) -> Self {
         let associate = started.associate.map_or(Associate::None, Associate::Wanted);
         let (mail, phone) = (Alternative::NotAsked, Alternative::NotAsked);
-        Self { id: started.attempt, until: started.until, associate, mail, phone, refusals: 0 }
+        let (id, until, client) = (started.attempt, started.until, started.client.clone());
+        Self { id, until, associate, mail, phone, refusals: 0, challenges: 0, client }
     }
 
     /// One of the alternative factors.
@@ -268,12 +280,17 @@ impl Pending {
         self.keys.retain(|open| open.until > at);
         match event {
             Event::SignInStarted(started) => {
-                self.asked.count(started.window);
                 // Starting over makes what was proven before worthless (A23).
                 for open in &mut self.sign_ins {
                     (open.mail, open.phone) = (Alternative::NotAsked, Alternative::NotAsked);
                 }
-                push(&mut self.sign_ins, SignIn::started(started));
+                self.make_room(started.client.address());
+                self.sign_ins.push(SignIn::started(started));
+            }
+            Event::SignInsEnded(_) => {
+                self.sign_ins.clear();
+                self.keys.clear();
+                self.codes.clear();
             }
             Event::SignedIn(done) => self.end(done.attempt),
             Event::SignInRefused(refused) => {
@@ -285,8 +302,13 @@ impl Pending {
             }
             Event::AssociateProven(proven) => self.attempt(proven.attempt)?.associate = Associate::Proven(proven.mark),
             Event::KeyChallengeIssued(issued) => {
-                self.asked.count(issued.window);
-                push(&mut self.keys, KeyChallenge::issued(issued)?);
+                match issued.attempt {
+                    Some(attempt) => self.attempt(attempt)?.challenges += 1,
+                    None => self.asked.count(issued.window),
+                }
+                let challenge = KeyChallenge::issued(issued)?;
+                self.make_room_for(&challenge.ceremony);
+                self.keys.push(challenge);
             }
             Event::KeyRegistered(done) => self.keys.retain(|open| open.id != done.challenge),
             Event::KeyAccepted(done) => self.keys.retain(|open| open.id != done.challenge),
@@ -302,7 +324,7 @@ impl Pending {
                 code.tries = code.tries.saturating_add(1);
             }
             Event::AlternativeIssued(issued) => {
-                self.asked.count(issued.window);
+                self.sent_mut(issued.factor).count(issued.window, at);
                 let (challenge, secret, until) = (issued.challenge, issued.secret.clone(), issued.until);
                 let asked = Asked { challenge, secret, until, tries: 0 };
                 *self.attempt(issued.attempt)?.alternative_mut(issued.factor) = Alternative::Asked(asked);
@@ -322,6 +344,44 @@ impl Pending {
     /// Forgets what was asked of a device that is gone.
     pub(super) fn forget(&mut self, device: StreamId) {
         self.codes.retain(|code| code.device != device);
+    }
+
+    /// A full list makes room for a sign-in from an address by that address's own oldest one, so that nobody drives out
+    /// somebody else's from afar.
+    fn make_room(&mut self, address: &str) {
+        if self.sign_ins.len() >= OPEN_MAX {
+            let own = self.sign_ins.iter().position(|open| open.client.address() == address);
+            self.sign_ins.remove(own.unwrap_or(0));
+        }
+    }
+
+    /// A sign-in, and the registrations together, have so many challenges open; the oldest makes room.
+    fn make_room_for(&mut self, ceremony: &Ceremony) {
+        let same = |open: &KeyChallenge| match (&open.ceremony, ceremony) {
+            (Ceremony::SignIn(one), Ceremony::SignIn(other)) => one == other,
+            (Ceremony::Registration { .. }, Ceremony::Registration { .. }) => true,
+            _ => false,
+        };
+        if self.keys.iter().filter(|open| same(open)).count() >= CHALLENGES_OPEN_MAX {
+            let oldest = self.keys.iter().position(same);
+            self.keys.remove(oldest.unwrap_or(0));
+        }
+    }
+
+    /// What was sent for one of the alternative factors.
+    #[must_use]
+    pub const fn sent_for(&self, factor: AlternativeFactor) -> &Sent {
+        match factor {
+            AlternativeFactor::Mail => &self.mails,
+            AlternativeFactor::Phone => &self.calls,
+        }
+    }
+
+    const fn sent_mut(&mut self, factor: AlternativeFactor) -> &mut Sent {
+        match factor {
+            AlternativeFactor::Mail => &mut self.mails,
+            AlternativeFactor::Phone => &mut self.calls,
+        }
     }
 
     fn attempt(&mut self, id: AttemptId) -> Option<&mut SignIn> {

@@ -13,7 +13,7 @@ pub use messages::{SmsCodeAccepted, SmsCodeIssued, SmsCodeRefused, SmsDeviceCrea
 pub use settings::{AliasChanged, AlternativeFactorsSwitched, PolicyChosen, RootLinked, SmsEligibilityChanged};
 pub use sign_in::{
     AlternativeIssued, AlternativeProven, AlternativeRefused, AssociateProven, PasswordRefused, PasswordsLocked,
-    SignInRefused, SignInStarted, SignedIn,
+    SignInRefused, SignInStarted, SignInsEnded, SignedIn,
 };
 
 use alloc::string::String;
@@ -23,6 +23,7 @@ use core::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::caller::By;
+use crate::client::Client;
 use crate::device::{DeviceKind, DeviceName, Path, Serial};
 use crate::event::{CodeFault, DeactivateReason, PairFault, Purpose};
 use crate::ids::{AccountId, PrincipalId, StreamId};
@@ -236,6 +237,10 @@ bodies! {
 pub struct HostRecord {
     /// The host's own number for the record's type: 0 to 0x7fff.
     pub kind: u16,
+    /// Who wrote it; version 1 did not say.
+    pub by: Option<By>,
+    /// Where from.
+    pub client: Client,
     /// The record.
     pub body: Vec<u8>,
 }

@@ -142,7 +142,7 @@ impl Forger {
 
     pub fn begin(&mut self, who: StreamId, number: u8, associate: Option<StreamId>) {
         let (attempt, until, client) = (attempt(number), self.now.plus_ms(600_000), Client::default());
-        self.write(who, SignInStarted { attempt, until, associate, window: WINDOW, client });
+        self.write(who, SignInStarted { attempt, until, associate, client });
     }
 
     pub fn in_by(&mut self, who: StreamId, number: u8, factor: SignInFactor, device: Option<StreamId>) {
@@ -157,17 +157,23 @@ impl Forger {
     /// Root's sign-in takes note of lee's phone.
     pub fn linked_proven(&mut self, number: u8) {
         let (attempt, device, until) = (attempt(number), phone("phone").stream(), self.now.plus_ms(600_000));
-        self.write(root().stream(), AssociateProven { attempt, device, until, mark: [0; 16] });
+        self.write(
+            root().stream(),
+            AssociateProven { attempt, device, until, mark: [0; 16], client: Client::default() },
+        );
     }
 
     pub fn factor_asked(&mut self, who: StreamId, number: u8, factor: AlternativeFactor) {
         let (attempt, challenge, until) = (attempt(number), challenge(number), self.now.plus_ms(60_000));
         let secret = secret(challenge);
-        self.write(who, AlternativeIssued { attempt, factor, challenge, until, window: WINDOW, secret });
+        self.write(
+            who,
+            AlternativeIssued { attempt, factor, challenge, until, window: WINDOW, secret, client: Client::default() },
+        );
     }
 
     pub fn factor_proven(&mut self, who: StreamId, number: u8, factor: AlternativeFactor) {
-        self.write(who, AlternativeProven { attempt: attempt(number), factor });
+        self.write(who, AlternativeProven { attempt: attempt(number), factor, client: Client::default() });
     }
 
     pub fn both_proven(&mut self, who: StreamId, number: u8) {
@@ -184,7 +190,20 @@ impl Forger {
         let (challenge, until) = (challenge(number), self.now.plus_ms(300_000));
         let serial = attempt.is_none().then(|| key(&user("dana"), "any"));
         let (form, replaces, window, state) = (KeyForm::SecurityKey, None, WINDOW, state(challenge));
-        self.write(dana(), KeyChallengeIssued { challenge, form, attempt, serial, replaces, until, window, state });
+        self.write(
+            dana(),
+            KeyChallengeIssued {
+                challenge,
+                form,
+                attempt,
+                serial,
+                replaces,
+                until,
+                window,
+                state,
+                client: Client::default(),
+            },
+        );
     }
 
     /// Registers a key for dana; the claim is written apart.
@@ -256,7 +275,19 @@ impl Forger {
         let (challenge, until) = (challenge(number), self.now.plus_ms(300_000));
         let phone = attempt.is_none().then(|| PhoneNumber::parse("+15550101234").unwrap());
         let secret = secret(challenge);
-        self.write(dana(), SmsCodeIssued { challenge, device, attempt, phone, window: WINDOW, until, secret });
+        self.write(
+            dana(),
+            SmsCodeIssued {
+                challenge,
+                device,
+                attempt,
+                phone,
+                window: WINDOW,
+                until,
+                secret,
+                client: Client::default(),
+            },
+        );
     }
 
     pub fn came_back(&mut self, device: StreamId, number: u8) {

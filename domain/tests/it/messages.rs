@@ -22,7 +22,7 @@ fn refused(fault: SmsFault) -> Answer {
 
 fn too_soon(answer: &Answer) -> Option<UnixMillis> {
     match answer {
-        Err(Rejection::SmsTooSoon { again_at }) => Some(*again_at),
+        Err(Rejection::TooSoon { again_at }) => Some(*again_at),
         _ => None,
     }
 }

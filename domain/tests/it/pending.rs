@@ -1,5 +1,6 @@
 //! What is open for a principal: bounded, forgotten in time, and the same after a restart.
 
+use countersign_domain::client::Client;
 use countersign_domain::event::*;
 use countersign_domain::ids::*;
 use countersign_domain::policy::Policy;
@@ -46,10 +47,10 @@ fn an_answer_to_nothing_cannot_be_folded() {
     let (until, window, secret) = (stage.now, 0, secret(challenge));
     let stray: [Event; 9] = [
         SignInRefused { attempt, device: None, fault, client }.into(),
-        AssociateProven { attempt, device, until: UnixMillis(0), mark: [0; 16] }.into(),
-        AlternativeIssued { attempt, factor, challenge, until, window, secret }.into(),
-        AlternativeProven { attempt, factor }.into(),
-        AlternativeRefused { attempt, factor }.into(),
+        AssociateProven { attempt, device, until: UnixMillis(0), mark: [0; 16], client: Client::default() }.into(),
+        AlternativeIssued { attempt, factor, challenge, until, window, secret, client: Client::default() }.into(),
+        AlternativeProven { attempt, factor, client: Client::default() }.into(),
+        AlternativeRefused { attempt, factor, client: Client::default() }.into(),
         SmsCodeRefused { challenge, device, fault: SmsFault::Wrong }.into(),
         KeyAccepted { device, challenge, counter: 1, user_verified: true }.into(),
         KeyRegistered { device, challenge, form: KeyForm::Passkey, credential: device, counter: 0 }.into(),
@@ -81,10 +82,29 @@ fn a_challenge_is_for_a_sign_in_or_for_an_enrolment() {
         let serial = attempt.map(|_| key(&lee, "blue"));
         let form = KeyForm::SecurityKey;
         let (challenge, replaces, state) = (id, None, state(id));
-        let both = KeyChallengeIssued { challenge, form, attempt, serial, replaces, until, window, state };
+        let both = KeyChallengeIssued {
+            challenge,
+            form,
+            attempt,
+            serial,
+            replaces,
+            until,
+            window,
+            state,
+            client: Client::default(),
+        };
         let phone = attempt.map(|_| countersign_domain::device::PhoneNumber::parse("+15550101234").unwrap());
         let device = sms("lee").stream();
-        let sent = SmsCodeIssued { challenge, device, attempt, phone, window, until, secret: secret(id) };
+        let sent = SmsCodeIssued {
+            challenge,
+            device,
+            attempt,
+            phone,
+            window,
+            until,
+            secret: secret(id),
+            client: Client::default(),
+        };
         for event in [Event::from(both), sent.into()] {
             let state = stage.principal(&lee).cloned();
             assert!(Principal::evolve(state, &event, stage.now).is_err(), "neither, or both: {event:?}");

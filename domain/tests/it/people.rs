@@ -115,7 +115,7 @@ impl Stage {
                 Setting::Alias(Some(alias)) => stage.claim(Claim::alias_stream(alias)),
                 _ => None,
             };
-            change_setting(stage.account(), setting, claim, context)
+            change_setting(stage.account(), setting, (claim, false), context)
         })
     }
 

@@ -75,6 +75,7 @@ fn a_mail_that_is_asked_for_again_is_proven_again() {
     let (mut stage, attempt) = lost();
     prove(&mut stage, attempt, Mail);
     prove(&mut stage, attempt, Phone);
+    stage.wait_s(30);
     let again = challenge(stage.ask_factor(&root(), attempt, Mail));
     assert_eq!(stage.finish_recovery(&root(), attempt), NOT_YET);
     assert_eq!(stage.prove_factor(&root(), attempt, Mail, again), Ok(Verdict::Done));
@@ -102,6 +103,7 @@ fn starting_over_makes_what_was_proven_worthless() {
     assert_eq!((&open.mail, &open.phone), (&Alternative::NotAsked, &Alternative::NotAsked), "A23");
     assert_eq!(stage.prove_factor(&root(), attempt, Phone, asked), UNKNOWN);
     assert_eq!(stage.finish_recovery(&root(), attempt), NOT_YET);
+    stage.wait_s(30);
     prove(&mut stage, attempt, Mail);
     prove(&mut stage, attempt, Phone);
     stage.begin(&root());
@@ -117,9 +119,10 @@ fn a_code_has_five_tries_and_ten_minutes() {
         assert_eq!(stage.prove_factor(&root(), attempt, Mail, other), denied(Denial::Alternative));
     }
     assert_eq!(stage.prove_factor(&root(), attempt, Mail, asked), UNKNOWN, "A22");
+    stage.wait_s(30);
     let anew = challenge(stage.ask_factor(&root(), attempt, Mail));
     assert_eq!(stage.prove_factor(&root(), attempt, Mail, asked), denied(Denial::Alternative), "the newest counts");
-    stage.now = stage.now.plus_ms(599_999);
+    stage.now = stage.now.plus_ms(569_999);
     assert_eq!(stage.prove_factor(&root(), attempt, Mail, anew), Ok(Verdict::Done));
     stage.now = stage.now.plus_ms(1);
     assert_eq!(stage.ask_factor(&root(), attempt, Phone), UNKNOWN, "the sign-in itself is over");
@@ -137,12 +140,18 @@ fn an_answer_that_comes_after_its_time_is_none() {
 }
 
 #[test]
-fn the_mail_may_be_sent_again_but_not_without_end() {
+fn the_mail_may_be_sent_again_after_a_pause_and_five_times_a_window() {
     let (mut stage, attempt) = lost();
-    for _ in 1..30 {
+    stage.now = UnixMillis::from_secs(stage.now.secs().next_multiple_of(900));
+    let attempt = if stage.ask_factor(&root(), attempt, Phone) == UNKNOWN { stage.begin(&root()) } else { attempt };
+    for sent in 0..5 {
         challenge(stage.ask_factor(&root(), attempt, Mail));
+        assert!(matches!(stage.ask_factor(&root(), attempt, Mail), Err(Rejection::TooSoon { .. })), "{sent}");
+        stage.wait_s(30);
     }
-    assert!(matches!(stage.ask_factor(&root(), attempt, Mail), Err(Rejection::TooManyChallenges { .. })));
+    assert!(matches!(stage.ask_factor(&root(), attempt, Mail), Err(Rejection::TooSoon { .. })), "NT-40");
+    let other = stage.begin(&root());
+    assert!(matches!(stage.ask_factor(&root(), other, Mail), Err(Rejection::TooSoon { .. })), "NT-14");
 }
 
 #[test]

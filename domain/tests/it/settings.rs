@@ -93,7 +93,7 @@ fn nobody_sets_anything_of_another_account() {
     }
     let mut stage = Stage::new(Policy::classic());
     let setting = Setting::Policy(None);
-    let answer = stage.ask(&root(), |_, context| change_setting(None, &setting, None, context));
+    let answer = stage.ask(&root(), |_, context| change_setting(None, &setting, (None, false), context));
     assert_eq!(answer, Err(Rejection::AccountUnknown));
 }
 
@@ -111,7 +111,7 @@ fn an_alias_belongs_to_one_account_and_is_free_when_it_is_given_up() {
         let setting = Setting::Alias(text.map(alias));
         stage.ask(&PrincipalId::Root(elsewhere()), |stage, context| {
             let claim = text.and_then(|text| stage.claim(Claim::alias_stream(&alias(text))));
-            change_setting(stage.account_of(elsewhere()), &setting, claim, context)
+            change_setting(stage.account_of(elsewhere()), &setting, (claim, false), context)
         })
     };
     assert_eq!(stage.set(&Setting::Alias(Some(alias("first")))), DONE);

@@ -77,6 +77,7 @@ fn telling() -> Vec<Event> {
         until,
         window,
         state: opaque(),
+        client: client(),
     };
     let phone = Some(number());
     vec![
@@ -89,13 +90,16 @@ fn telling() -> Vec<Event> {
         SmsDeviceCreated { account, serial: sms("lee"), phone: number(), by }.into(),
         PrincipalRegistered { id: lee, name: named("lee"), path: path.clone() }.into(),
         PrincipalRenamed { name: named("lee"), path }.into(),
-        SignInStarted { attempt, until, associate: None, window, client: client() }.into(),
+        SignInStarted { attempt, until, associate: None, client: client() }.into(),
         SignedIn { attempt, factor: SignInFactor::Nothing, device: None, client: client() }.into(),
         SignInRefused { attempt, device: None, fault: SignInFault::Wrong, client: client() }.into(),
-        AssociateProven { attempt, device, until: UnixMillis(0), mark: [6; 16] }.into(),
+        AssociateProven { attempt, device, until: UnixMillis(0), mark: [6; 16], client: client() }.into(),
         asked.into(),
-        SmsCodeIssued { challenge, device, attempt: None, phone, window, until, secret: secret() }.into(),
-        AlternativeIssued { attempt, factor, challenge, until, window, secret: secret() }.into(),
+        SmsCodeIssued { challenge, device, attempt: None, phone, window, until, secret: secret(), client: client() }
+            .into(),
+        AlternativeIssued { attempt, factor, challenge, until, window, secret: secret(), client: client() }.into(),
+        AlternativeProven { attempt, factor, client: client() }.into(),
+        AlternativeRefused { attempt, factor, client: client() }.into(),
     ]
 }
 

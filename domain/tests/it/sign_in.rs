@@ -1,5 +1,6 @@
 //! Signing in (R97..R108), and what somebody who has the password tries.
 
+use countersign_domain::client::Client;
 use countersign_domain::decide::*;
 use countersign_domain::device::Serial;
 use countersign_domain::event::*;
@@ -161,30 +162,31 @@ fn other_doors_share_the_guesses_of_a_sign_in() {
 }
 
 #[test]
-fn thirty_sign_ins_a_window_may_be_begun() {
+fn a_flood_of_sign_ins_from_elsewhere_drives_out_none_from_here() {
     let (mut stage, lee, _) = equipped(Policy::classic());
-    for _ in 0..30 {
+    let at = |host: u8| Client::new(Some([198, 51, 100, host].into()), "a browser");
+    stage.client = at(1);
+    let own = stage.begin(&lee);
+    stage.client = at(2);
+    for _ in 0..100 {
         stage.begin(&lee);
     }
-    let policy = stage.policy();
-    let again_at = Attempts::ends_at(Attempts::window_at(stage.now, &policy), &policy);
-    let attempt = stage.attempt();
-    assert_eq!(stage.begin_as(&lee, attempt, None), Err(Rejection::TooManyChallenges { again_at }));
-    stage.now = UnixMillis(again_at.0 - 1);
-    assert_eq!(stage.begin_as(&lee, attempt, None), Err(Rejection::TooManyChallenges { again_at }));
-    stage.now = again_at;
-    assert!(stage.begin_as(&lee, attempt, None).is_ok());
+    let open = &stage.pending(&lee).sign_ins;
+    assert_eq!((open.len(), open[0].id), (OPEN_MAX, own));
+    stage.client = at(3);
+    stage.begin(&lee);
+    assert_ne!(stage.pending(&lee).sign_ins[0].id, own, "the oldest makes room for a new address");
 }
 
 #[test]
-fn who_has_nothing_to_guess_is_not_held_up_by_the_limit() {
+fn a_new_password_ends_what_the_old_one_began() {
     let (mut stage, lee, phone) = equipped(Policy::classic());
-    for _ in 0..30 {
-        stage.begin(&lee);
-    }
-    stage.deactivate(&lee, &phone).unwrap();
-    let attempt = stage.attempt();
-    assert!(matches!(stage.begin_as(&lee, attempt, None), Ok(Verdict::SignedIn { .. })));
+    let attempt = stage.begin(&lee);
+    let end = |stage: &mut Stage| stage.ask(&lee, |stage, context| end_sign_ins(stage.principal(&lee), context));
+    assert_eq!(end(&mut stage), Ok(Verdict::Done));
+    assert_eq!(stage.last(1), ["SignInsEnded"]);
+    assert_eq!(stage.type_code(&lee, attempt, &phone, Shown(0)), Err(Rejection::ChallengeUnknown));
+    assert_eq!(end(&mut stage), Ok(Verdict::Done), "nothing is open any more, and nothing is written");
 }
 
 #[test]

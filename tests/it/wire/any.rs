@@ -178,7 +178,7 @@ pub fn any_event(name_of_type: &str) -> BoxedStrategy<Event> {
 
 /// Of settings, devices without codes, and sign-ins.
 fn any_later_event(name_of_type: &str) -> BoxedStrategy<Event> {
-    let (window, one, maybe) = (any::<u64>, stream, || prop::option::of(stream()));
+    let (one, maybe) = (stream, || prop::option::of(stream()));
     match name_of_type {
         "AliasChanged" => body!(AliasChanged { alias: prop::option::of(alias()), by: by() }),
         "SmsEligibilityChanged" => {
@@ -205,13 +205,9 @@ fn any_later_event(name_of_type: &str) -> BoxedStrategy<Event> {
         "SmsDeviceCreated" => {
             body!(SmsDeviceCreated { account: account(), serial: serial(), phone: number(), by: by() })
         }
-        "SignInStarted" => body!(SignInStarted {
-            attempt: attempt(),
-            until: instant(),
-            associate: maybe(),
-            window: window(),
-            client: client(),
-        }),
+        "SignInStarted" => {
+            body!(SignInStarted { attempt: attempt(), until: instant(), associate: maybe(), client: client() })
+        }
         "SignedIn" => {
             let factor = select(SignInFactor::ALL);
             body!(SignedIn { attempt: attempt(), factor: factor, device: maybe(), client: client() })
@@ -220,8 +216,15 @@ fn any_later_event(name_of_type: &str) -> BoxedStrategy<Event> {
             let fault = select(SignInFault::ALL);
             body!(SignInRefused { attempt: attempt(), device: maybe(), fault: fault, client: client() })
         }
+        "SignInsEnded" => body!(SignInsEnded { by: by() }),
         "AssociateProven" => {
-            body!(AssociateProven { attempt: attempt(), device: one(), until: instant(), mark: any::<[u8; 16]>() })
+            body!(AssociateProven {
+                attempt: attempt(),
+                device: one(),
+                until: instant(),
+                mark: any::<[u8; 16]>(),
+                client: client()
+            })
         }
         _ => any_ceremony_event(name_of_type),
     }
@@ -240,6 +243,7 @@ fn any_ceremony_event(name_of_type: &str) -> BoxedStrategy<Event> {
             until: instant(),
             window: window(),
             state: opaque(),
+            client: client(),
         }),
         "KeyRegistered" => body!(KeyRegistered {
             device: one(),
@@ -264,6 +268,7 @@ fn any_ceremony_event(name_of_type: &str) -> BoxedStrategy<Event> {
             window: window(),
             until: instant(),
             secret: secret(),
+            client: client(),
         }),
         "SmsCodeAccepted" => body!(SmsCodeAccepted { challenge: challenge(), device: one() }),
         "SmsCodeRefused" => {
@@ -276,14 +281,20 @@ fn any_ceremony_event(name_of_type: &str) -> BoxedStrategy<Event> {
             until: instant(),
             window: window(),
             secret: secret(),
+            client: client(),
         }),
         "AlternativeProven" => {
-            body!(AlternativeProven { attempt: attempt(), factor: select(AlternativeFactor::ALL) })
+            body!(AlternativeProven { attempt: attempt(), factor: select(AlternativeFactor::ALL), client: client() })
         }
         "AlternativeRefused" => {
-            body!(AlternativeRefused { attempt: attempt(), factor: select(AlternativeFactor::ALL) })
+            body!(AlternativeRefused { attempt: attempt(), factor: select(AlternativeFactor::ALL), client: client() })
         }
-        "HostRecord" => body!(HostRecord { kind: 0..HOST_TYPES, body: vec(any::<u8>(), 0..200) }),
+        "HostRecord" => body!(HostRecord {
+            kind: 0..HOST_TYPES,
+            by: prop::option::of(by()),
+            client: client(),
+            body: vec(any::<u8>(), 0..200),
+        }),
         unknown => panic!("the generator of {unknown} is missing"),
     }
 }

@@ -15,7 +15,7 @@ use countersign::domain::caller::Channel;
 use countersign::domain::event::*;
 use countersign::domain::settings::{Preset, SmsEligibility};
 use countersign::domain::totp::Budget;
-use countersign::domain::wire::{self, HOST_TYPES, Sealing, TYPES};
+use countersign::domain::wire::{self, HOST_TYPES, HOST_VERSION, Sealing, TYPES};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::{Config as Cases, TestRunner};
@@ -151,7 +151,7 @@ fn numbers_of_stored_choices_never_change() {
 
 /// The types of the table, and one record of the host.
 fn golden_names() -> BTreeMap<String, &'static str> {
-    let host = [(HOST_TYPES | 7, 1, "HostRecord", Sealing::Sealed)];
+    let host = [(HOST_TYPES | 7, HOST_VERSION, "HostRecord", Sealing::Sealed)];
     let all = TYPES.iter().chain(&host);
     all.map(|(event_type, version, name, _)| (format!("{event_type:04x}-v{version}-{name}"), *name)).collect()
 }

@@ -71,7 +71,7 @@ pub fn sample(name_of_type: &str) -> Event {
 /// Of settings, devices without codes, and sign-ins.
 fn later_sample(name_of_type: &str) -> Event {
     let stream = |first: u8| StreamId::from_bytes(std::array::from_fn(|at| first + at as u8));
-    let (lee, device, window) = (stream(0x10), stream(0xa0), 9_444_444);
+    let (lee, device) = (stream(0x10), stream(0xa0));
     let by = By { who: Some(stream(0x20)), channel: Channel::Console, mfa: true };
     let account = AccountId::from_number(123_456_789_012).unwrap();
     let attempt = AttemptId::from_bytes(std::array::from_fn(|at| 0x30 + at as u8));
@@ -106,11 +106,12 @@ fn later_sample(name_of_type: &str) -> Event {
             let serial = Serial::new("arn:aws:iam::123456789012:sms-mfa/lee").unwrap();
             SmsDeviceCreated { account, serial, phone, by }.into()
         }
-        "SignInStarted" => SignInStarted { attempt, until, associate: Some(stream(0x70)), window, client }.into(),
+        "SignInStarted" => SignInStarted { attempt, until, associate: Some(stream(0x70)), client }.into(),
         "SignedIn" => SignedIn { attempt, factor: SignInFactor::Device, device: Some(device), client }.into(),
+        "SignInsEnded" => SignInsEnded { by }.into(),
         "SignInRefused" => SignInRefused { attempt, device: Some(device), fault: SignInFault::Locked, client }.into(),
         "AssociateProven" => {
-            AssociateProven { attempt, device, until, mark: std::array::from_fn(|at| 0x80 + at as u8) }.into()
+            AssociateProven { attempt, device, until, mark: std::array::from_fn(|at| 0x80 + at as u8), client }.into()
         }
         _ => ceremony_sample(name_of_type),
     }
@@ -120,6 +121,8 @@ fn later_sample(name_of_type: &str) -> Event {
 fn ceremony_sample(name_of_type: &str) -> Event {
     let stream = |first: u8| StreamId::from_bytes(std::array::from_fn(|at| first + at as u8));
     let (device, window) = (stream(0xa0), 9_444_444);
+    let by = By { who: Some(stream(0x20)), channel: Channel::Console, mfa: true };
+    let client = Client::new(Some([203, 0, 113, 7].into()), "Mozilla/5.0 (X11; Linux) Gecko/20100101 Firefox/130.0");
     let attempt = AttemptId::from_bytes(std::array::from_fn(|at| 0x30 + at as u8));
     let challenge = ChallengeId::from_bytes(std::array::from_fn(|at| 0x40 + at as u8));
     let until = UnixMillis(1_700_000_600_123);
@@ -137,6 +140,7 @@ fn ceremony_sample(name_of_type: &str) -> Event {
             until,
             window,
             state: opaque,
+            client,
         }
         .into(),
         "KeyRegistered" => {
@@ -149,17 +153,17 @@ fn ceremony_sample(name_of_type: &str) -> Event {
             KeyRefused { challenge, device: Some(device), fault, counter: Some(6) }.into()
         }
         "SmsCodeIssued" => {
-            SmsCodeIssued { challenge, device, attempt: None, phone: Some(phone), window, until, secret }.into()
+            SmsCodeIssued { challenge, device, attempt: None, phone: Some(phone), window, until, secret, client }.into()
         }
         "SmsCodeAccepted" => SmsCodeAccepted { challenge, device }.into(),
         "SmsCodeRefused" => SmsCodeRefused { challenge, device, fault: SmsFault::Exhausted }.into(),
         "AlternativeIssued" => {
             let factor = AlternativeFactor::Phone;
-            AlternativeIssued { attempt, factor, challenge, until, window, secret }.into()
+            AlternativeIssued { attempt, factor, challenge, until, window, secret, client }.into()
         }
-        "AlternativeProven" => AlternativeProven { attempt, factor: AlternativeFactor::Mail }.into(),
-        "AlternativeRefused" => AlternativeRefused { attempt, factor: AlternativeFactor::Phone }.into(),
-        "HostRecord" => HostRecord { kind: 7, body: b"hello".to_vec() }.into(),
+        "AlternativeProven" => AlternativeProven { attempt, factor: AlternativeFactor::Mail, client }.into(),
+        "AlternativeRefused" => AlternativeRefused { attempt, factor: AlternativeFactor::Phone, client }.into(),
+        "HostRecord" => HostRecord { kind: 7, by: Some(by), client, body: b"hello".to_vec() }.into(),
         unknown => panic!("the sample of {unknown} is missing"),
     }
 }

@@ -118,9 +118,9 @@ class User(Caller):
 class Account:
     """A fresh account on a server of its own."""
 
-    def __init__(self, server: Server):
+    def __init__(self, server: Server, *founding: str):
         self.server = server
-        made = server.init()
+        made = server.init(*founding)
         self.id = made["account_id"]
         self.root = made["root"]
         self.administrator = made["administrator"]

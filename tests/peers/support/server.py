@@ -37,20 +37,21 @@ def countersign(*arguments: str, **options) -> subprocess.CompletedProcess:
 class Server:
     """A data directory, and a process that serves it now and then."""
 
-    def __init__(self, home: Path, *options: str, data: Path | None = None):
+    def __init__(self, home: Path, *options: str, data: Path | None = None, port: int = 0):
         self.data = data or home / "data"
         self.logs = home / "logs"
         self.logs.mkdir(parents=True)
         self.options = options
+        self.port = port
         self.endpoint = ""
         self.starts = 0
         self.process: subprocess.Popen | None = None
         CANARY.watch(self.data, "data")
         CANARY.watch(self.logs, "logs")
 
-    def init(self) -> dict:
+    def init(self, *options: str) -> dict:
         """Makes the account; returns its credentials, which are printed only now."""
-        done = countersign("init", "--data", str(self.data), "--json")
+        done = countersign("init", "--data", str(self.data), "--json", *options)
         assert done.returncode == 0, done.stderr
         (self.logs / "init.err").write_text(done.stderr)
         made = json.loads(done.stdout)
@@ -67,7 +68,7 @@ class Server:
         self.starts += 1
         program = binary("countersign")
         assert program, "build the server first: cargo build --release"
-        command = [program, "serve", "--data", str(self.data), "--listen", "127.0.0.1:0", *self.options]
+        command = [program, "serve", "--data", str(self.data), "--listen", f"127.0.0.1:{self.port}", *self.options]
         environment = os.environ | {"COUNTERSIGN_LOG": "debug", "RUST_BACKTRACE": "1"}
         if clock:
             assert FAKETIME, "install faketime first: tests/all.sh install"

@@ -2,14 +2,15 @@
 
 use askama::Template;
 
+use super::contact;
 use super::frame::{Choice, Field, Flash, Frame};
 use super::problem::{Problem, explained};
 use super::route::Setting;
 use super::visit::{Answer, Signed, Visit};
-use crate::directory::{DirectoryError, Resource, RootContact, is_email};
-use crate::engine::{AccountAlias, AccountId, AccountPreset, AccountView, PhoneNumber, SmsEligibility};
+use crate::directory::Resource;
+use crate::engine::{AccountAlias, AccountId, AccountPreset, AccountView, SmsEligibility};
 
-const HERE: &str = "/console/account";
+pub(super) const HERE: &str = "/console/account";
 
 #[derive(Template)]
 #[template(path = "account.html")]
@@ -19,20 +20,21 @@ struct AccountPage {
     users: u32,
     devices: u32,
     root: bool,
+    needs_mfa: bool,
     parts: Vec<Part>,
 }
 
 /// One setting, with a form of its own.
-struct Part {
+pub(super) struct Part {
     id: &'static str,
     title: &'static str,
     lead: Vec<String>,
     choices: Vec<Choice>,
-    fields: Vec<Field>,
+    pub(super) fields: Vec<Field>,
 }
 
 impl Part {
-    fn new(id: &'static str, title: &'static str, lead: &str) -> Self {
+    pub(super) fn new(id: &'static str, title: &'static str, lead: &str) -> Self {
         Self { id, title, lead: vec![lead.to_owned()], choices: Vec::new(), fields: Vec::new() }
     }
 }
@@ -47,28 +49,20 @@ async fn changer(visit: &mut Visit<'_>) -> Result<(Signed, AccountView), Problem
     Ok((signed, view))
 }
 
-/// Where root is reached; `None` where the directory does not know.
-async fn contact(visit: &Visit<'_>, account: AccountId) -> Result<Option<RootContact>, Problem> {
-    match visit.console.directory.root_contact(account).await {
-        Ok(contact) => Ok(contact),
-        Err(DirectoryError::NotSupported) => Ok(None),
-        Err(error) => Err(error.into()),
-    }
-}
-
 pub(super) async fn page(visit: &mut Visit<'_>) -> Result<Answer, Problem> {
     let (signed, view) = changer(visit).await?;
     let root = signed.user.id.is_root();
-    let contact = if root { contact(visit, view.id).await? } else { None };
+    let contact = if root { contact::of(visit, view.id).await? } else { None };
     let frame = visit.frame_of(&signed, "Account settings", "account");
     let mut parts = vec![alias(&view, &frame), sms(&view), policy(&view)];
     if root {
         parts.push(alternative_factors(&view));
-        parts.extend(contact.map(|contact| contact_part(&contact, &frame)));
+        parts.extend(contact.map(|contact| contact::part(&contact, &frame)));
         parts.push(link(&view, &frame));
     }
     let (id, users, devices) = (view.id.to_string(), view.users, view.devices_in_use);
-    visit.show(&AccountPage { frame, id, users, devices, root, parts })
+    let needs_mfa = visit.needs_mfa(&signed);
+    visit.show(&AccountPage { frame, id, users, devices, root, needs_mfa, parts })
 }
 
 fn alias(view: &AccountView, frame: &Frame) -> Part {
@@ -124,16 +118,6 @@ fn alternative_factors(view: &AccountView) -> Part {
     let lead = "When your device is lost, you can get in by an e-mail and a phone call, if both reach you.";
     let mut part = Part::new("alternative-factors", "Alternative factors of the root user", lead);
     part.choices.push(choice);
-    part
-}
-
-fn contact_part(contact: &RootContact, frame: &Frame) -> Part {
-    let email = Field::text("email", "E-mail address").kind("email", "email").value(&*contact.email).length_max(254);
-    let phone = Field::text("phone", "Phone number").kind("tel", "tel").optional().length_max(64);
-    let phone = phone.value(contact.phone.as_deref().unwrap_or_default());
-    let mut part = Part::new("contact", "Where the root user is reached", "You sign in with this e-mail address.");
-    part.fields.push(email.after(frame));
-    part.fields.push(phone.hint("With + and the country code, such as +1 555 010 1234.").after(frame));
     part
 }
 
@@ -205,7 +189,7 @@ pub(super) async fn change(visit: &mut Visit<'_>, setting: Setting) -> Result<An
             }
             engine.link_root(request, id, associate).await
         }
-        Setting::Contact => return change_contact(visit, &signed, id).await,
+        Setting::Contact => return contact::change(visit, &signed, id).await,
     };
     match explained(done, visit.now)? {
         Ok(_) => visit.tell(HERE, &Flash::good("Saved.")),
@@ -216,31 +200,6 @@ pub(super) async fn change(visit: &mut Visit<'_>, setting: Setting) -> Result<An
     }
 }
 
-fn wrong(visit: &mut Visit<'_>, field: &str, typed: &str, text: &str) -> Result<Answer, Problem> {
+pub(super) fn wrong(visit: &mut Visit<'_>, field: &str, typed: &str, text: &str) -> Result<Answer, Problem> {
     visit.tell(HERE, &Flash::bad(text).at(field).keep(field, typed))
-}
-
-async fn change_contact(visit: &mut Visit<'_>, signed: &Signed, account: AccountId) -> Result<Answer, Problem> {
-    let (email, typed) = (visit.field("email").to_owned(), visit.field("phone").to_owned());
-    if !is_email(&email) {
-        return wrong(visit, "email", &email, "This is not an e-mail address.");
-    }
-    let phone = match (!typed.is_empty()).then(|| PhoneNumber::parse(&typed)).transpose() {
-        Ok(phone) => phone.map(|phone| phone.e164().to_owned()),
-        Err(_) => {
-            return wrong(
-                visit,
-                "phone",
-                &typed,
-                "A phone number begins with + and the country code, such as +1 555 010 1234.",
-            );
-        }
-    };
-    let contact = RootContact { email: email.clone(), phone };
-    let request = visit.request(signed.caller());
-    match visit.console.directory.set_root_contact(request, account, &contact).await {
-        Ok(()) => visit.tell(HERE, &Flash::good("Saved.")),
-        Err(DirectoryError::EmailTaken) => wrong(visit, "email", &email, "Another root user has this e-mail address."),
-        Err(error) => Err(error.into()),
-    }
 }

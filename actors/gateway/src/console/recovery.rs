@@ -7,6 +7,7 @@
 use askama::Template;
 
 use super::attempt::{Attempt, Sending};
+use super::contact;
 use super::factor::who;
 use super::frame::{Field, Flash, Frame};
 use super::problem::{Problem, explained};
@@ -14,7 +15,7 @@ use super::route::RecoveryPage;
 use super::sign_in::enter;
 use super::visit::{Answer, Visit};
 use super::words;
-use crate::directory::{DirectoryError, RootContact};
+use crate::directory::RootContact;
 use crate::engine::{Ack, Caller, PhoneNumber, Proof, Request, SignInStep};
 
 const HERE: &str = "/console/recovery";
@@ -77,12 +78,8 @@ pub(super) async fn page(visit: &mut Visit<'_>, page: RecoveryPage) -> Result<An
 }
 
 /// Where root is reached; nowhere, where the directory does not know.
-async fn contact(visit: &Visit<'_>, attempt: &Attempt) -> Result<(Option<String>, Option<PhoneNumber>), Problem> {
-    let contact = match visit.console.directory.root_contact(attempt.principal.account()).await {
-        Ok(contact) => contact,
-        Err(DirectoryError::NotSupported) => None,
-        Err(error) => return Err(error.into()),
-    };
+async fn reached(visit: &Visit<'_>, attempt: &Attempt) -> Result<(Option<String>, Option<PhoneNumber>), Problem> {
+    let contact = contact::of(visit, attempt.principal.account()).await?;
     let Some(RootContact { email, phone }) = contact else { return Ok((None, None)) };
     Ok((Some(email), phone.and_then(|phone| PhoneNumber::parse(&phone).ok())))
 }
@@ -94,7 +91,7 @@ fn at_the_door(visit: &Visit<'_>, attempt: &Attempt) -> Request {
 async fn steps(visit: &mut Visit<'_>, attempt: &Attempt, token: String) -> Result<Answer, Problem> {
     let engine = &visit.console.engine;
     let progress = engine.recovery_progress(&attempt.principal, attempt.id).await?.ok_or(Problem::AttemptOver)?;
-    let (email, phone) = contact(visit, attempt).await?;
+    let (email, phone) = reached(visit, attempt).await?;
     let step = match (progress.mail, progress.phone) {
         (false, _) => 1,
         (true, false) => 2,
@@ -132,7 +129,7 @@ async fn steps(visit: &mut Visit<'_>, attempt: &Attempt, token: String) -> Resul
 }
 
 async fn send_mail(visit: &mut Visit<'_>, mut attempt: Attempt) -> Result<Answer, Problem> {
-    let (Some(email), Some(_)) = contact(visit, &attempt).await? else { return visit.see(HERE) };
+    let (Some(email), Some(_)) = reached(visit, &attempt).await? else { return visit.see(HERE) };
     let request = at_the_door(visit, &attempt);
     let engine = &visit.console.engine;
     let result = engine.send_recovery_mail(request, &attempt.principal, attempt.id, &email).await;
@@ -179,7 +176,7 @@ async fn confirm_mail(visit: &mut Visit<'_>, attempt: &Attempt) -> Result<Answer
 }
 
 async fn call(visit: &mut Visit<'_>, mut attempt: Attempt) -> Result<Answer, Problem> {
-    let (_, Some(phone)) = contact(visit, &attempt).await? else { return visit.see(HERE) };
+    let (_, Some(phone)) = reached(visit, &attempt).await? else { return visit.see(HERE) };
     let request = at_the_door(visit, &attempt);
     let engine = &visit.console.engine;
     let result = engine.call_recovery_phone(request, &attempt.principal, attempt.id, &phone).await;

@@ -136,7 +136,25 @@ async fn perform(
         _ => return Err(Problem::WrongMethod(methods.allow())),
     }
     visit.console.sweep(visit.now).await?;
+    if !visit.post && comes_from_elsewhere(request) && !visit.has_cookies() {
+        let (frame, to) = (visit.bare_frame("One moment"), request.uri().to_string());
+        return visit.show(&Arrival { frame, to });
+    }
     dispatch(visit, route).await
+}
+
+/// A link on another site led here. The browser then keeps our cookies to itself, and sends them when it loads
+/// the page once more of its own accord.
+#[derive(Template)]
+#[template(path = "arrival.html")]
+struct Arrival {
+    frame: Frame,
+    to: String,
+}
+
+fn comes_from_elsewhere(request: &HttpRequest) -> bool {
+    let site = request.headers().get("sec-fetch-site").and_then(|site| site.to_str().ok());
+    matches!(site, Some("cross-site" | "same-site"))
 }
 
 async fn dispatch(visit: &mut Visit<'_>, route: Route) -> Result<Answer, Problem> {
@@ -242,7 +260,7 @@ fn protect(answer: &mut HttpResponse, request: &HttpRequest, console: &Console) 
     set("permissions-policy", PERMISSIONS_POLICY);
     set("cross-origin-opener-policy", "same-origin");
     set("cross-origin-resource-policy", "same-origin");
-    let host = request.connection_info().host().to_owned();
+    let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
     // On this machine the promise would bind every other port too.
     if console.settings.secure && !host.starts_with("localhost") {
         let value = header::HeaderValue::from_str(&format!("max-age={STRICT_TRANSPORT_S}"));

@@ -10,14 +10,15 @@ use super::route::{UserPage, Whose};
 use super::visit::{Answer, Signed, Visit};
 use super::words;
 use crate::directory::{DirectoryError, Resource, arn_of, check_password, user_arn};
-use crate::engine::{DeviceKind, DeviceName, Path, PrincipalId, UserId, UserView};
+use crate::engine::{AccountId, DeviceKind, DeviceName, Path, PrincipalId, UserId, UserView};
 
 const HERE: &str = "/console/users";
 const CREATE: &str = "/console/create-user";
 /// Users on one page.
 const PAGE: usize = 25;
-/// Users that are looked at for one page of those without a device.
+/// Users that are looked at for one page of those without a device, and how many at once.
 const SCAN_MAX: usize = 10_000;
+const SCAN_PAGE: usize = 500;
 /// The longest name of a new user, in characters (R9).
 const NAME_CHARS_MAX: u16 = 64;
 
@@ -76,14 +77,12 @@ pub(super) async fn list(visit: &mut Visit<'_>) -> Result<Answer, Problem> {
     let after = visit.query.get("after").filter(|after| !after.is_empty()).map(str::to_owned);
     let account = signed.user.id.account();
     let engine = &visit.console.engine;
-    // One more than a page has tells whether another one follows.
-    let mut found = match kind {
-        Some(kind) => engine.users_with(account, kind, after.as_deref(), PAGE + 1),
-        None => with_or_without(visit, &signed, after.as_deref(), chosen == "none").await?,
+    let (found, next) = match kind {
+        // One more than a page has tells whether another one follows.
+        Some(kind) => page_of(engine.users_with(account, kind, after.as_deref(), PAGE + 1)),
+        None if chosen == "none" => without_device(visit, account, after.clone()).await?,
+        None => page_of(visit.console.directory.users(account, after.as_deref(), PAGE + 1).await?),
     };
-    let more = found.len() > PAGE;
-    found.truncate(PAGE);
-    let next = found.last().filter(|_| more).map(|user| user.name.to_string());
     let policy = engine.policy_of(account);
     let row = |user: &UserView| UserRow {
         id: id_of(user),
@@ -97,27 +96,32 @@ pub(super) async fn list(visit: &mut Visit<'_>) -> Result<Answer, Problem> {
     visit.show(&Users { frame, kinds, chosen, rows, next, further: after.is_some() })
 }
 
-/// A page of all users, or of those who have no device.
-async fn with_or_without(
+/// A page of users, and after whom the next one begins.
+fn page_of(mut found: Vec<UserView>) -> (Vec<UserView>, Option<String>) {
+    let more = found.len() > PAGE;
+    found.truncate(PAGE);
+    let next = found.last().filter(|_| more).map(|user| user.name.to_string());
+    (found, next)
+}
+
+/// A page of users who have no device. Where many have one, it may end early and go on after whom it came to.
+async fn without_device(
     visit: &Visit<'_>,
-    signed: &Signed,
-    after: Option<&str>,
-    without: bool,
-) -> Result<Vec<UserView>, Problem> {
-    let account = signed.user.id.account();
-    let mut after = after.map(str::to_owned);
+    account: AccountId,
+    mut after: Option<String>,
+) -> Result<(Vec<UserView>, Option<String>), Problem> {
     let (mut found, mut scanned) = (Vec::new(), 0);
-    while found.len() <= PAGE && scanned < SCAN_MAX {
-        let page =
-            visit.console.directory.users(account, after.as_deref(), if without { 500 } else { PAGE + 1 }).await?;
+    while found.len() <= PAGE {
+        if scanned >= SCAN_MAX {
+            return Ok((found, after));
+        }
+        let page = visit.console.directory.users(account, after.as_deref(), SCAN_PAGE).await?;
         let Some(last) = page.last() else { break };
         after = Some(last.name.to_string());
         scanned += page.len();
-        let wanted = |user: &UserView| !without || visit.console.engine.devices(&user.id).is_empty();
-        found.extend(page.into_iter().filter(wanted));
+        found.extend(page.into_iter().filter(|user| visit.console.engine.devices(&user.id).is_empty()));
     }
-    found.truncate(PAGE + 1);
-    Ok(found)
+    Ok(page_of(found))
 }
 
 fn id_of(user: &UserView) -> String {
@@ -162,6 +166,10 @@ pub(super) async fn page(visit: &mut Visit<'_>, user: UserId, page: UserPage) ->
 
 async fn set_password(visit: &mut Visit<'_>, signed: &Signed, whose: &Whose) -> Result<Answer, Problem> {
     let subject = subject(visit, signed, whose, "iam:UpdateLoginProfile").await?;
+    if subject.own {
+        // Where the present password is asked for.
+        return visit.see("/console/password");
+    }
     let here = format!("{}/password", subject.home);
     if visit.post {
         let new = match typed_twice(visit) {

@@ -21,7 +21,7 @@ use super::serve::{exceeds, see_other};
 use super::sessions::Session;
 use super::{Console, at_console, words};
 use crate::directory::{Access, Identity, Resource, user_arn};
-use crate::engine::{Caller, Client, Path, PrincipalId, Request, UnixMillis, UserView};
+use crate::engine::{Caller, Client, Credential, Path, PrincipalId, Request, UnixMillis, UserView};
 use crate::wire::form::Params;
 
 /// Field of every form that holds its token.
@@ -76,6 +76,18 @@ impl Signed {
     }
 }
 
+/// Where a request comes from: the peer, or whom the trusted proxy names. Only the last name is the proxy's own; those
+/// before it are what the client said.
+fn client_address(request: &HttpRequest, trusted_proxy: Option<IpAddr>) -> Option<IpAddr> {
+    let peer = request.peer_addr()?.ip().to_canonical();
+    if trusted_proxy.is_none_or(|proxy| proxy.to_canonical() != peer) {
+        return Some(peer);
+    }
+    let named = request.headers().get_all("x-forwarded-for").last().and_then(|value| value.to_str().ok());
+    let last = named.and_then(|named| named.rsplit(',').next()).and_then(|last| last.trim().parse().ok());
+    Some(last.unwrap_or(peer))
+}
+
 impl<'a> Visit<'a> {
     /// Reads what comes with a request but the form, and says whether it can be read.
     pub(super) fn new(console: &'a Console, request: &HttpRequest) -> (Self, Result<(), Problem>) {
@@ -83,7 +95,7 @@ impl<'a> Visit<'a> {
         let text = |name: header::HeaderName| {
             request.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
         };
-        let address = request.peer_addr().map(|address| address.ip());
+        let address = client_address(request, console.settings.trusted_proxy);
         let mut visit = Self {
             console,
             post: false,
@@ -111,6 +123,12 @@ impl<'a> Visit<'a> {
     /// A field of the form, without the white space around it.
     pub(super) fn field(&self, name: &str) -> &str {
         self.form.get(name).unwrap_or_default().trim()
+    }
+
+    /// Whether any cookie of ours came along.
+    pub(super) fn has_cookies(&self) -> bool {
+        let all = [Cookie::Visitor, Cookie::Attempt, Cookie::Session, Cookie::Enrolment, Cookie::Flash];
+        all.into_iter().any(|cookie| self.cookies.get(cookie).is_some())
     }
 
     // ---- who it is ----
@@ -202,16 +220,26 @@ impl<'a> Visit<'a> {
         Err(Problem::Forbidden("These pages are for administrators of the account and for its root user.".to_owned()))
     }
 
+    /// Whether a session without a second factor stands before what guards the account of somebody who has one (R182).
+    pub(super) fn needs_mfa(&self, signed: &Signed) -> bool {
+        let credential = signed.session.credential;
+        let proven = credential.has_mfa() || credential == Credential::Recovered;
+        !proven && !self.console.engine.devices(&signed.user.id).is_empty()
+    }
+
     /// What the engine is asked, from where the person sits.
     pub(super) fn request(&self, caller: Caller) -> Request {
         Request::by(caller).from_client(self.client.clone())
     }
 
     /// Where security keys work, when they do not work here: they are bound to a domain, and an address such as
-    /// 127.0.0.1 is none.
+    /// 127.0.0.1 is none. Behind a public origin the browser itself knows better.
     pub(super) fn keys_work_at(&self) -> Option<String> {
         let settings = &self.console.settings;
         let id = &settings.relying_party_id;
+        if settings.public_origin.is_some() {
+            return None;
+        }
         let (name, port) = match self.host.rsplit_once(':') {
             Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) => (name, format!(":{port}")),
             _ => (self.host.as_str(), String::new()),
@@ -221,8 +249,7 @@ impl<'a> Visit<'a> {
             return None;
         }
         let scheme = if settings.secure { "https" } else { "http" };
-        let origin = settings.public_origin.clone().unwrap_or_else(|| format!("{scheme}://{id}{port}"));
-        Some(format!("{origin}/console/sign-in"))
+        Some(format!("{scheme}://{id}{port}/console/sign-in"))
     }
 
     // ---- what goes back ----
@@ -329,6 +356,9 @@ impl<'a> Visit<'a> {
     /// Where who has no open sign-in has to go.
     pub(super) fn attempt_over(&mut self) -> Answer {
         self.clear(Cookie::Attempt);
+        if self.has_session() {
+            return Answer::SeeOther("/console/".to_owned());
+        }
         let text = "Your sign-in took too long, or was not begun in this browser. Sign in again.";
         let to = "/console/sign-in";
         self.tell(to, &Flash::warn(text)).unwrap_or_else(|_| Answer::SeeOther(to.to_owned()))
@@ -356,4 +386,25 @@ fn all_users(signed: &Signed) -> Resource {
 /// The account's user of an id.
 pub(super) fn user_of(signed: &Signed, user: crate::engine::UserId) -> PrincipalId {
     PrincipalId::User(signed.user.id.account(), user)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use actix_web::test::TestRequest;
+
+    #[test]
+    fn only_the_trusted_proxy_names_another_client_and_only_by_its_last_word() {
+        let proxy: IpAddr = [10, 0, 0, 1].into();
+        let seen = |peer: [u8; 4], forwarded: &str, trusted: Option<IpAddr>| {
+            let request = TestRequest::get().peer_addr((peer, 4000).into());
+            let request = request.insert_header(("x-forwarded-for", forwarded)).to_http_request();
+            client_address(&request, trusted).unwrap().to_string()
+        };
+        assert_eq!(seen([10, 0, 0, 1], "1.2.3.4, 203.0.113.7", Some(proxy)), "203.0.113.7");
+        assert_eq!(seen([10, 0, 0, 1], "2001:db8::1", Some(proxy)), "2001:db8::1");
+        assert_eq!(seen([10, 0, 0, 1], "nonsense", Some(proxy)), "10.0.0.1");
+        assert_eq!(seen([10, 0, 0, 2], "203.0.113.7", Some(proxy)), "10.0.0.2", "not the proxy");
+        assert_eq!(seen([10, 0, 0, 1], "203.0.113.7", None), "10.0.0.1", "none is trusted");
+    }
 }

@@ -122,7 +122,8 @@ pub(super) fn grouped(secret: &str) -> String {
 pub(super) fn rejection(rejection: &Rejection, now: UnixMillis) -> String {
     let text = match rejection {
         Rejection::SelfManagementNeedsMfa => {
-            "This session was opened without your MFA device, so it cannot change your devices. Sign in again with MFA."
+            "This session was opened without your MFA device, so it cannot change your devices and what guards your account. \
+             Sign in again with MFA."
         }
         Rejection::ChannelNotAllowed => "That cannot be done here, or not by you.",
         Rejection::PrincipalUnknown => "This user does not exist any more.",
@@ -157,7 +158,7 @@ pub(super) fn rejection(rejection: &Rejection, now: UnixMillis) -> String {
         Rejection::TooManyChallenges { again_at } => {
             return format!("There were too many tries. Try again in {}.", wait(*again_at, now));
         }
-        Rejection::SmsTooSoon { again_at } => {
+        Rejection::TooSoon { again_at } => {
             return format!("Another code can be sent in {}.", wait(*again_at, now));
         }
         _ => return format!("That is not possible: {rejection}."),

@@ -63,7 +63,7 @@ fn of_rejection(rejection: &Rejection, about: About<'_>) -> ApiError {
         | Rejection::KeyFormNotOffered
         | Rejection::SmsNotOffered
         | Rejection::TooManyChallenges { .. }
-        | Rejection::SmsTooSoon { .. } => {
+        | Rejection::TooSoon { .. } => {
             tracing::error!(%rejection, "the engine refused what no request asks");
             ApiError::ServiceFailure
         }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::bodies;
 use crate::caller::By;
+use crate::client::Client;
 use crate::device::Serial;
 use crate::event::{KeyFault, KeyForm};
 use crate::ids::{AccountId, AttemptId, ChallengeId, StreamId, UnixMillis};
@@ -58,10 +59,12 @@ bodies! {
         replaces: Option<StreamId>,
         /// Until when it may be answered.
         until: UnixMillis,
-        /// The attempt window in which it counts.
+        /// The attempt window in which a registration counts.
         window: u64,
         /// What the answer is checked against, in the form of the library that checks it.
         state: Opaque,
+        /// Where from.
+        client: Client,
     }
     /// A registration was answered and the key is enabled. Principal stream, after its DeviceEnabled.
     KeyRegistered {

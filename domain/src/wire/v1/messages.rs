@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::bodies;
 use crate::caller::By;
+use crate::client::Client;
 use crate::device::{PhoneNumber, Serial};
 use crate::event::SmsFault;
 use crate::ids::{AccountId, AttemptId, ChallengeId, StreamId, UnixMillis};
@@ -37,6 +38,8 @@ bodies! {
         until: UnixMillis,
         /// What the code follows from.
         secret: ChallengeSecret,
+        /// Where from.
+        client: Client,
     }
     /// A code that was sent came back, and is spent. Principal stream.
     SmsCodeAccepted {

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::bodies;
+use crate::caller::By;
 use crate::client::Client;
 use crate::event::{AlternativeFactor, SignInFactor, SignInFault};
 use crate::ids::{AttemptId, ChallengeId, StreamId, UnixMillis};
@@ -32,8 +33,6 @@ bodies! {
         until: UnixMillis,
         /// The linked principal whose device is asked for first (R5, A6).
         associate: Option<StreamId>,
-        /// The attempt window in which it counts.
-        window: u64,
         /// Where.
         client: Client,
     }
@@ -69,6 +68,8 @@ bodies! {
         until: UnixMillis,
         /// A keyed hash of the code, so that the same digits are not taken for both.
         mark: [u8; 16],
+        /// Where from.
+        client: Client,
     }
     /// An alternative factor was asked for (R130). Principal stream; sealed.
     AlternativeIssued {
@@ -80,23 +81,35 @@ bodies! {
         challenge: ChallengeId,
         /// Until when it may be answered.
         until: UnixMillis,
-        /// The attempt window in which it counts.
+        /// The sending window in which it counts (A15).
         window: u64,
         /// What the code follows from.
         secret: ChallengeSecret,
+        /// Where from.
+        client: Client,
     }
-    /// An alternative factor was proven. Principal stream.
+    /// An alternative factor was proven. Principal stream; sealed.
     AlternativeProven {
         /// The attempt.
         attempt: AttemptId,
         /// Which factor.
         factor: AlternativeFactor,
+        /// Where from.
+        client: Client,
     }
-    /// The answer to an alternative factor was refused. Principal stream.
+    /// The answer to an alternative factor was refused. Principal stream; sealed.
     AlternativeRefused {
         /// The attempt.
         attempt: AttemptId,
         /// Which factor.
         factor: AlternativeFactor,
+        /// Where from.
+        client: Client,
+    }
+    /// Every open sign-in and challenge of the principal is over: its password was changed, as a rule. Principal
+    /// stream.
+    SignInsEnded {
+        /// Who ended them.
+        by: By,
     }
 }

@@ -6,7 +6,7 @@ use super::super::frame::{Flash, Frame};
 use super::super::problem::Problem;
 use super::super::visit::{Answer, Signed, Visit};
 use super::super::words;
-use super::{Subject, policy, replaced};
+use super::{Subject, policy, replaced, replacing};
 use crate::engine::{DeviceKind, SmsEligibility};
 
 /// R124: who has an SMS device pays for it.
@@ -54,9 +54,8 @@ pub(super) fn page(visit: &mut Visit<'_>, signed: &Signed, subject: &Subject) ->
     let has_sms = devices.iter().any(|device| device.kind == DeviceKind::Sms);
     let sms = visit.console.engine.sms_offered(&subject.user.id) && !has_sms && replaces.is_none();
     let kinds = kinds(visit, subject, sms);
-    let query = replaces.map(|old| format!("?replaces={}", encoded(old.as_str()))).unwrap_or_default();
-    let kinds = kinds.into_iter().map(|kind| Kind { href: format!("{}/add/{}{query}", subject.base, kind.id), ..kind });
-    let kinds = kinds.collect();
+    let href = |id: &str| replacing(&format!("{}/add/{id}", subject.base), replaces.as_ref());
+    let kinds = kinds.into_iter().map(|kind| Kind { href: href(kind.id), ..kind }).collect();
     let frame = visit.frame_of(signed, "Manage MFA device", subject.here);
     visit.show(&Add { frame, lead, kinds, cancel: subject.home.clone() })
 }

@@ -9,8 +9,8 @@ use super::super::problem::{Problem, explained};
 use super::super::visit::{Answer, Signed, Visit};
 use super::super::words;
 use super::totp::capital;
-use super::{Enrolment, Subject, policy, replaced};
-use crate::engine::{DeviceName, KeyForm, KeyRefusal, KeyRegistration};
+use super::{Enrolment, Subject, clear_unused, policy, replaced, replacing};
+use crate::engine::{DeviceName, KeyForm, KeyRefusal, KeyRegistration, Serial};
 
 /// The name that classic consoles gave to every key (R35).
 const CLASSIC_NAME: &str = "default";
@@ -31,9 +31,9 @@ const fn title(form: KeyForm) -> &'static str {
 }
 
 /// Where the steps of a form of key begin.
-fn begin(subject: &Subject, form: KeyForm) -> String {
+fn begin(subject: &Subject, form: KeyForm, replaces: Option<&Serial>) -> String {
     let kind = if form == KeyForm::Passkey { "passkey" } else { "key" };
-    format!("{}/add/{kind}", subject.base)
+    replacing(&format!("{}/add/{kind}", subject.base), replaces)
 }
 
 /// Step 1: its name.
@@ -55,7 +55,7 @@ pub(super) async fn name(
     let replaces = replaced(visit, subject);
     let frame = visit.frame_of(signed, title(form), subject.here);
     let name = Field::text("name", "Device name").hint("To tell it from others, such as blue-key.").length_max(64);
-    let action = begin(subject, form);
+    let action = begin(subject, form, None);
     let mut page = FormPage::new(frame, &action, "Next", &subject.home).steps(1, 2).field(name.value(classic));
     if let Some(old) = replaces {
         page = page.hide("replaces", old.to_string());
@@ -69,8 +69,8 @@ async fn challenge(
     subject: &Subject,
     form: KeyForm,
 ) -> Result<Answer, Problem> {
-    let here = begin(subject, form);
-    let typed = visit.field("name").to_owned();
+    let (typed, replaces) = (visit.field("name").to_owned(), replaced(visit, subject));
+    let here = begin(subject, form, replaces.as_ref());
     let name = match DeviceName::new(typed.clone()) {
         Ok(name) => name,
         Err(error) => {
@@ -78,7 +78,6 @@ async fn challenge(
             return visit.tell(&here, &flash);
         }
     };
-    let replaces = replaced(visit, subject);
     let request = visit.request(signed.caller());
     let engine = &visit.console.engine;
     let begun = engine.begin_key_registration(request, &subject.user.id, name, form, replaces.as_ref()).await;
@@ -87,19 +86,21 @@ async fn challenge(
         Err(text) => return visit.tell(&here, &Flash::bad(text).keep("name", &typed)),
     };
     visit.console.offers.keep(challenge.id, challenge.options);
-    let enrolment = Enrolment::Key { of: subject.user.id.clone(), challenge: challenge.id, form };
+    let enrolment = Enrolment::Key { of: subject.user.id.clone(), challenge: challenge.id, form, replaces };
     visit.keep_enrolment(signed, &enrolment)?;
     visit.see(&format!("{}/add/key/tap", subject.base))
 }
 
 /// Step 2: the browser asks the key.
 pub(super) async fn tap(visit: &mut Visit<'_>, signed: &Signed, subject: &Subject) -> Result<Answer, Problem> {
-    let Some(Enrolment::Key { of, challenge, form }) = visit.enrolment(signed) else {
-        return visit.see(&format!("{}/add", subject.base));
+    let pending = match visit.enrolment(signed) {
+        Some(Enrolment::Key { of, challenge, form, replaces }) if of == subject.user.id => {
+            Some((challenge, form, replaces))
+        }
+        _ => None,
     };
-    if of != subject.user.id {
-        return visit.see(&format!("{}/add", subject.base));
-    }
+    let Some((challenge, form, replaces)) = pending else { return visit.see(&format!("{}/add", subject.base)) };
+    let first = begin(subject, form, replaces.as_ref());
     if visit.post {
         let response = visit.form.get("response").unwrap_or_default();
         let request = visit.request(signed.caller());
@@ -109,6 +110,7 @@ pub(super) async fn tap(visit: &mut Visit<'_>, signed: &Signed, subject: &Subjec
             Ok(ack) => match ack.value {
                 KeyRegistration::Registered(_) => {
                     visit.clear(Cookie::Enrolment);
+                    clear_unused(visit, signed, subject, replaces.as_ref()).await?;
                     let text = "Your key is registered. From the next sign-in on you are asked for it.";
                     return visit.tell(&subject.home, &Flash::good(text));
                 }
@@ -116,11 +118,11 @@ pub(super) async fn tap(visit: &mut Visit<'_>, signed: &Signed, subject: &Subjec
             },
             Err(text) => Flash::bad(text),
         };
-        return visit.tell(&begin(subject, form), &flash);
+        return visit.tell(&first, &flash);
     }
     let options = visit.console.offers.of(Some(challenge));
     if options.is_empty() {
-        return visit.tell(&begin(subject, form), &Flash::warn("That took too long. Begin again."));
+        return visit.tell(&first, &Flash::warn("That took too long. Begin again."));
     }
     let (instruction, button) = match form {
         KeyForm::SecurityKey => {
@@ -134,7 +136,7 @@ pub(super) async fn tap(visit: &mut Visit<'_>, signed: &Signed, subject: &Subjec
         button,
         options,
         action: format!("{}/add/key/tap", subject.base),
-        offer: begin(subject, form),
+        offer: first,
         elsewhere: visit.keys_work_at(),
     };
     let frame = visit.frame_of(signed, title(form), subject.here);

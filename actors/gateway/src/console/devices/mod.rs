@@ -12,12 +12,14 @@ use serde::{Deserialize, Serialize};
 
 use super::attempt::Sending;
 use super::frame::{Flash, Frame, When};
-use super::problem::Problem;
+use super::problem::{Problem, explained};
 use super::route::{DevicePage, Whose};
 use super::visit::{Answer, Signed, Visit, user_of};
 use super::words;
 use crate::directory::{Access, Resource, arn_of, user_arn};
-use crate::engine::{ChallengeId, Credential, DeviceView, KeyForm, Path, Policy, PrincipalId, Serial, UserView};
+use crate::engine::{
+    ChallengeId, Credential, DeviceKind, DeviceView, KeyForm, Path, Policy, PrincipalId, Serial, UserView,
+};
 
 /// Whose devices a page is about.
 pub(super) struct Subject {
@@ -34,7 +36,7 @@ pub(super) struct Subject {
 /// An enrolment under way that the engine waits for. It is sealed for one session (NT-22).
 #[derive(Clone, Serialize, Deserialize)]
 enum Enrolment {
-    Key { of: PrincipalId, challenge: ChallengeId, form: KeyForm },
+    Key { of: PrincipalId, challenge: ChallengeId, form: KeyForm, replaces: Option<Serial> },
     Sms { of: PrincipalId, challenge: ChallengeId, phone: String, to: String, sending: Sending },
 }
 
@@ -151,7 +153,7 @@ pub(super) async fn subject(
     }
     let user = user.ok_or(Problem::NotFound)?;
     Ok(match &user.id {
-        PrincipalId::User(_, id) if *whose != Whose::Own => {
+        PrincipalId::User(_, id) if user.id != signed.user.id => {
             let home = format!("/console/users/{id}");
             Subject { base: format!("{home}/devices"), home, own: false, here: "users", user }
         }
@@ -164,8 +166,7 @@ pub(super) async fn subject(
 
 /// Whether a session without a second factor stands before devices that it may not change (R182).
 fn needs_mfa(visit: &Visit<'_>, signed: &Signed, subject: &Subject) -> bool {
-    let proven = signed.session.credential.has_mfa() || signed.session.credential == Credential::Recovered;
-    subject.own && !proven && !visit.console.engine.devices(&subject.user.id).is_empty()
+    subject.own && visit.needs_mfa(signed)
 }
 
 /// The rules of the account.
@@ -232,6 +233,29 @@ fn replaced(visit: &Visit<'_>, subject: &Subject) -> Option<Serial> {
     let serial = from.get("replaces").filter(|text| !text.is_empty())?;
     let devices = visit.console.engine.devices(&subject.user.id);
     devices.into_iter().find(|device| device.serial.as_str() == serial).map(|device| device.serial)
+}
+
+/// An address that keeps in mind which device is replaced.
+fn replacing(path: &str, replaces: Option<&Serial>) -> String {
+    match replaces {
+        Some(old) => format!("{path}?replaces={}", add::encoded(old.as_str())),
+        None => path.to_owned(),
+    }
+}
+
+/// Deletes a virtual device that was removed or replaced: a console leaves no unused entity behind, which would be
+/// in the way of the next one (R61).
+async fn clear_unused(
+    visit: &Visit<'_>,
+    signed: &Signed,
+    subject: &Subject,
+    old: Option<&Serial>,
+) -> Result<(), Problem> {
+    let Some(old) = old.filter(|old| old.kind() == DeviceKind::VirtualTotp) else { return Ok(()) };
+    let request = visit.request(signed.caller());
+    let gone = visit.console.engine.delete_virtual_device(request, subject.user.id.account(), old).await;
+    explained(gone, visit.now)?.ok();
+    Ok(())
 }
 
 /// What is said when a device is enabled; with a warning when its codes were late (A1, R84).

@@ -11,7 +11,7 @@ use super::super::problem::{Problem, explained};
 use super::super::sessions::{Leftover, Wizard};
 use super::super::visit::{Answer, Signed, Visit};
 use super::super::words;
-use super::{Subject, enabled, policy, replaced};
+use super::{Subject, clear_unused, enabled, policy, replaced, replacing};
 use crate::directory::Resource;
 use crate::engine::{Ack, Code, DeviceName, Path, Proof, Serial};
 
@@ -64,7 +64,8 @@ pub(super) async fn name(visit: &mut Visit<'_>, signed: &Signed, subject: &Subje
 
 /// Makes the device. What an earlier run of this very session has left over makes room; nothing else does (A28).
 async fn create(visit: &mut Visit<'_>, signed: &Signed, subject: &Subject, here: &str) -> Result<Answer, Problem> {
-    let typed = visit.field("name").to_owned();
+    let (typed, replaces) = (visit.field("name").to_owned(), replaced(visit, subject));
+    let here = &*replacing(here, replaces.as_ref());
     let name = if words::devices_have_names(policy(visit, subject)) {
         typed.clone()
     } else {
@@ -82,7 +83,7 @@ async fn create(visit: &mut Visit<'_>, signed: &Signed, subject: &Subject, here:
     let serial = Serial::of_virtual(account, &Path::root(), &name).map_err(|_| Problem::Malformed)?;
     if let Some(wizard) = &signed.session.wizard {
         if wizard.left.serial == serial && wizard.of == subject.user.id && wizard.device.is_some() {
-            let again = Wizard { replaces: replaced(visit, subject), ..wizard.clone() };
+            let again = Wizard { replaces, ..wizard.clone() };
             visit.console.sessions.leave(request(), &signed.session.key, Some(again)).await?;
             return visit.see(&format!("{}/add/virtual/codes", subject.base));
         }
@@ -98,7 +99,8 @@ async fn create(visit: &mut Visit<'_>, signed: &Signed, subject: &Subject, here:
             visit.console.sessions.leave(request(), &signed.session.key, None).await?;
             let unused = engine.device(&serial).is_some_and(|device| device.owner.is_none());
             let offer = unused && may_delete(visit, signed, &serial).await?;
-            let to = if offer { format!("{here}?leftover=1") } else { here.to_owned() };
+            let mark = if here.contains('?') { '&' } else { '?' };
+            let to = if offer { format!("{here}{mark}leftover=1") } else { here.to_owned() };
             return visit.tell(&to, &Flash::bad(text).at("name").keep("name", &typed));
         }
     };
@@ -106,7 +108,7 @@ async fn create(visit: &mut Visit<'_>, signed: &Signed, subject: &Subject, here:
     let wizard = Wizard {
         left: Leftover { serial, created_at },
         of: subject.user.id.clone(),
-        replaces: replaced(visit, subject),
+        replaces,
         device: Some(Arc::new(made.value)),
     };
     visit.console.sessions.leave(request(), &signed.session.key, Some(wizard)).await?;
@@ -151,14 +153,14 @@ pub(super) async fn hardware(visit: &mut Visit<'_>, signed: &Signed, subject: &S
     let replaces = replaced(visit, subject);
     if visit.post {
         let typed = visit.field("serial").to_owned();
-        let query = replaces.as_ref().map(|old| format!("?replaces={}", super::add::encoded(old.as_str())));
-        let back = format!("{here}{}", query.unwrap_or_default());
+        let back = replacing(&here, replaces.as_ref());
         let Ok(serial) = Serial::new(typed.clone()) else {
             let flash = Flash::bad("A serial number has at least 9 letters and digits, such as GAHT12345678.");
             return visit.tell(&back, &flash.at("serial").keep("serial", &typed));
         };
         return match prove(visit, signed, subject, &serial, replaces.as_ref()).await? {
             Ok(flash) => visit.tell(&subject.home, &flash),
+            Err(flash) if flash.field.is_empty() => visit.tell(&back, &flash.at("serial").keep("serial", &typed)),
             Err(flash) => visit.tell(&back, &flash.keep("serial", &typed)),
         };
     }
@@ -194,7 +196,10 @@ async fn prove(
         None => engine.enable(request, id, serial, first, second).await,
     };
     Ok(match explained(result, visit.now)? {
-        Ok(Ack { value: Proof::Accepted, .. }) => Ok(enabled(visit, subject, serial)),
+        Ok(Ack { value: Proof::Accepted, .. }) => {
+            clear_unused(visit, signed, subject, replaces).await?;
+            Ok(enabled(visit, subject, serial))
+        }
         Ok(_) => Err(Flash::bad(words::PAIR_REFUSED).at("code1")),
         Err(text) => Err(Flash::bad(text)),
     })

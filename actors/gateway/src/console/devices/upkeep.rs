@@ -6,7 +6,7 @@ use super::super::problem::{Problem, explained};
 use super::super::visit::{Answer, Signed, Visit};
 use super::super::words;
 use super::add::encoded;
-use super::{Subject, needs_mfa};
+use super::{Subject, clear_unused, needs_mfa};
 use crate::engine::{Ack, DeactivateReason, DeviceKind, DeviceView, Proof};
 
 /// The principal's device that the form or the address names.
@@ -104,14 +104,11 @@ async fn deactivate(
         _ => DeactivateReason::Requested,
     };
     let (engine, id) = (&visit.console.engine, &subject.user.id);
-    let request = || visit.request(signed.caller());
-    if let Err(text) = explained(engine.deactivate(request(), id, &device.serial, reason).await, visit.now)? {
+    let request = visit.request(signed.caller());
+    if let Err(text) = explained(engine.deactivate(request, id, &device.serial, reason).await, visit.now)? {
         return visit.tell(&subject.home, &Flash::bad(text));
     }
-    if device.kind == DeviceKind::VirtualTotp {
-        // A console leaves no unused entity behind, which would be in the way of the next one (R61).
-        explained(engine.delete_virtual_device(request(), id.account(), &device.serial).await, visit.now)?.ok();
-    }
+    clear_unused(visit, signed, subject, Some(&device.serial)).await?;
     let text = format!("{} is removed.", words::device(device));
     visit.tell(&subject.home, &Flash::good(text))
 }

@@ -50,8 +50,8 @@ async fn send(
 ) -> Result<Option<String>, Problem> {
     let request = at_the_door(visit, attempt);
     let result = visit.console.engine.send_sign_in_code(request, &attempt.principal, attempt.id, serial).await;
-    if let Some(Rejection::SmsTooSoon { again_at }) = result.as_ref().err().and_then(Error::rejection) {
-        let text = words::rejection(&Rejection::SmsTooSoon { again_at: *again_at }, visit.now);
+    if let Some(Rejection::TooSoon { again_at }) = result.as_ref().err().and_then(Error::rejection) {
+        let text = words::rejection(&Rejection::TooSoon { again_at: *again_at }, visit.now);
         if attempt.sent.is_none() {
             attempt.sent = Some(Sent { to, again_at: *again_at, sending: Sending::TooSoon });
         }

@@ -122,6 +122,29 @@ fn a_modern_account_replaces_a_device_without_a_gap() {
 }
 
 #[test]
+fn a_replaced_app_leaves_nothing_behind_and_a_mistake_does_not_lose_the_thread() {
+    run(async {
+        let world = World::modern().await;
+        let (old, seed) = world.virtual_device(&world.lee, "old-phone").await;
+        let mut browser = world.browser();
+        browser.sign_in("lee", PASSWORD).await;
+        let code = world.code(&seed);
+        browser.post("/console/mfa/code", &[("code", &code)]).await.at("/console/");
+        let begin = "/console/devices/add/virtual";
+        let page = browser.post(begin, &[("name", "not one"), ("replaces", old.as_str())]).await;
+        let kept = format!("name=\"replaces\" value=\"{old}\"");
+        page.shows("A name consists of").shows(&kept);
+        let page = browser.post("/console/devices/add/key", &[("name", "not one"), ("replaces", old.as_str())]).await;
+        page.shows("A name consists of").shows(&kept);
+        let seed = browser.post(begin, &[("name", "new-phone"), ("replaces", old.as_str())]).await.seed();
+        answer(&mut browser, "/console/devices/add/virtual/codes", &pair(&seed, world.step())).await.shows("assigned");
+        let devices = world.engine.devices(&world.lee);
+        assert_eq!(devices.len(), 1);
+        assert!(devices[0].serial.as_str().ends_with("mfa/new-phone") && world.engine.device(&old).is_none());
+    });
+}
+
+#[test]
 fn a_removed_device_stops_at_once_and_leaves_room_for_the_next() {
     run(async {
         let world = World::new().await;
@@ -182,5 +205,18 @@ fn a_security_key_is_challenged_for_the_session_that_asked() {
         other.jar.insert("countersign-enrolment".into(), browser.cookie("countersign-enrolment").unwrap());
         other.get("/console/devices/add/key/tap").await.at("/console/devices/add");
         assert!(world.engine.devices(&world.lee).is_empty());
+    });
+}
+
+#[test]
+fn keys_want_the_console_to_be_called_by_its_name() {
+    run(async {
+        let world = World::new().await;
+        let mut browser = world.browser();
+        browser.host = "127.0.0.1:7617";
+        browser.sign_in("lee", PASSWORD).await;
+        browser.get("/console/devices/add/key").await;
+        let page = browser.post("/console/devices/add/key", &[("name", "blue-key")]).await;
+        page.shows("href=\"http://localhost:7617/console/sign-in\"").hides("data-ceremony");
     });
 }

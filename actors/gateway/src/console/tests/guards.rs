@@ -119,8 +119,6 @@ fn cookies_are_for_the_console_alone_and_secure_where_tls_is() {
                 }
                 assert_eq!(line.contains("; Secure"), secure, "{line}");
             }
-            let reply = browser.get("/console/").await;
-            assert!(reply.header("strict-transport-security").is_empty(), "not on localhost");
         }
     });
 }
@@ -187,6 +185,33 @@ fn what_was_typed_is_text_and_never_markup() {
         page.hides("<script>alert").hides("value=\"\"><");
         browser.get(&format!("/console/recovery/mail?code={}", encoded(nasty))).await.hides("<script>alert");
         browser.get(&format!("/console/{}", encoded(nasty))).await.status(404).hides("<script>alert");
+    });
+}
+
+#[test]
+fn over_tls_a_browser_is_told_to_come_back_over_tls() {
+    run(async {
+        let world = World::with(Setup { secure: true, ..Setup::default() }).await;
+        for (host, promise) in [("console.example.com", "max-age=31536000"), ("localhost:7617", "")] {
+            // On this machine it would bind every other port too.
+            let mut browser = Browser { host, ..world.browser() };
+            assert_eq!(browser.get("/console/sign-in").await.header("strict-transport-security"), promise);
+        }
+    });
+}
+
+#[test]
+fn a_link_on_another_site_leads_in_although_cookies_do_not_come_along() {
+    run(async {
+        let world = World::new().await;
+        let mut browser = world.lee().await;
+        let from_elsewhere = || TestRequest::get().insert_header(("sec-fetch-site", "cross-site"));
+        let mut bare = world.browser();
+        let path = "/console/devices/add?replaces=%22%3E";
+        let page = bare.send(from_elsewhere(), path).await.status(200).shows("Go on to the console");
+        page.shows("http-equiv=\"refresh\" content=\"0;url=/console/devices/add?replaces=%22%3E\"").hides("Sign in");
+        assert!(bare.jar.is_empty(), "a page without cookies sets none");
+        browser.send(from_elsewhere(), "/console/devices").await.status(200).shows("My security credentials");
     });
 }
 

@@ -73,6 +73,7 @@ fn console(
         secure: setup.secure,
         relying_party_id: "localhost".into(),
         outbox: setup.development.then(|| outbox.clone()),
+        trusted_proxy: None,
     };
     web::Data::new(Console::new(engine.clone(), directory.clone(), settings).unwrap())
 }
@@ -179,6 +180,8 @@ struct Browser {
     /// The token of the last page.
     token: String,
     address: SocketAddr,
+    /// How it calls the server.
+    host: &'static str,
 }
 
 /// What came back.
@@ -236,13 +239,13 @@ impl Reply {
 impl Browser {
     fn new(console: web::Data<Console>) -> Self {
         let address = SocketAddr::from(([192, 0, 2, 1], 4000));
-        Self { console, jar: BTreeMap::new(), token: String::new(), address }
+        Self { console, jar: BTreeMap::new(), token: String::new(), address, host: "localhost:7617" }
     }
 
     /// One request and its answer, without following it.
     async fn send(&mut self, request: TestRequest, path: &str) -> Reply {
         let cookies: Vec<String> = self.jar.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        let mut request = request.uri(path).peer_addr(self.address).insert_header((header::HOST, "localhost:7617"));
+        let mut request = request.uri(path).peer_addr(self.address).insert_header((header::HOST, self.host));
         if !cookies.is_empty() {
             request = request.insert_header((header::COOKIE, cookies.join("; ")));
         }

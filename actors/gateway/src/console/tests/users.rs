@@ -100,6 +100,22 @@ fn a_user_is_made_helped_and_deleted() {
 }
 
 #[test]
+fn administrators_are_asked_for_their_own_password_and_second_factor_like_others() {
+    run(async {
+        let world = World::new().await;
+        let mut browser = world.administrator().await;
+        let own = world.engine.user_named(world.account(), "administrator").unwrap().id;
+        world.virtual_device(&own, "administrator").await;
+        let page = format!("/console/users/{}", id(&own));
+        browser.get(&format!("{page}/password")).await.at("/console/password").shows("Current password");
+        browser.get(&format!("{page}/devices/add")).await.at("/console/devices").shows("Sign in again with MFA");
+        let serial = world.engine.devices(&own)[0].serial.to_string();
+        browser.post(&format!("{page}/devices/remove"), &[("serial", &serial)]).await.at("/console/devices");
+        assert_eq!(world.engine.devices(&own).len(), 1);
+    });
+}
+
+#[test]
 fn a_user_goes_with_its_devices_but_the_last_administrator_stays() {
     run(async {
         let world = World::new().await;
@@ -141,11 +157,54 @@ fn settings_are_changed_by_whose_they_are() {
         assert!(!settings().alternative_factors);
         root.post("/console/account/link", &[("associate", ACCOUNT)]).await.shows("the account itself");
         root.post("/console/account/link", &[("associate", "12")]).await.shows("twelve digits");
-        let contact = |email: &'static str, phone: &'static str| [("email", email), ("phone", phone)];
+        let password = world.founded.root_password.expose();
+        let contact = |email, phone| [("email", email), ("phone", phone), ("current_password", password)];
         root.post("/console/account/contact", &contact("nobody", "")).await.shows("not an e-mail address");
         root.post("/console/account/contact", &contact("a@example.com", "555")).await.shows("begins with +");
         root.post("/console/account/contact", &contact("a@example.com", "+1 555 010 9999")).await.shows("Saved.");
         let kept = world.directory.root_contact(world.account()).await.unwrap().unwrap();
         assert_eq!((kept.email.as_str(), kept.phone.as_deref()), ("a@example.com", Some("+15550109999")));
+    });
+}
+
+#[test]
+fn where_root_is_reached_is_not_changed_by_a_session_that_knows_the_password_alone() {
+    run(async {
+        let world = World::new().await;
+        let kept = async || world.directory.root_contact(world.account()).await.unwrap().unwrap();
+        let (mut before, path) = (world.root_browser().await, "/console/account/contact");
+        let password = world.founded.root_password.expose().to_owned();
+        let thief = [("email", "thief@evil.example"), ("phone", "+4915112345678")];
+        before.get("/console/account").await.shows("id=\"current_password\"").hides("id=\"needs-mfa\"");
+        before.post(path, &thief).await.shows("not your current password").shows("thief@evil.example");
+        let (_, seed) = world.virtual_device(&world.root(), "root-account-mfa-device").await;
+        before.get("/console/account").await.shows("id=\"needs-mfa\"").shows("id=\"sign-in-again\"");
+        let [email, phone] = thief;
+        before.post(path, &[email, phone, ("current_password", &password)]).await.shows("Sign in again with MFA");
+        assert_eq!(kept().await.email, "root@example.com");
+        let mut root = world.browser();
+        root.sign_in_root("root@example.com", &password).await.at("/console/mfa");
+        let code = world.code(&seed);
+        root.post("/console/mfa/code", &[("code", &code)]).await.at("/console/");
+        root.get("/console/account").await.hides("id=\"needs-mfa\"");
+        root.post(path, &[email, phone]).await.shows("not your current password");
+        assert_eq!(kept().await.email, "root@example.com");
+        root.post(path, &[("email", "new@example.com"), ("current_password", &password)]).await.shows("Saved.");
+        assert_eq!(kept().await.email, "new@example.com");
+    });
+}
+
+#[test]
+fn the_password_is_not_guessed_at_the_form_of_the_contact() {
+    run(async {
+        let world = World::new().await;
+        let mut root = world.root_browser().await;
+        root.get("/console/account").await;
+        let fields = [("email", "new@example.com"), ("current_password", "wrong wrong wrong")];
+        let mut tries = 0;
+        while root.post_once("/console/account/contact", &fields).await.status == 303 {
+            tries += 1;
+        }
+        assert_eq!(tries, super::super::limits::NAME_TRIES_MAX);
     });
 }

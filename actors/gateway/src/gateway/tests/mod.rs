@@ -1,12 +1,13 @@
 //! The API as a client sees it, over an engine in memory and a clock that stands until it is moved.
 
 mod devices;
+mod kinds;
 mod rules;
 mod sessions;
 
 use std::sync::Arc;
 
-use countersign::ManualClock;
+use countersign::{DevelopmentTransports, ManualClock, Transports};
 use data_encoding::{BASE32_NOPAD, BASE64};
 
 use super::Gateway;
@@ -31,6 +32,7 @@ struct World {
     gateway: Gateway,
     engine: Countersign,
     clock: ManualClock,
+    outbox: Arc<DevelopmentTransports>,
     admin: Key,
 }
 
@@ -67,7 +69,9 @@ impl Answer {
 impl World {
     async fn new(policy: Policy) -> Self {
         let clock = ManualClock::at(START);
-        let config = Config { policy, clock: Arc::new(clock.clone()), ..Config::default() };
+        let outbox = DevelopmentTransports::new(true);
+        let transports = Transports::development(&outbox);
+        let config = Config { policy, clock: Arc::new(clock.clone()), transports, ..Config::default() };
         let engine = Countersign::in_memory(config).unwrap();
         let directory = Standalone::open(engine.clone()).unwrap();
         let founding = Founding {
@@ -80,7 +84,7 @@ impl World {
         let gateway = Gateway::new(engine.clone(), Arc::new(directory)).unwrap();
         let admin =
             Key { id: founded.access_key_id, secret: founded.secret_access_key.expose().to_owned(), token: None };
-        Self { gateway, engine, clock, admin }
+        Self { gateway, engine, clock, outbox, admin }
     }
 
     async fn call(&self, key: &Key, form: &str) -> Answer {
