@@ -111,15 +111,21 @@ pub(super) async fn is_current(visit: &Visit<'_>, signed: &Signed, field: &str) 
     let (console, id) = (visit.console, &signed.user.id);
     let request = || visit.request(signed.caller());
     let tried = own_try(visit, signed).await?;
-    if let Admission::Refused { until, first } = console.limits.admit(&tried, visit.now) {
-        if first {
-            console.engine.record_passwords_locked(request(), Some(id.account()), Some(id)).await?;
+    let charge = match console.limits.admit(&tried, visit.now) {
+        Admission::Admitted(charge) => charge,
+        Admission::Refused { until, first } => {
+            if first {
+                console.engine.record_passwords_locked(request(), Some(id.account()), Some(id)).await?;
+            }
+            return Err(Problem::TooMany { until });
         }
-        return Err(Problem::TooMany { until });
-    }
+    };
     let typed = Secret::new(visit.form.get(field).unwrap_or_default());
-    if console.directory.password_is(id, &typed).await? {
-        console.limits.forgive(&tried, visit.now);
+    let fits = console.directory.password_is(id, &typed).await;
+    if !matches!(fits, Ok(false)) {
+        console.limits.forgive(&charge, visit.now);
+    }
+    if fits? {
         return Ok(true);
     }
     console.engine.record_password_refused(request(), Some(id.account()), Some(id)).await?;

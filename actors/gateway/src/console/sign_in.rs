@@ -85,21 +85,28 @@ async fn submit(visit: &mut Visit<'_>, root: bool) -> Result<Answer, Problem> {
     let Typed { who, account, tried } = typed(visit, root);
     let console = visit.console;
     // Counted before it is looked at, so that many at once are no more than one after the other (NT-13).
-    if let Admission::Refused { until, first } = console.limits.admit(&tried, visit.now) {
-        if first {
-            let principal = console.directory.principal_of(&who).await?;
-            let account = account.or_else(|| principal.as_ref().map(PrincipalId::account));
-            console.engine.record_passwords_locked(at_the_door(visit), account, principal.as_ref()).await?;
+    let charge = match console.limits.admit(&tried, visit.now) {
+        Admission::Admitted(charge) => charge,
+        Admission::Refused { until, first } => {
+            if first {
+                let principal = console.directory.principal_of(&who).await?;
+                let account = account.or_else(|| principal.as_ref().map(PrincipalId::account));
+                console.engine.record_passwords_locked(at_the_door(visit), account, principal.as_ref()).await?;
+            }
+            return Err(Problem::TooMany { until });
         }
-        return Err(Problem::TooMany { until });
-    }
+    };
     let password = Secret::new(visit.form.get("password").unwrap_or_default());
-    let verdict = console.directory.check_password(&who, &password).await?;
-    match verdict.principal {
-        Some(principal) if verdict.fits => {
-            console.limits.forgive(&tried, visit.now);
-            begin(visit, Entrant { principal, password: verdict.version }).await
+    let verdict = match console.directory.check_password(&who, &password).await {
+        Ok(verdict) => verdict,
+        Err(error) => {
+            // It was not looked at.
+            console.limits.forgive(&charge, visit.now);
+            return Err(error.into());
         }
+    };
+    match verdict.principal {
+        Some(principal) if verdict.fits => begin(visit, Entrant { principal, password: verdict.version, charge }).await,
         principal => {
             let account = account.or_else(|| principal.as_ref().map(PrincipalId::account));
             console.engine.record_password_refused(at_the_door(visit), account, principal.as_ref()).await?;
@@ -147,9 +154,10 @@ async fn begin(visit: &mut Visit<'_>, entrant: Entrant) -> Result<Answer, Proble
 ///
 /// Should the password have been changed meanwhile, the session is born dead: it stands by the old one.
 pub(super) async fn enter(visit: &mut Visit<'_>, entrant: Entrant, credential: Credential) -> Result<Answer, Problem> {
-    let Entrant { principal, password } = entrant;
+    let Entrant { principal, password, charge } = entrant;
     let request = visit.request(super::at_console(principal.clone(), credential));
     let secret = visit.console.sessions.start(request, &principal, credential, password).await?;
+    visit.console.limits.forgive(&charge, visit.now);
     close(visit).await?;
     visit.clear(Cookie::Attempt);
     visit.clear(Cookie::Visitor);

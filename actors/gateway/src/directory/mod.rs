@@ -113,8 +113,8 @@ impl Resource {
     }
 }
 
-/// Who signs in, as it was typed on the first page (R97).
-#[derive(Clone, PartialEq, Eq, Debug)]
+/// Who signs in, as it was typed on the first page (R97). People type passwords there, too: `Debug` shows nothing of it.
+#[derive(Clone, PartialEq, Eq)]
 pub enum SignInName {
     /// A user of an account; `None` for an account that does not exist.
     User {
@@ -128,6 +128,15 @@ pub enum SignInName {
         /// Its e-mail address.
         email: String,
     },
+}
+
+impl fmt::Debug for SignInName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::User { .. } => "User(..)",
+            Self::Root { .. } => "Root(..)",
+        })
+    }
 }
 
 /// What came of a password.
@@ -205,6 +214,8 @@ pub enum DirectoryError {
     PasswordNotTaken(PasswordFault),
     /// Another root user signs in with this e-mail address.
     EmailTaken,
+    /// It has too much to do; it may be asked again.
+    Busy,
     /// It cannot answer now.
     Unavailable(String),
 }
@@ -223,6 +234,7 @@ impl fmt::Display for DirectoryError {
             Self::NotSupported => f.write_str("this directory does not do that"),
             Self::PasswordNotTaken(fault) => fault.fmt(f),
             Self::EmailTaken => f.write_str("another root user has this e-mail address"),
+            Self::Busy => f.write_str("the directory has too much to do"),
             Self::Unavailable(cause) => write!(f, "the directory cannot answer: {cause}"),
         }
     }

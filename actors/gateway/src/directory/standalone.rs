@@ -50,7 +50,7 @@ pub struct Standalone {
 }
 
 /// What a new account is to be like.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Founding {
     /// Its id; random when absent.
     pub account: Option<AccountId>,
@@ -62,8 +62,14 @@ pub struct Founding {
     pub administrator: DeviceName,
 }
 
+impl std::fmt::Debug for Founding {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Founding {{ account: {:?}, .. }}", self.account)
+    }
+}
+
 /// A new account, with its secrets for the only time.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Founded {
     /// Id.
     pub account: AccountId,
@@ -79,6 +85,12 @@ pub struct Founded {
     pub access_key_id: String,
     /// Its secret.
     pub secret_access_key: Secret,
+}
+
+impl std::fmt::Debug for Founded {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Founded {{ account: {:?}, .. }}", self.account)
+    }
 }
 
 impl Standalone {
@@ -183,11 +195,13 @@ impl Standalone {
 
     /// Removes a user from the engine, and then what is known of it here. Called with `changing` held.
     async fn forget_user(&self, request: Request, user: &PrincipalId, removal: Removal) -> Result<(), DirectoryError> {
-        let (caller, command) = (request.caller.clone(), request.command.map(|command| *command.as_bytes()));
+        let command = request.command.map(|command| *command.as_bytes());
+        // Not under the same command id, which belongs to the removal.
+        let forgetting = Request { command: None, ..request.clone() };
         self.engine.remove_user(request, user, removal).await?;
         // Should this be lost in a crash, what is left belongs to nobody: ids are not used again (R10).
         let record = UserForgottenV1 { account: user.account().into(), user: user_of(user)?.as_str(), command };
-        self.record(Request::by(caller), USER_FORGOTTEN, encode(&record)).await
+        self.record(forgetting, USER_FORGOTTEN, encode(&record)).await
     }
 
     /// Records and folds. Called with `changing` held.
