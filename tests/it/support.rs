@@ -104,6 +104,8 @@ pub struct World {
     pub journal: Arc<dyn Journal>,
     pub clock: ManualClock,
     pub account: AccountId,
+    /// What was sent to phones and mailboxes.
+    pub outbox: Arc<DevelopmentTransports>,
 }
 
 impl World {
@@ -121,13 +123,15 @@ impl World {
     /// On a journal that may have a history.
     pub async fn on(journal: Arc<dyn Journal>, ring: Arc<dyn KeyRing>, policy: Policy, limits: Limits) -> Self {
         let clock = ManualClock::at(UnixMillis::from_secs(START_S));
-        let config = Config { policy, limits, clock: Arc::new(clock.clone()), ..Config::default() };
+        let outbox = DevelopmentTransports::new(true);
+        let transports = Transports::development(&outbox);
+        let config = Config { policy, limits, transports, clock: Arc::new(clock.clone()), ..Config::default() };
         let engine = Countersign::on(journal.clone(), ring, config).unwrap();
         let account = AccountId::from_number(123_456_789_012).unwrap();
         if engine.account(account).is_none() {
             engine.open_account(operator(), account, name("root")).await.unwrap();
         }
-        Self { engine, journal, clock, account }
+        Self { engine, journal, clock, account, outbox }
     }
 
     pub fn now(&self) -> u64 {

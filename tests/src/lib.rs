@@ -1,3 +1,4 @@
 //! What the integration tests, the benches and their helper programs share.
 
 pub mod authenticator;
+pub mod keys;

@@ -1,9 +1,9 @@
-//! The list of what happened, and every question that is answered by reading it.
+//! The list of what happened, and what it says of accounts, people and devices.
 
-use countersign::Purpose;
+use countersign::domain::event::{AlternativeFactor, KeyFault, SignInFactor, SignInFault, SmsFault};
+use countersign::{DeviceKind, KeyForm, Preset, Purpose, SmsEligibility};
 
-use super::cast::{PEOPLE, is_virtual, known_as};
-use super::rules::{CLOCK_BACK_MS, MISSES, WINDOW_S};
+use super::cast::{ACCOUNTS, Credential, Device, NAMES, PEOPLE, THINGS, Thing, serial_text};
 
 /// Why codes were refused, for the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,7 +16,8 @@ pub enum Fault {
     NotNewer,
 }
 
-/// Something that happened. People and things are numbers in the pools of [`super::cast`].
+/// Something that happened. People and things are numbers in the pools of [`super::cast`]; sign-ins and challenges
+/// are numbered as they come.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fact {
     Opened { account: usize },
@@ -24,7 +25,7 @@ pub enum Fact {
     Renamed { person: usize, name: &'static str, path: &'static str },
     Removed { person: usize },
     Made { thing: usize, secret: Vec<u8> },
-    Deleted { thing: usize },
+    Deleted { device: Device },
     Enabled { person: usize, thing: usize, window: u64, counter: u64, offset: i64 },
     EnableRefused { person: usize, thing: usize, window: u64, fault: Fault },
     Resynced { person: usize, thing: usize, window: u64, counter: u64, offset: i64 },
@@ -32,51 +33,71 @@ pub enum Fact {
     Accepted { person: usize, thing: usize, window: u64, counter: u64, purpose: Purpose },
     Refused { person: usize, thing: usize, window: u64, fault: Fault, purpose: Purpose },
     OutOfBudget { holder: Option<usize>, thing: usize, pairs: bool, window: u64 },
-    Deactivated { person: usize, thing: usize },
+    Deactivated { person: usize, device: Device },
+    // ---- signing in ----
+    PasswordRefused { account: Option<usize>, who: Option<usize>, locked: bool },
+    Started { person: usize, attempt: usize, until: u64, associate: Option<usize>, window: u64 },
+    SignedIn { person: usize, attempt: usize, factor: SignInFactor, device: Option<Device> },
+    SignInRefused { person: usize, attempt: usize, device: Option<Device>, fault: SignInFault },
+    AssociateProven { person: usize, attempt: usize, thing: usize, until: u64, code: u32 },
+    // ---- keys ----
+    KeyAsked { person: usize, challenge: usize, form: KeyForm, task: Task, until: u64, window: u64 },
+    KeyEnabled { person: usize, challenge: usize, form: KeyForm, credential: Credential, counter: u32 },
+    KeyAccepted { person: usize, challenge: usize, device: Device, counter: u32, verified: bool },
+    KeyRefused { person: usize, challenge: usize, device: Option<Device>, fault: KeyFault, counter: Option<u32> },
+    // ---- phones ----
+    CodeSent { person: usize, challenge: usize, device: Device, errand: Errand, until: u64, window: u64 },
+    CodeTaken { person: usize, challenge: usize, device: Device },
+    CodeMissed { person: usize, challenge: usize, device: Device, fault: SmsFault },
+    SmsEnabled { person: usize, device: Device, number: usize },
+    // ---- root's way back ----
+    FactorAsked { person: usize, attempt: usize, factor: AlternativeFactor, challenge: usize, until: u64, window: u64 },
+    FactorProven { person: usize, attempt: usize, factor: AlternativeFactor },
+    FactorMissed { person: usize, attempt: usize, factor: AlternativeFactor },
+    // ---- settings ----
+    AliasChosen { account: usize, alias: Option<usize> },
+    EligibilityChosen { account: usize, sms: SmsEligibility },
+    AlternativesSwitched { account: usize, allowed: bool },
+    RulesChosen { account: usize, preset: Option<Preset> },
+    Linked { account: usize, other: Option<usize> },
+}
+
+/// What a key was asked for, and about which credentials.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Task {
+    /// To prove one of these in a sign-in.
+    Prove { attempt: usize, offered: Vec<Credential> },
+    /// To make another than these, under a serial number that begins so.
+    Register { serial: String, replaces: Option<Device>, excluded: Vec<Credential> },
+}
+
+/// What a sent code is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Errand {
+    /// A sign-in.
+    SignIn(usize),
+    /// Enrolling a number.
+    Enrolment(usize),
 }
 
 use Fact::*;
 
 impl Fact {
-    fn thing(&self) -> Option<usize> {
+    /// The device that shows codes and that this is about.
+    pub fn thing(&self) -> Option<usize> {
         match self {
             Made { thing, .. }
-            | Deleted { thing }
             | Enabled { thing, .. }
             | EnableRefused { thing, .. }
             | Resynced { thing, .. }
             | ResyncRefused { thing, .. }
             | Accepted { thing, .. }
             | Refused { thing, .. }
-            | OutOfBudget { thing, .. }
-            | Deactivated { thing, .. } => Some(*thing),
-            Opened { .. } | Registered { .. } | Renamed { .. } | Removed { .. } => None,
-        }
-    }
-
-    /// The attempt window in which this counts against a budget: pairs, or single codes.
-    fn attempt(&self, of_pairs: bool) -> Option<u64> {
-        match self {
-            Enabled { window, .. }
-            | EnableRefused { window, .. }
-            | Resynced { window, .. }
-            | ResyncRefused { window, .. }
-                if of_pairs =>
-            {
-                Some(*window)
-            }
-            Accepted { window, .. } | Refused { window, .. } if !of_pairs => Some(*window),
+            | OutOfBudget { thing, .. } => Some(*thing),
+            Deactivated { device, .. } | Deleted { device } => device.thing(),
             _ => None,
         }
     }
-}
-
-/// A budget as it stands now.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Budget {
-    pub window: u64,
-    pub used: usize,
-    pub told: bool,
 }
 
 /// The list: each fact with the instant at which it was recorded, in milliseconds.
@@ -94,7 +115,7 @@ pub struct Profile {
 // ---- accounts and principals ----
 
 impl History {
-    fn facts(&self) -> impl DoubleEndedIterator<Item = &Fact> {
+    pub fn facts(&self) -> impl DoubleEndedIterator<Item = &Fact> {
         self.0.iter().map(|(_, fact)| fact)
     }
 
@@ -123,10 +144,59 @@ impl History {
         profile
     }
 
+    pub fn exists(&self, person: usize) -> bool {
+        self.profile(person).is_some()
+    }
+
     /// The users of an account, without root.
     pub fn users(&self, account: usize) -> Vec<usize> {
         let is_user = |person: &usize| PEOPLE[*person].account == account && PEOPLE[*person].id.is_some();
-        (0..PEOPLE.len()).filter(is_user).filter(|person| self.profile(*person).is_some()).collect()
+        (0..PEOPLE.len()).filter(is_user).filter(|person| self.exists(*person)).collect()
+    }
+}
+
+// ---- settings ----
+
+impl History {
+    fn last<T>(&self, of: impl Fn(&Fact) -> Option<T>) -> Option<T> {
+        self.facts().rev().find_map(of)
+    }
+
+    pub fn alias(&self, account: usize) -> Option<usize> {
+        self.last(|fact| match fact {
+            AliasChosen { account: of, alias } if *of == account => Some(*alias),
+            _ => None,
+        })?
+    }
+
+    pub fn eligibility(&self, account: usize) -> SmsEligibility {
+        let chosen = self.last(|fact| match fact {
+            EligibilityChosen { account: of, sms } if *of == account => Some(*sms),
+            _ => None,
+        });
+        chosen.unwrap_or(SmsEligibility::Open)
+    }
+
+    pub fn alternatives(&self, account: usize) -> bool {
+        let switched = self.last(|fact| match fact {
+            AlternativesSwitched { account: of, allowed } if *of == account => Some(*allowed),
+            _ => None,
+        });
+        switched.unwrap_or(true)
+    }
+
+    pub fn preset(&self, account: usize) -> Option<Preset> {
+        self.last(|fact| match fact {
+            RulesChosen { account: of, preset } if *of == account => Some(*preset),
+            _ => None,
+        })?
+    }
+
+    pub fn link(&self, account: usize) -> Option<usize> {
+        self.last(|fact| match fact {
+            Linked { account: of, other } if *of == account => Some(*other),
+            _ => None,
+        })?
     }
 }
 
@@ -139,15 +209,11 @@ impl History {
         for (place, (_, fact)) in self.0.iter().enumerate() {
             match fact {
                 Made { thing: which, .. } if *which == thing => made = Some(place),
-                Deleted { thing: which } if *which == thing => made = None,
+                Deleted { device } if *device == Device::Thing(thing) => made = None,
                 _ => {}
             }
         }
         made
-    }
-
-    pub fn made_at(&self, thing: usize) -> Option<u64> {
-        self.made(thing).map(|place| self.0[place].0)
     }
 
     pub fn secret(&self, thing: usize) -> Option<Vec<u8>> {
@@ -157,142 +223,96 @@ impl History {
         }
     }
 
-    pub fn owner(&self, thing: usize) -> Option<usize> {
-        self.enabled(thing).map(|(person, _)| person)
+    /// Every device that may be somebody's.
+    pub fn all_devices(&self) -> Vec<Device> {
+        let things = (0..THINGS.len()).map(Device::Thing);
+        let keys = self.facts().filter_map(|fact| match fact {
+            KeyEnabled { challenge, .. } => Some(Device::Key(*challenge)),
+            _ => None,
+        });
+        let phones = (0..ACCOUNTS.len()).flat_map(|account| NAMES.map(|name| Device::Sms(account, name)));
+        things.chain(keys).chain(phones).collect()
     }
 
-    /// Who has the thing enabled, and the place of that fact.
-    pub fn enabled(&self, thing: usize) -> Option<(usize, usize)> {
+    /// Whether a device of exactly this serial number exists: keys and phones only while they are somebody's (R49).
+    pub fn exists_as(&self, device: Device) -> bool {
+        match device {
+            Device::Thing(thing) => self.made(thing).is_some(),
+            Device::Key(_) | Device::Sms(..) => self.enabled(device).is_some(),
+        }
+    }
+
+    /// The device that exists under this name, however it is written.
+    pub fn alive(&self, device: Device) -> Option<Device> {
+        self.all_devices().into_iter().find(|other| other.is_like(device) && self.exists_as(*other))
+    }
+
+    pub fn owner(&self, device: Device) -> Option<usize> {
+        self.enabled(device).map(|(person, _)| person)
+    }
+
+    /// Who has the device enabled, and the place of that fact.
+    pub fn enabled(&self, device: Device) -> Option<(usize, usize)> {
         let mut holder = None;
         for (place, (_, fact)) in self.0.iter().enumerate() {
             match fact {
-                Enabled { thing: which, person, .. } if *which == thing => holder = Some((*person, place)),
-                Deactivated { thing: which, .. } if *which == thing => holder = None,
+                Enabled { thing, person, .. } if Device::Thing(*thing) == device => holder = Some((*person, place)),
+                KeyEnabled { challenge, person, .. } if Device::Key(*challenge) == device => {
+                    holder = Some((*person, place));
+                }
+                SmsEnabled { device: which, person, .. } if *which == device => holder = Some((*person, place)),
+                Deactivated { device: which, .. } if *which == device => holder = None,
                 _ => {}
             }
         }
         holder
     }
 
-    /// The things that a principal has enabled, oldest first.
-    pub fn devices(&self, person: usize) -> Vec<usize> {
-        let all = 0..super::cast::THINGS.len();
-        let mut mine: Vec<(usize, usize)> = all
-            .filter_map(|thing| self.enabled(thing).filter(|(who, _)| *who == person).map(|(_, place)| (place, thing)))
-            .collect();
+    /// The devices that a principal has enabled, oldest first.
+    pub fn devices(&self, person: usize) -> Vec<Device> {
+        let mine =
+            |device: Device| self.enabled(device).filter(|(who, _)| *who == person).map(|(_, place)| (place, device));
+        let mut mine: Vec<(usize, Device)> = self.all_devices().into_iter().filter_map(mine).collect();
         mine.sort_unstable();
-        mine.into_iter().map(|(_, thing)| thing).collect()
+        mine.into_iter().map(|(_, device)| device).collect()
     }
 
-    /// What happened to the thing in its present life.
-    fn life(&self, thing: usize) -> impl Iterator<Item = &(u64, Fact)> {
-        let from = self.made(thing).unwrap_or(self.0.len());
-        self.0[from..].iter().filter(move |(_, fact)| fact.thing() == Some(thing))
+    pub fn has_kind(&self, person: usize, kind: DeviceKind) -> bool {
+        self.devices(person).iter().any(|device| device.kind() == kind)
     }
 
-    /// Counters of the second codes of all its accepted pairs, in order, with the offset learned.
-    pub fn pairs(&self, thing: usize) -> Vec<(u64, i64)> {
-        let pair = |(_, fact): &(u64, Fact)| match fact {
-            Enabled { counter, offset, .. } | Resynced { counter, offset, .. } => Some((*counter, *offset)),
-            _ => None,
+    /// When it came to be.
+    pub fn made_at(&self, device: Device) -> Option<u64> {
+        let place = match device {
+            Device::Thing(thing) => self.made(thing)?,
+            Device::Key(_) | Device::Sms(..) => self.enabled(device)?.1,
         };
-        self.life(thing).filter_map(pair).collect()
+        Some(self.0[place].0)
     }
 
-    /// R82: steps that the device is ahead of the server, as far as anyone knows.
-    pub fn offset(&self, thing: usize) -> i64 {
-        self.pairs(thing).last().map_or(0, |(_, offset)| *offset)
-    }
-
-    /// When its time was last learned (R95).
-    pub fn learned_at(&self, thing: usize) -> Option<u64> {
-        let learned = self.life(thing).filter(|(_, fact)| matches!(fact, Enabled { .. } | Resynced { .. }));
-        learned.last().map(|(at, _)| *at)
-    }
-
-    /// Counters whose codes were accepted as single codes (R87).
-    pub fn spent(&self, thing: usize) -> Vec<u64> {
-        let accepted = |(_, fact): &(u64, Fact)| match fact {
-            Accepted { counter, .. } => Some(*counter),
-            _ => None,
-        };
-        self.life(thing).filter_map(accepted).collect()
-    }
-
-    /// R91..R94: what was evaluated under this name in the window that counts now, whoever held it and
-    /// however often it was made anew. A clock set back does not open an older window (A40).
-    pub fn budget(&self, thing: usize, pairs: bool, now: u64) -> Budget {
-        let same = |other: usize| known_as(other) == known_as(thing);
-        let mut last = Budget { window: 0, used: 0, told: false };
-        for fact in self.facts().filter(|fact| fact.thing().is_some_and(same)) {
-            let spent = match fact {
-                OutOfBudget { pairs: of, window, .. } if *of == pairs => Some(*window),
-                _ => None,
-            };
-            let Some(window) = fact.attempt(pairs).or(spent) else { continue };
-            if window != last.window {
-                last = Budget { window, used: 0, told: false };
-            }
-            last.used += usize::from(spent.is_none());
-            last.told |= spent.is_some();
-        }
-        let window_at = |ms: u64| ms / 1000 / WINDOW_S;
-        let counts = (window_at(now)..=window_at(now + CLOCK_BACK_MS)).contains(&last.window);
-        if counts { last } else { Budget { window: window_at(now), used: 0, told: false } }
-    }
-
-    /// Until when a device is known to be locked: the budget of the window that counts was found to be spent.
-    pub fn locked_until(&self, thing: usize, now: u64) -> Option<u64> {
-        self.owner(thing)?;
-        let budget = self.budget(thing, false, now);
-        budget.told.then_some((budget.window + 1) * WINDOW_S * 1000).filter(|until| *until > now)
+    /// When it last proved something for its present owner.
+    pub fn last_used_at(&self, device: Device) -> Option<u64> {
+        let (_, since) = self.enabled(device)?;
+        let mut uses = self.0[since..].iter().filter(|(_, fact)| match fact {
+            Accepted { thing, .. } => Device::Thing(*thing) == device,
+            KeyAccepted { device: used, .. } | CodeTaken { device: used, .. } => *used == device,
+            _ => false,
+        });
+        uses.next_back().map(|(at, _)| *at)
     }
 
     /// Whether anything happened under this thing's name after a place in the list.
     pub fn since(&self, place: usize, thing: usize) -> bool {
-        let same = |other: usize| known_as(other) == known_as(thing);
+        let same = |other: usize| Device::Thing(other).is_like(Device::Thing(thing));
         self.0[place..].iter().any(|(_, fact)| fact.thing().is_some_and(same))
-    }
-
-    /// A40: the latest instant that is recorded of it since it was enabled.
-    pub fn latest(&self, thing: usize) -> Option<u64> {
-        let (_, place) = self.enabled(thing)?;
-        let since = self.0[place..].iter().filter(|(_, fact)| fact.thing() == Some(thing));
-        since.map(|(at, _)| *at).max()
-    }
-
-    /// When one of its codes was last accepted for its present owner.
-    pub fn last_used_at(&self, thing: usize) -> Option<u64> {
-        let (_, since) = self.enabled(thing)?;
-        let mut uses = self.0[since..].iter().filter(|(_, f)| matches!(f, Accepted { thing: t, .. } if *t == thing));
-        uses.next_back().map(|(at, _)| *at)
-    }
-
-    /// A4, A5: several codes in a row were refused, or one was this device's but out of reach.
-    pub fn wants_resync(&self, thing: usize) -> bool {
-        let Some((_, since)) = self.enabled(thing) else { return false };
-        let (mut misses, mut outside) = (0, false);
-        for (_, fact) in self.0[since..].iter().filter(|(_, fact)| fact.thing() == Some(thing)) {
-            match fact {
-                Enabled { .. } | Resynced { .. } | Accepted { .. } => (misses, outside) = (0, false),
-                Refused { fault, .. } => {
-                    misses += 1;
-                    outside |= matches!(fault, Fault::Outside(_));
-                }
-                _ => {}
-            }
-        }
-        outside || misses >= MISSES
     }
 
     /// The virtual devices of an account, in the order of their serial numbers.
     pub fn virtual_devices(&self, account: usize) -> Vec<usize> {
-        let of_account = |thing: &usize| matches!(super::cast::THINGS[*thing], super::cast::Thing::Virtual(of, _, _) if of == account);
-        let mut all: Vec<usize> = (0..super::cast::THINGS.len())
-            .filter(of_account)
-            .filter(|thing| is_virtual(*thing) && self.made(*thing).is_some())
-            .collect();
-        all.sort_by_key(|thing| super::cast::serial_text(*thing));
+        let of_account = |thing: &usize| matches!(THINGS[*thing], Thing::Virtual(of, _, _) if of == account);
+        let mut all: Vec<usize> =
+            (0..THINGS.len()).filter(of_account).filter(|thing| self.made(*thing).is_some()).collect();
+        all.sort_by_key(|thing| serial_text(*thing));
         all
     }
 }

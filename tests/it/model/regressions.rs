@@ -38,3 +38,16 @@ async fn a_name_is_compared_with_a_user_who_was_asked_for_too_early() {
     world.user("lee").await;
     assert_eq!(rename().await.unwrap_err().rejection(), Some(&Rejection::NameTaken));
 }
+
+/// A key was challenged when the code's time was over; then the clock went back a little.
+#[tokio::test]
+async fn a_code_that_was_late_by_a_clock_that_went_back_breaks_no_law() {
+    let world = World::new(Policy::classic()).await;
+    let lee = world.user("lee").await;
+    let sent = world.begin_sms(&lee).await.unwrap();
+    let code = world.last_code();
+    world.clock.set(sent.until);
+    world.begin_key(&lee, KeyForm::SecurityKey).await;
+    world.clock.set(UnixMillis(sent.until.0 - 1));
+    assert_eq!(world.finish_sms(&lee, sent.challenge, code).await, Ok(Proof::Accepted));
+}

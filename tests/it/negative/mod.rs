@@ -1,39 +1,55 @@
 //! What must not happen, from the list of defects that other systems had (NT numbers) as far as it is
-//! about the life of TOTP devices. Where each is shown:
+//! about the life of devices and the door. Where each is shown:
 //!
 //! | NT | what must not happen | shown by |
 //! |---|---|---|
 //! | 01 | a code counts twice | [`a_code_of_any_step_of_the_window_counts_once`] |
 //! | 02 | a code counts again in the next interval or after drift | [`a_used_code_stays_used_while_the_window_moves_and_after_a_resync`] |
-//! | 03 | a code counts twice when sent at once | `races::a_fresh_code_sent_by_sixteen_clients_…` |
+//! | 03 | a code, an assertion or a sent code counts twice when sent at once | `races::a_fresh_code_sent_by_sixteen_clients_…`, `races::door` |
 //! | 04, 19 | odd forms of a code count, or as another one | [`what_is_not_six_digits_is_no_code`] |
 //! | 05 | an older code counts after a newer one, where codes go forwards | [`strict_codes_go_forwards_only`] |
 //! | 06 | a resync takes used, equal, swapped or gapped codes | [`a_resync_takes_two_fresh_consecutive_codes_and_nothing_else`] |
 //! | 07 | a pair's codes sign in; one device's use spends another's code | [`codes_of_no_accepted_pair_sign_in`], [`equal_codes_of_two_devices_are_spent_apart`] |
 //! | 08 | a restart or a clock set back opens used codes | [`a_restart_or_a_clock_set_back_opens_nothing`] |
-//! | 09, 10 | recovery codes, WebAuthn | with those ceremonies |
-//! | 11, 15 | more guesses than allowed, through whichever door | `races::nine_of_sixty_four_…` |
+//! | 09 | recovery counts twice, by halves, or after starting over | [`recovery`] |
+//! | 10 | a challenge of a key is answered twice, late, by another, in another sign-in or ceremony | [`keys::a_registration_is_answered_once_and_by_whom_it_is_for`] and the four after it |
+//! | 11, 15 | more guesses than allowed, through whichever door | `races::nine_of_sixty_four_…`, `races::door::five_of_sixty_four_…` |
 //! | 12, 13 | a failure is not recorded | [`every_refusal_is_in_the_log_and_counts_after_a_restart`] |
-//! | 14 | another session or id refreshes the budget | [`neither_another_caller_nor_an_id_nor_a_new_life_refreshes_the_budget`] |
-//! | 16 | a variant of a name has a budget of its own | the same |
-//! | 17 | a locked device tells whether a code is right | [`a_locked_device_answers_right_and_wrong_codes_alike`] |
+//! | 14 | another session, sign-in or id refreshes the budget | [`neither_another_caller_nor_an_id_nor_a_new_life_refreshes_the_budget`], [`sign_in::a_sign_in_spends_the_devices_budget_and_another_one_gives_none_back`], [`messages::codes_are_sent_five_times_in_a_quarter_of_an_hour_whatever_they_are_for`] |
+//! | 16 | a variant of a name has a budget of its own | the first of these |
+//! | 17 | a locked device tells whether a code is right; passwords lock devices | [`a_locked_device_answers_right_and_wrong_codes_alike`], [`sign_in::passwords_and_the_second_factor_leave_each_other_alone`] |
 //! | 18 | the wide search lets more codes in | [`the_window_is_two_steps_wide_whatever_a_resync_may_search`] |
 //! | 20 | comparison in varying time | unit tests of the ceremony: every counter of the window is tried |
-//! | 21 | devices change without MFA | [`a_user_with_a_device_needs_mfa_to_change_devices`] |
-//! | 22 | an enrolment is finished by a stranger, or disturbs what is active | [`an_enrolment_is_finished_in_its_account_and_disturbs_nothing`], races |
-//! | 23 | an unproven or removed device counts | [`a_device_counts_from_its_enabling_to_its_deactivation`] |
-//! | 24 | a serial number's old life shines through | [`a_name_that_is_used_again_starts_clean`] |
-//! | 25 | root's device is changed by another | [`roots_device_changes_in_roots_own_console_only`] |
-//! | 26 | a seed that cannot be opened lets in | [`a_device_whose_key_is_destroyed_lets_nobody_in`], and the one after it; SMS with its ceremony |
-//! | 27 | factors vanish silently | [`renaming_and_removing_a_user_drop_no_device_silently`] |
+//! | 21 | devices change without MFA | [`devices::a_user_with_a_device_needs_mfa_to_change_devices`], [`matrix::a_session_of_the_first_factor_changes_no_device`] |
+//! | 22 | an enrolment is finished by a stranger or late, or disturbs what is active | [`devices::an_enrolment_is_finished_in_its_account_and_disturbs_nothing`], [`keys::two_registrations_that_are_open_at_once_disturb_neither_each_other_nor_the_active_device`], [`messages::an_enrolment_is_finished_by_whom_it_is_for_in_its_time_and_counts_from_then_on`] |
+//! | 23 | an unproven or removed device counts | [`devices::a_device_counts_from_its_enabling_to_its_deactivation`], [`keys::a_key_counts_from_the_end_of_its_registration_to_its_deactivation`], [`messages::a_phone_that_was_taken_away_counts_no_more_at_once_and_its_code_is_dead`], [`sign_in::a_device_that_goes_takes_its_open_sign_ins_along`] |
+//! | 24 | a serial number's old life shines through | [`devices::a_name_that_is_used_again_starts_clean`], the third of those above |
+//! | 25 | root's device is changed by another, or anybody's through the wrong door | [`devices::roots_device_changes_in_roots_own_console_only`], [`matrix`] |
+//! | 26 | a seed that cannot be opened lets in; other rules let in with less | [`devices::a_device_whose_key_is_destroyed_lets_nobody_in`], [`settings`], [`messages::sms_is_offered_by_the_policy_and_the_accounts_eligibility_and_existing_ones_go_on`], [`messages::sms_is_never_roots`] |
+//! | 27 | factors vanish silently | [`devices::renaming_and_removing_a_user_drop_no_device_silently`], [`sign_in::a_deactivation_says_who_and_why_for_every_kind`] |
+//! | 28 | a key answers for another page, party or challenge, or untouched | [`keys::an_answer_for_another_page_party_challenge_or_without_a_touch_is_refused_and_recorded`] |
+//! | 29 | a copied key goes unnoticed, or one without a counter is taken for a copy | [`keys::a_counter_that_goes_back_makes_a_key_suspect_and_its_others_stay_good`] and the three after it |
+//! | 30 | one credential, two devices | [`keys::a_credential_is_registered_once_anywhere_and_free_again_afterwards`] |
+//! | 31 | a session has more than was proven for it | [`sign_in::each_sign_in_is_a_new_one_and_rests_on_what_was_proven_in_it`], [`recovery::recovered_root_takes_the_lost_device_away_and_a_bare_session_does_not`] |
+//! | 32 | a refusal tells what was wrong | [`sign_in::a_key_is_refused_alike_whatever_is_wrong_with_it`] |
+//! | 41 | an older code counts after another was sent, or after a success | [`messages::a_new_code_makes_the_older_one_worthless`] |
+//! | 44 | a code for one thing counts for another | [`messages::a_code_counts_for_what_it_was_sent_for`], [`recovery::one_factors_code_is_none_for_the_other`] |
+
+mod devices;
+mod keys;
+mod matrix;
+mod messages;
+mod recovery;
+mod settings;
+mod sign_in;
 
 use std::sync::Arc;
 
 use countersign::domain::event::{CodeFault, Event, PairFault};
-use countersign::store::{EphemeralKeyRing, Journal, MemoryBackend, MemoryJournal, Options};
+use countersign::store::{EphemeralKeyRing, MemoryBackend, MemoryJournal, Options};
 use countersign::*;
 
-use crate::support::{Phone, START_S, World, events, name, narrow, operator, typed};
+use crate::support::{Phone, START_S, World, narrow, operator, typed};
 
 const WRONG: Result<Proof, Error> = Ok(Proof::Refused(Refusal::Wrong));
 const TAKEN: Result<Proof, Error> = Ok(Proof::Accepted);
@@ -273,201 +289,6 @@ async fn a_locked_device_answers_right_and_wrong_codes_alike() {
     assert_eq!(right, world.verify(&lee, &phone, wrong.next().unwrap(), Purpose::SessionToken).await);
     assert_eq!(right, world.sign_in(&lee, &phone, START_S + 30).await, "nothing was spent by it");
     assert_eq!(world.count(|event| matches!(event, Event::CodeRefused(_) | Event::BudgetSpent(_))), 10);
-}
-
-// ---- devices ----
-
-#[tokio::test]
-async fn a_user_with_a_device_needs_mfa_to_change_devices() {
-    let world = World::new(narrow(Policy::modern())).await;
-    let (lee, phone) = (world.user("lee").await, world.phone("phone").await);
-    let spare = world.phone("spare").await;
-    let mfa_at = Some(world.clock.now());
-    let bare =
-        [Caller::with_key(lee.clone()), Caller::with_session(lee.clone(), None), Caller::at_console(lee.clone(), None)];
-    let enable = |caller: &Caller, device: &Phone, seconds: u64| {
-        let (first, second) = device.pair(seconds);
-        let (request, serial, engine, lee) =
-            (Request::by(caller.clone()), device.serial.clone(), world.engine.clone(), lee.clone());
-        async move { engine.enable(request, &lee, &serial, first, second).await.map(|ack| ack.value) }
-    };
-    assert_eq!(enable(&bare[0], &phone, START_S).await, TAKEN, "R181: the first one needs none");
-    for caller in &bare {
-        let request = || Request::by(caller.clone());
-        let needs = Rejection::SelfManagementNeedsMfa;
-        assert_eq!(refused(enable(caller, &spare, START_S).await), needs);
-        let reason = DeactivateReason::Requested;
-        assert_eq!(refused(world.engine.deactivate(request(), &lee, &phone.serial, reason).await), needs);
-        let (first, second) = spare.pair(START_S);
-        let rotated = world.engine.rotate(request(), &lee, &phone.serial, &spare.serial, first, second).await;
-        assert_eq!(refused(rotated), needs);
-    }
-    let (first, second) = phone.pair(START_S + 60);
-    let resync = world.engine.resync(Request::by(bare[0].clone()), &lee, &phone.serial, first, second).await;
-    assert_eq!(resync.unwrap().value, Proof::Accepted, "R112: a resync needs none");
-    assert_eq!(enable(&Caller::with_session(lee.clone(), mfa_at), &spare, START_S).await, TAKEN);
-    let admin = Request::by(Caller::with_key(world.user("admin").await));
-    let reason = DeactivateReason::Lost;
-    world.engine.deactivate(admin, &lee, &phone.serial, reason).await.expect("R181: for another it needs none");
-}
-
-#[tokio::test]
-async fn an_enrolment_is_finished_in_its_account_and_disturbs_nothing() {
-    let world = World::new(narrow(Policy::modern())).await;
-    let (lee, phone) = world.equipped("lee").await;
-    let pending = world.phone("pending").await;
-    let elsewhere = AccountId::from_number(999_999_999_999).unwrap();
-    world.engine.open_account(operator(), elsewhere, name("root")).await.unwrap();
-    let mallory = UserId::new("AIDAMALLORY").unwrap();
-    world.engine.register_user(operator(), elsewhere, mallory.clone(), name("mallory"), Path::root()).await.unwrap();
-    let mallory = PrincipalId::User(elsewhere, mallory);
-    let taken = world.enable(&mallory, &pending, START_S).await;
-    assert_eq!(refused(taken), Rejection::DeviceUnknown { serial: pending.serial.clone() }, "A9");
-    let before = world.engine.devices(&lee);
-    assert_eq!(world.enable(&lee, &pending, START_S - 3000).await, WRONG);
-    assert_eq!(world.engine.devices(&lee), before, "R67");
-    world.clock.advance_s(90);
-    assert_eq!(world.sign_in(&lee, &phone, world.now()).await, TAKEN);
-}
-
-#[tokio::test]
-async fn a_device_counts_from_its_enabling_to_its_deactivation() {
-    let world = World::new(narrow(Policy::classic())).await;
-    let (lee, phone) = (world.user("lee").await, world.phone("lee").await);
-    assert_eq!(refused(world.sign_in(&lee, &phone, START_S).await), Rejection::DeviceNotYours, "never proven");
-    assert!(world.engine.devices(&lee).is_empty());
-    assert_eq!(world.enable(&lee, &phone, START_S).await, TAKEN);
-    world.deactivate(&lee, &phone).await.unwrap();
-    world.clock.advance_s(90);
-    assert_eq!(refused(world.sign_in(&lee, &phone, world.now()).await), Rejection::DeviceNotYours, "gone at once");
-    assert!(world.engine.devices(&lee).is_empty());
-    assert_eq!(refused(world.deactivate(&lee, &phone).await), Rejection::DeviceNotYours, "R70: and again");
-}
-
-#[tokio::test]
-async fn a_name_that_is_used_again_starts_clean() {
-    let world = World::new(narrow(Policy::classic())).await;
-    let (lee, dana) = (world.user("lee").await, world.user("dana").await);
-    let old = world.phone("phone").await;
-    assert_eq!(world.enable(&lee, &old, START_S).await, TAKEN);
-    assert_eq!(refused(world.enable(&dana, &old, START_S + 60).await), Rejection::DeviceInUse);
-    world.deactivate(&lee, &old).await.unwrap();
-    assert_eq!(world.enable(&dana, &old, START_S).await, WRONG, "R85: its history goes along");
-    world.engine.delete_virtual_device(operator(), world.account, &old.serial).await.unwrap();
-    let new = world.phone("phone").await;
-    assert_eq!(new.serial, old.serial);
-    assert_ne!(new.secret, old.secret);
-    assert_eq!(world.enable(&dana, &old, START_S + 60).await, WRONG, "the old secret is gone");
-    assert_eq!(world.enable(&dana, &new, START_S).await, TAKEN, "and the old pairs do not matter");
-}
-
-#[tokio::test]
-async fn roots_device_changes_in_roots_own_console_only() {
-    let world = World::new(narrow(Policy::classic())).await;
-    let root = PrincipalId::Root(world.account);
-    let admin = world.user("admin").await;
-    let phone = world.phone("root-account-mfa-device").await;
-    let others = [
-        Caller::with_key(root.clone()),
-        Caller::with_session(root.clone(), Some(world.clock.now())),
-        Caller::at_console(admin.clone(), Some(world.clock.now())),
-        Caller::with_key(admin),
-        Caller::operator(),
-    ];
-    let own = || Request::by(Caller::at_console(root.clone(), None));
-    let (first, second) = phone.pair(START_S);
-    let reason = DeactivateReason::Requested;
-    for caller in &others {
-        let by = || Request::by(caller.clone());
-        let tried = world.engine.enable(by(), &root, &phone.serial, first.clone(), second.clone()).await;
-        assert_eq!(refused(tried), Rejection::ChannelNotAllowed, "{caller:?}");
-    }
-    world.engine.enable(own(), &root, &phone.serial, first, second).await.unwrap();
-    assert!(world.engine.account(world.account).unwrap().root_has_mfa);
-    for caller in &others {
-        let by = || Request::by(caller.clone());
-        let (first, second) = phone.pair(START_S + 60);
-        assert_eq!(
-            refused(world.engine.resync(by(), &root, &phone.serial, first, second).await),
-            Rejection::ChannelNotAllowed
-        );
-        let tried = world.engine.deactivate(by(), &root, &phone.serial, reason).await;
-        assert_eq!(refused(tried), Rejection::ChannelNotAllowed, "{caller:?}");
-    }
-    let bare = world.engine.deactivate(own(), &root, &phone.serial, reason).await;
-    assert_eq!(refused(bare), Rejection::SelfManagementNeedsMfa, "a session without a second factor");
-    let proven = Request::by(Caller::at_console(root.clone(), Some(world.clock.now())));
-    world.engine.deactivate(proven, &root, &phone.serial, reason).await.unwrap();
-}
-
-#[tokio::test]
-async fn a_device_whose_key_is_destroyed_lets_nobody_in() {
-    let (backend, ring) = (MemoryBackend::new(), Arc::new(EphemeralKeyRing::new().unwrap()));
-    let open = || Arc::new(MemoryJournal::with_backend(backend.clone(), ring.clone(), Options::default()).unwrap());
-    let on = |journal| World::on(journal, ring.clone(), narrow(Policy::classic()), Limits::default());
-    let world = on(open()).await;
-    let (lee, phone) = world.equipped("lee").await;
-    world.engine.close().await.unwrap();
-    drop(world);
-
-    let world = on(open()).await;
-    world.journal.destroy_key(phone.serial.stream()).unwrap().expect("the device has a key");
-    world.clock.advance_s(90);
-    for _ in 0..2 {
-        let error = world.sign_in(&lee, &phone, world.now()).await.unwrap_err();
-        assert!(error.rejection().is_none() && !error.is_retryable(), "{error}");
-        assert_eq!(world.engine.devices(&lee).len(), 1, "a device that cannot be used is still a device");
-    }
-    assert_eq!(world.count_headers(0x0313), 0, "no code was accepted");
-}
-
-/// Views are read anew when their code changes; one erasure must not stop a whole deployment then.
-#[tokio::test]
-async fn a_device_that_was_forgotten_does_not_keep_the_engine_from_starting() {
-    let (backend, ring) = (MemoryBackend::new(), Arc::new(EphemeralKeyRing::new().unwrap()));
-    let open = || Arc::new(MemoryJournal::with_backend(backend.clone(), ring.clone(), Options::default()).unwrap());
-    let on = |journal| World::on(journal, ring.clone(), narrow(Policy::classic()), Limits::default());
-    let world = on(open()).await;
-    let (lee, phone) = world.equipped("lee").await;
-    let (dana, other) = world.equipped("dana").await;
-    world.engine.close().await.unwrap();
-    drop(world);
-    let journal = open();
-    journal.destroy_key(phone.serial.stream()).unwrap().expect("the device has a key");
-    journal.forget_derived().unwrap();
-    drop(journal);
-
-    let world = on(open()).await;
-    world.clock.advance_s(90);
-    assert!(world.sign_in(&lee, &phone, world.now()).await.is_err());
-    assert_eq!(world.sign_in(&dana, &other, world.now()).await, TAKEN, "others are not touched");
-}
-
-#[tokio::test]
-async fn renaming_and_removing_a_user_drop_no_device_silently() {
-    let world = World::new(narrow(Policy::modern())).await;
-    let lee = world.user("lee").await;
-    let mut phones = Vec::new();
-    for number in 0..8 {
-        let phone = world.phone(&format!("phone{number}")).await;
-        assert_eq!(world.enable(&lee, &phone, START_S).await, TAKEN);
-        phones.push(phone);
-    }
-    world.engine.rename_user(operator(), &lee, name("leslie"), Path::root()).await.unwrap();
-    assert_eq!(world.engine.devices(&lee).len(), 8, "R10");
-    let refusing = world.engine.remove_user(operator(), &lee, Removal::RefuseWithDevices).await;
-    assert_eq!(refused(refusing), Rejection::PrincipalHasDevices, "R76");
-    let admin = world.user("admin").await;
-    let by_admin = Request::by(Caller::at_console(admin.clone(), None));
-    world.engine.remove_user(by_admin, &lee, Removal::TakeDevices).await.unwrap();
-    let told = events(&*world.journal).into_iter().filter_map(|(_, event)| match event {
-        Event::DeviceDeactivated(gone) => Some((gone.reason, gone.by.who)),
-        _ => None,
-    });
-    assert_eq!(told.collect::<Vec<_>>(), vec![(DeactivateReason::OwnerRemoved, Some(admin.stream())); 8]);
-    let account = world.engine.account(world.account).unwrap();
-    assert_eq!((account.users, account.virtual_devices, account.devices_in_use), (1, 0, 0));
-    assert!(phones.iter().all(|phone| world.engine.device(&phone.serial).is_none()));
 }
 
 // ---- what several actors know of each other ----

@@ -1,5 +1,7 @@
 //! Many at once: what may happen once happens once, and what is counted is counted exactly.
 
+mod door;
+
 use std::sync::Arc;
 
 use countersign::domain::event::Event;

@@ -1,0 +1,374 @@
+//! What the list says of sign-ins, challenges and codes that were sent: what is open, and what was proven.
+
+use countersign::KeyForm;
+use countersign::domain::event::{AlternativeFactor, KeyFault};
+
+use super::cast::{Credential, Device};
+use super::counters::Budget;
+use super::facts::{Errand, Fact, History, Task};
+use super::rules::{CLOCK_BACK_MS, FACTOR_TRIES, OPEN, PAUSE_MS, REFUSALS, SENDS, SENDS_WINDOW_S};
+
+use Fact::*;
+
+impl Fact {
+    /// Whose sign-ins and challenges this is about. Each such fact sweeps out what is over by then.
+    fn at_door(&self) -> Option<usize> {
+        match self {
+            Started { person, .. }
+            | SignedIn { person, .. }
+            | SignInRefused { person, .. }
+            | AssociateProven { person, .. }
+            | KeyAsked { person, .. }
+            | KeyEnabled { person, .. }
+            | KeyAccepted { person, .. }
+            | KeyRefused { person, .. }
+            | CodeSent { person, .. }
+            | CodeTaken { person, .. }
+            | CodeMissed { person, .. }
+            | FactorAsked { person, .. }
+            | FactorProven { person, .. }
+            | FactorMissed { person, .. } => Some(*person),
+            _ => None,
+        }
+    }
+}
+
+/// A sign-in that waits for a second factor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Attempt {
+    pub attempt: usize,
+    pub until: u64,
+    pub associate: Option<usize>,
+}
+
+/// A challenge to a key that waits for its answer.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    pub challenge: usize,
+    pub form: KeyForm,
+    pub task: Task,
+}
+
+/// A code that was sent and may be typed.
+#[derive(Clone, Copy, Debug)]
+pub struct Sent {
+    pub challenge: usize,
+    pub errand: Errand,
+    pub until: u64,
+    pub tries: usize,
+}
+
+/// How far an alternative factor is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Alternative {
+    NotAsked,
+    Asked { challenge: usize, until: u64, tries: usize },
+    Proven,
+}
+
+/// Where something begins and ends in the list.
+struct Span<T> {
+    from: usize,
+    to: usize,
+    what: T,
+}
+
+/// Of those that are still there when the next begins, eight at most: the oldest goes.
+fn crowded<T>(spans: Vec<Span<T>>, end: usize) -> Vec<T> {
+    let mut there: Vec<Span<T>> = Vec::new();
+    for span in spans {
+        there.retain(|other| other.to > span.from);
+        if there.len() == OPEN {
+            there.remove(0);
+        }
+        there.push(span);
+    }
+    there.into_iter().filter(|span| span.to >= end).map(|span| span.what).collect()
+}
+
+// ---- sign-ins ----
+
+impl History {
+    /// The first place after another where something of this person's door ends it, or comes after its time.
+    fn end(&self, person: usize, from: usize, until: u64, ends: impl Fn(usize, &Fact) -> bool) -> usize {
+        let over = |place: &usize| {
+            let (at, fact) = &self.0[*place];
+            fact.at_door() == Some(person) && (*at >= until || ends(*place, fact))
+        };
+        (from + 1..self.0.len()).find(over).unwrap_or(self.0.len())
+    }
+
+    /// Where a sign-in was completed, or given up after too many refusals.
+    fn concluded(&self, attempt: usize) -> Option<usize> {
+        let mut refusals = 0;
+        self.facts().position(|fact| match fact {
+            SignedIn { attempt: of, .. } => *of == attempt,
+            SignInRefused { attempt: of, .. } if *of == attempt => {
+                refusals += 1;
+                refusals == REFUSALS
+            }
+            _ => false,
+        })
+    }
+
+    /// The sign-ins of a person that may be completed, oldest first.
+    pub fn open_sign_ins(&self, person: usize, now: u64) -> Vec<Attempt> {
+        let started = self.0.iter().enumerate().filter_map(|(from, (_, fact))| match fact {
+            Started { person: who, attempt, until, associate, .. } if *who == person => {
+                let concluded = self.concluded(*attempt);
+                let to = self.end(person, from, *until, |place, _| Some(place) == concluded);
+                Some(Span { from, to, what: Attempt { attempt: *attempt, until: *until, associate: *associate } })
+            }
+            _ => None,
+        });
+        let mut open = crowded(started.collect(), self.0.len());
+        open.retain(|open| open.until > now && self.exists(person));
+        open
+    }
+
+    pub fn sign_in(&self, person: usize, attempt: usize, now: u64) -> Option<Attempt> {
+        self.open_sign_ins(person, now).into_iter().find(|open| open.attempt == attempt)
+    }
+
+    /// The digits that the linked root's device showed in a sign-in.
+    pub fn shown_by_associate(&self, attempt: usize) -> Option<u32> {
+        self.facts().find_map(|fact| match fact {
+            AssociateProven { attempt: of, code, .. } if *of == attempt => Some(*code),
+            _ => None,
+        })
+    }
+
+    /// A6: whether the linked root's device is to be proven first.
+    pub fn waits_for_associate(&self, open: Attempt) -> bool {
+        open.associate.is_some() && self.shown_by_associate(open.attempt).is_none()
+    }
+
+    /// Sign-ins and challenges in the window that counts now.
+    pub fn asked(&self, person: usize, now: u64, window_s: u64) -> Budget {
+        let windows = self.facts().filter(|fact| fact.at_door() == Some(person)).filter_map(|fact| match fact {
+            Started { window, .. } | KeyAsked { window, .. } | FactorAsked { window, .. } => Some((*window, true)),
+            _ => None,
+        });
+        Budget::of(windows, now, window_s)
+    }
+
+    /// Every sign-in that was ever begun, with its person, newest first.
+    pub fn attempts(&self) -> Vec<(usize, usize)> {
+        let started = |fact: &Fact| match fact {
+            Started { person, attempt, .. } => Some((*attempt, *person)),
+            _ => None,
+        };
+        self.facts().rev().filter_map(started).collect()
+    }
+
+    /// R130, A23: where an alternative factor stands; beginning another sign-in throws it away.
+    pub fn alternative(&self, person: usize, attempt: usize, factor: AlternativeFactor) -> Alternative {
+        let mut stands = Alternative::NotAsked;
+        for fact in self.facts().filter(|fact| fact.at_door() == Some(person)) {
+            match fact {
+                Started { .. } => stands = Alternative::NotAsked,
+                FactorAsked { attempt: of, factor: which, challenge, until, .. }
+                    if (*of, *which) == (attempt, factor) =>
+                {
+                    stands = Alternative::Asked { challenge: *challenge, until: *until, tries: 0 };
+                }
+                FactorProven { attempt: of, factor: which, .. } if (*of, *which) == (attempt, factor) => {
+                    stands = Alternative::Proven;
+                }
+                FactorMissed { attempt: of, factor: which, .. } if (*of, *which) == (attempt, factor) => {
+                    if let Alternative::Asked { tries, .. } = &mut stands {
+                        *tries += 1;
+                    }
+                }
+                _ => {}
+            }
+        }
+        stands
+    }
+
+    /// The challenge of an alternative factor, while it may be answered.
+    pub fn factor_asked(&self, person: usize, attempt: usize, factor: AlternativeFactor, now: u64) -> Option<usize> {
+        match self.alternative(person, attempt, factor) {
+            Alternative::Asked { challenge, until, tries } if until > now && tries < FACTOR_TRIES => Some(challenge),
+            _ => None,
+        }
+    }
+}
+
+// ---- keys ----
+
+impl History {
+    /// The challenges to keys of a person that wait for an answer.
+    pub fn open_challenges(&self, person: usize, now: u64) -> Vec<Asked> {
+        let asked = self.0.iter().enumerate().filter_map(|(from, (_, fact))| match fact {
+            KeyAsked { person: who, challenge, form, task, until, .. } if *who == person => {
+                let concluded = match task {
+                    Task::Prove { attempt, .. } => self.concluded(*attempt),
+                    Task::Register { .. } => None,
+                };
+                let to = self.end(person, from, *until, |place, fact| {
+                    let answered = match fact {
+                        KeyEnabled { challenge: of, .. }
+                        | KeyAccepted { challenge: of, .. }
+                        | KeyRefused { challenge: of, .. } => of == challenge,
+                        _ => false,
+                    };
+                    answered || Some(place) == concluded
+                });
+                let what = (*until, Asked { challenge: *challenge, form: *form, task: task.clone() });
+                Some(Span { from, to, what })
+            }
+            _ => None,
+        });
+        let open = crowded(asked.collect(), self.0.len());
+        open.into_iter().filter(|(until, _)| *until > now).map(|(_, asked)| asked).collect()
+    }
+
+    pub fn challenge(&self, person: usize, challenge: usize, now: u64) -> Option<Asked> {
+        self.open_challenges(person, now).into_iter().find(|open| open.challenge == challenge)
+    }
+
+    /// Every challenge to keys that was ever issued, newest first: whose it is, and what it is.
+    pub fn key_challenges(&self) -> Vec<(usize, Asked)> {
+        let asked = |fact: &Fact| match fact {
+            KeyAsked { person, challenge, form, task, .. } => {
+                Some((*person, Asked { challenge: *challenge, form: *form, task: task.clone() }))
+            }
+            _ => None,
+        };
+        self.facts().rev().filter_map(asked).collect()
+    }
+
+    /// What is enabled under a key's serial number: its form and its credential.
+    pub fn key(&self, device: Device) -> Option<(KeyForm, Credential)> {
+        let (_, place) = self.enabled(device)?;
+        match &self.0[place].1 {
+            KeyEnabled { form, credential, .. } => Some((*form, *credential)),
+            _ => None,
+        }
+    }
+
+    /// The keys of a person, of one form or of both, oldest first.
+    pub fn keys(&self, person: usize, form: Option<KeyForm>) -> Vec<(Device, Credential)> {
+        let of_form = |device: Device| {
+            let (is, credential) = self.key(device)?;
+            form.is_none_or(|form| form == is).then_some((device, credential))
+        };
+        self.devices(person).into_iter().filter_map(of_form).collect()
+    }
+
+    /// The device that has a credential, anywhere.
+    pub fn claimed(&self, credential: Credential) -> Option<Device> {
+        let has = |device: &Device| self.key(*device).is_some_and(|(_, of)| of == credential);
+        self.all_devices().into_iter().find(has)
+    }
+
+    /// The counter that a key last proved, or registered with.
+    pub fn key_counter(&self, device: Device) -> u32 {
+        let counter = |fact: &Fact| match fact {
+            KeyEnabled { challenge, counter, .. } if Device::Key(*challenge) == device => Some(*counter),
+            KeyAccepted { device: used, counter, .. } if *used == device => Some(*counter),
+            _ => None,
+        };
+        self.facts().rev().find_map(counter).unwrap_or(0)
+    }
+
+    /// The highest counter that a credential ever showed, wherever it was registered.
+    pub fn highest_counter(&self, credential: Credential) -> u32 {
+        let devices: Vec<Device> = self
+            .facts()
+            .filter_map(|fact| match fact {
+                KeyEnabled { challenge, credential: of, .. } if *of == credential => Some(Device::Key(*challenge)),
+                _ => None,
+            })
+            .collect();
+        devices.into_iter().map(|device| self.key_counter(device)).max().unwrap_or(0)
+    }
+
+    /// NT-29: its counter went back once.
+    pub fn is_suspected(&self, device: Device) -> bool {
+        self.facts().any(|fact| {
+            matches!(fact, KeyRefused { device: Some(of), fault: KeyFault::CounterRegressed, .. } if *of == device)
+        })
+    }
+}
+
+// ---- phones ----
+
+impl History {
+    /// The newest code that was sent to a phone and not answered well, in its time or not.
+    pub fn sent_code(&self, person: usize, device: Device) -> Option<Sent> {
+        let sent = self.0.iter().enumerate().rev().find_map(|(place, (_, fact))| match fact {
+            CodeSent { person: who, challenge, device: to, errand, until, .. }
+                if *who == person && to.is_like(device) =>
+            {
+                Some((place, Sent { challenge: *challenge, errand: *errand, until: *until, tries: 0 }))
+            }
+            _ => None,
+        });
+        let (place, sent) = sent?;
+        let concluded = match sent.errand {
+            Errand::SignIn(attempt) => self.concluded(attempt),
+            Errand::Enrolment(_) => None,
+        };
+        let mut tries = 0;
+        for (later, (at, fact)) in self.0.iter().enumerate().skip(place + 1) {
+            let gone = match fact {
+                CodeTaken { challenge, .. } => *challenge == sent.challenge,
+                Deactivated { person: who, device: gone } => *who == person && gone.is_like(device),
+                // Another code sweeps out those whose time is over.
+                CodeSent { person: who, .. } => *who == person && *at >= sent.until,
+                _ => Some(later) == concluded,
+            };
+            if gone {
+                return None;
+            }
+            tries += usize::from(matches!(fact, CodeMissed { challenge, .. } if *challenge == sent.challenge));
+        }
+        Some(Sent { tries, ..sent })
+    }
+
+    /// A15: codes in the quarter of an hour that counts now.
+    pub fn sends(&self, person: usize, now: u64) -> Budget {
+        let windows = self.facts().filter_map(|fact| match fact {
+            CodeSent { person: who, window, .. } if *who == person => Some((*window, true)),
+            _ => None,
+        });
+        Budget::of(windows, now, SENDS_WINDOW_S)
+    }
+
+    /// A15: when another code may be sent; `None` is now.
+    pub fn sends_again_at(&self, person: usize, now: u64) -> Option<u64> {
+        let last = self.0.iter().rev().find_map(|(at, fact)| match fact {
+            CodeSent { person: who, .. } if *who == person => Some(*at),
+            _ => None,
+        })?;
+        let paused = (last <= now + CLOCK_BACK_MS).then_some(last + PAUSE_MS);
+        let counted = self.sends(person, now);
+        let spent = (counted.used >= SENDS).then_some((counted.window + 1) * SENDS_WINDOW_S * 1000);
+        [paused, spent].into_iter().flatten().filter(|at| *at > now).max()
+    }
+
+    /// Every code that was ever sent, newest first: whose it is, its challenge, the phone, and what it is for.
+    pub fn sent_codes(&self) -> Vec<(usize, usize, Device, Errand)> {
+        let sent = |fact: &Fact| match fact {
+            CodeSent { person, challenge, device, errand, .. } => Some((*person, *challenge, *device, *errand)),
+            _ => None,
+        };
+        self.facts().rev().filter_map(sent).collect()
+    }
+
+    /// A16: had an SMS device at some time.
+    pub fn is_participant(&self, person: usize) -> bool {
+        self.facts().any(|fact| matches!(fact, SmsEnabled { person: who, .. } if *who == person))
+    }
+
+    /// The number of an SMS device.
+    pub fn number(&self, device: Device) -> Option<usize> {
+        let (_, place) = self.enabled(device)?;
+        match &self.0[place].1 {
+            SmsEnabled { number, .. } => Some(*number),
+            _ => None,
+        }
+    }
+}
