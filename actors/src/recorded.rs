@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use countersign_domain::decide::Verdict;
-use countersign_domain::event::Event;
+use countersign_domain::decide::{Denial, Verdict};
+use countersign_domain::event::{Event, SignInFault};
 use countersign_domain::ids::{AccountId, StreamId, UnixMillis, Version};
+use countersign_domain::totp::Attempts;
 use countersign_store::Committed;
 
 use crate::answer::Request;
@@ -44,7 +45,15 @@ pub(crate) async fn recorded_answer(
     };
     let (events, seed) = Box::pin(shared.blocking(read)).await?;
     let at = events.first().map_or(UnixMillis(0), |(_, _, at)| *at);
-    let verdict = Verdict::recorded(events.iter().map(|(_, event, _)| event), shared.policies.of(account));
+    let policy = shared.policies.of(account);
+    let mut verdict = Verdict::recorded(events.iter().map(|(_, event, _)| event), policy);
+    // A linked device's lock is told in its own stream; here it is as long as the window that it was met in.
+    if let [(_, Event::SignInRefused(refused), at)] = events.as_slice()
+        && refused.fault == SignInFault::Locked
+    {
+        let until = Attempts::ends_at(Attempts::window_at(*at, policy), policy);
+        verdict = Verdict::Denied(Denial::Locked { until });
+    }
     Ok(Answer { verdict, position: known_from(&done), at, given: seed.map(|seed| Box::new(Given::Seed(seed))) })
 }
 

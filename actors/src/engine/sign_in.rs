@@ -6,6 +6,7 @@ use countersign_domain::device::Serial;
 use countersign_domain::event::{Purpose, SignInFactor};
 use countersign_domain::ids::{AccountId, AttemptId, PrincipalId, UnixMillis};
 use countersign_domain::principal::Associate;
+use countersign_domain::rejection::Rejection;
 
 use super::keys::once;
 use super::{Countersign, acked};
@@ -215,6 +216,15 @@ impl Countersign {
         serial: &Serial,
         code: Code,
     ) -> Result<Ack<SignInStep>, Error> {
+        if request.command.is_some() {
+            // A retry is answered as recorded, whatever has become of the device or the link since.
+            let recall = CeremonyWork::RecallSignIn { attempt, serial: serial.clone(), code: code.clone() };
+            match self.principal_work(principal, request.clone(), recall).await {
+                Ok(answer) => return Ok(self.step(&answer)),
+                Err(error) if error.rejection().is_some() => {}
+                Err(error) => return Err(error),
+            }
+        }
         let associate = self.associate_of(principal);
         let of_associate =
             |associate: &PrincipalId| self.devices(associate).iter().any(|device| device.serial == *serial);
@@ -235,30 +245,23 @@ impl Countersign {
         (associate, serial): (&PrincipalId, &Serial),
         code: Code,
     ) -> Result<Ack<SignInStep>, Error> {
-        let (device, mark) = (serial.stream(), self.runtime.shared.marks.mark(attempt, &code));
         let look = CeremonyWork::LookAtSignIn { attempt };
-        let open = self.principal_work(principal, once(request.clone()), look).await;
-        let turn = match open {
-            Ok(open) => match open.given.as_deref() {
-                // The link may have changed since the sign-in began: it is the one of then that is asked for.
-                Some(Given::Open(open)) => open.associate == Associate::Wanted(associate.stream()),
-                _ => false,
-            },
-            Err(error) if error.rejection().is_some() => false,
-            Err(error) => return Err(error),
+        let open = self.principal_work(principal, once(request.clone()), look).await?;
+        // The link may have changed since the sign-in began: it is the one of then that is asked for.
+        let turn = match open.given.as_deref() {
+            Some(Given::Open(open)) => open.associate == Associate::Wanted(associate.stream()),
+            _ => false,
         };
         if !turn {
-            // A retry of what was taken note of before is answered; anything else is refused, and no code is tried.
-            let again = CeremonyWork::AssociateProven { attempt, device, mark, verified: false };
-            let answer = self.principal_work(principal, request, again).await?;
-            return Ok(self.step(&answer));
+            return Err(Rejection::FactorUnknown.into());
         }
         // Under the same command id, so that a retry tries no second code (R96).
-        let verify = PrincipalWork::Verify { serial: serial.clone(), code, purpose: Purpose::SignIn };
+        let (serial, purpose) = (serial.clone(), Purpose::SignIn);
+        let verify = PrincipalWork::Verify { serial: serial.clone(), code: code.clone(), purpose };
         let verified = self.principal_work(associate, request.clone(), verify).await?;
         let work = match verified.verdict {
-            Verdict::Denied(denial) => CeremonyWork::AssociateRefused { attempt, device, denial },
-            _ => CeremonyWork::AssociateProven { attempt, device, mark, verified: true },
+            Verdict::Denied(denial) => CeremonyWork::AssociateRefused { attempt, serial, code, denial },
+            _ => CeremonyWork::AssociateProven { attempt, serial, code },
         };
         let answer = self.principal_work(principal, request, work).await?;
         Ok(self.step(&answer))

@@ -39,12 +39,14 @@ impl PrincipalCore {
             CeremonyWork::SignInWithCode { attempt, serial, code } => {
                 self.code_in_sign_in(request, now, *attempt, serial, code).await?
             }
-            CeremonyWork::AssociateProven { attempt, device, mark, verified } => {
-                let decision = decide::associate_proven(self.state(), *attempt, *device, *mark, &context);
-                if *verified { decision } else { decision.and(Err(Rejection::FactorUnknown)) }
+            // Had it been recorded, it would have been answered before anything is decided.
+            CeremonyWork::RecallSignIn { .. } => Err(Rejection::ChallengeUnknown),
+            CeremonyWork::AssociateProven { attempt, serial, code } => {
+                let mark = self.shared.marks.mark(*attempt, code);
+                decide::associate_proven(self.state(), *attempt, serial.stream(), mark, &context)
             }
-            CeremonyWork::AssociateRefused { attempt, device, denial } => {
-                decide::associate_refused(self.state(), *attempt, *device, *denial, &context)
+            CeremonyWork::AssociateRefused { attempt, serial, denial, .. } => {
+                decide::associate_refused(self.state(), *attempt, serial.stream(), *denial, &context)
             }
             CeremonyWork::AskAlternative { attempt, factor, challenge, secret } => {
                 let (sending, allowed) = ((*challenge, secret.clone()), self.alternatives_allowed());

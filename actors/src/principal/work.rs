@@ -42,10 +42,12 @@ pub(crate) enum CeremonyWork {
     LookAtSignIn { attempt: AttemptId },
     /// R99, R101.
     SignInWithCode { attempt: AttemptId, serial: Serial, code: Code },
-    /// A6. Without `verified` only what was recorded before is answered.
-    AssociateProven { attempt: AttemptId, device: StreamId, mark: [u8; 16], verified: bool },
+    /// What was recorded of [`Self::SignInWithCode`] under the same command id, whoever's the device was.
+    RecallSignIn { attempt: AttemptId, serial: Serial, code: Code },
+    /// A6: what [`Self::SignInWithCode`] came to, with the linked principal's device.
+    AssociateProven { attempt: AttemptId, serial: Serial, code: Code },
     /// A6.
-    AssociateRefused { attempt: AttemptId, device: StreamId, denial: Denial },
+    AssociateRefused { attempt: AttemptId, serial: Serial, code: Code, denial: Denial },
     /// R100.
     OfferKey { attempt: AttemptId, challenge: ChallengeId, form: KeyForm },
     /// R100.
@@ -100,9 +102,11 @@ impl CeremonyWork {
             Self::BeginSignIn { .. } => "begin sign-in",
             Self::EndSignIns => "end sign-ins",
             Self::LookAtSignIn { .. } => "look at sign-in",
-            Self::SignInWithCode { .. } => "sign in with code",
-            Self::AssociateProven { .. } => "associate proven",
-            Self::AssociateRefused { .. } => "associate refused",
+            // One command, whichever way it goes.
+            Self::SignInWithCode { .. }
+            | Self::RecallSignIn { .. }
+            | Self::AssociateProven { .. }
+            | Self::AssociateRefused { .. } => "sign in with code",
             Self::OfferKey { .. } => "offer key",
             Self::SignInWithKey { .. } => "sign in with key",
             Self::BeginKey { .. } => "begin key registration",
@@ -152,14 +156,11 @@ impl CeremonyWork {
             Self::LookAtSignIn { attempt } | Self::FinishRecovery { attempt } => {
                 identity.part(attempt.as_bytes());
             }
-            Self::SignInWithCode { attempt, serial, code } => {
+            Self::SignInWithCode { attempt, serial, code }
+            | Self::RecallSignIn { attempt, serial, code }
+            | Self::AssociateProven { attempt, serial, code }
+            | Self::AssociateRefused { attempt, serial, code, .. } => {
                 identity.part(attempt.as_bytes()).text(serial.as_str()).text(code.as_str());
-            }
-            Self::AssociateProven { attempt, device, mark, .. } => {
-                identity.part(attempt.as_bytes()).part(device.as_bytes()).part(mark);
-            }
-            Self::AssociateRefused { attempt, device, .. } => {
-                identity.part(attempt.as_bytes()).part(device.as_bytes());
             }
             Self::OfferKey { attempt, form, .. } => {
                 identity.part(attempt.as_bytes()).part(&[u8::from(*form)]);

@@ -83,7 +83,8 @@ impl Challenges {
     /// What is past cannot be answered, whether it is remembered or not.
     fn issue(&mut self, fact: &Fact<'_>, issued: Open) {
         let open = self.open.entry(fact.stream).or_default();
-        open.retain(|open| open.until > fact.at);
+        // As the engine does, which bears a clock that goes back a little: each kind is swept by its own.
+        open.retain(|open| open.until > fact.at || open.sent.is_some() != issued.sent.is_some());
         open.push(issued);
     }
 
