@@ -11,9 +11,12 @@ use super::hands::Hands;
 use super::perform::Asked;
 use crate::support::name;
 
-/// Where all requests come from.
-pub fn client() -> Client {
-    Client::new(Some(IpAddr::from([203, 0, 113, 7])), "model")
+/// How many addresses there are.
+pub const ADDRESSES: usize = 3;
+
+/// Where requests come from: most of them from the first address.
+pub fn client(number: usize) -> Client {
+    Client::new(Some(IpAddr::from([203, 0, 113, 7 + number as u8])), "model")
 }
 
 fn request(by: By, id: Option<u64>) -> Request {
@@ -25,7 +28,7 @@ fn request(by: By, id: Option<u64>) -> Request {
     };
     let caller = Caller { principal: by.who.map(cast::principal), credential, channel: by.channel };
     let command = id.map(|id| CommandId::derive(&["model", &id.to_string()]));
-    Request { command, ..Request::by(caller) }.from_client(client())
+    Request { command, ..Request::by(caller) }.from_client(client(0))
 }
 
 fn code(number: u32) -> Code {
@@ -45,6 +48,7 @@ impl Asking<'_> {
         match &asked.command {
             Command::Password { .. }
             | Command::SignIn { .. }
+            | Command::EndSignIns { .. }
             | Command::SignInCode { .. }
             | Command::OfferKey { .. }
             | Command::SignInKey { .. }
@@ -156,10 +160,11 @@ impl Asking<'_> {
                 };
                 self.done(told)
             }
-            Command::SignIn { person } => {
-                let step = engine.begin_sign_in(request, &who(person)).await;
+            Command::SignIn { person, from } => {
+                let step = engine.begin_sign_in(request.from_client(client(from)), &who(person)).await;
                 self.stepped(step)
             }
+            Command::EndSignIns { person } => self.done(engine.end_sign_ins(request, &who(person)).await),
             Command::SignInCode { person, attempt, device, text } => {
                 let (attempt, serial) = (self.hands.names.attempt(attempt), self.hands.names.serial(device));
                 let code = Code::parse(&self.hands.text(text)).unwrap();
@@ -349,7 +354,7 @@ fn settled<T>(engine: &Countersign, result: Result<Ack<T>, Error>, answer: impl 
             let rejection = error.rejection().unwrap_or_else(|| panic!("not an answer: {error}"));
             let reason = rejection.code();
             let answer = match rejection {
-                Rejection::TooManyChallenges { again_at } | Rejection::SmsTooSoon { again_at } => {
+                Rejection::TooManyChallenges { again_at } | Rejection::TooSoon { again_at } => {
                     Answer::Later { reason, at: again_at.0 }
                 }
                 _ => Answer::Rejected(reason),

@@ -71,42 +71,164 @@ pub struct Paper {
 /// A command; people, things, sign-ins, challenges and answers of keys are numbers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
-    Open { account: usize },
-    Register { person: usize, name: &'static str, path: &'static str },
-    Rename { person: usize, name: &'static str, path: &'static str },
-    Remove { person: usize, take_devices: bool },
-    Create { thing: usize },
-    Delete { account: usize, device: Device },
-    Import { thing: usize },
-    Enable { person: usize, device: Device, first: u32, second: u32 },
-    Rotate { person: usize, old: Device, device: Device, first: u32, second: u32 },
-    Resync { person: usize, device: Device, first: u32, second: u32 },
-    Deactivate { person: usize, device: Device },
-    Verify { person: usize, device: Device, code: u32, purpose: Purpose },
+    Open {
+        account: usize,
+    },
+    Register {
+        person: usize,
+        name: &'static str,
+        path: &'static str,
+    },
+    Rename {
+        person: usize,
+        name: &'static str,
+        path: &'static str,
+    },
+    Remove {
+        person: usize,
+        take_devices: bool,
+    },
+    Create {
+        thing: usize,
+    },
+    Delete {
+        account: usize,
+        device: Device,
+    },
+    Import {
+        thing: usize,
+    },
+    Enable {
+        person: usize,
+        device: Device,
+        first: u32,
+        second: u32,
+    },
+    Rotate {
+        person: usize,
+        old: Device,
+        device: Device,
+        first: u32,
+        second: u32,
+    },
+    Resync {
+        person: usize,
+        device: Device,
+        first: u32,
+        second: u32,
+    },
+    Deactivate {
+        person: usize,
+        device: Device,
+    },
+    Verify {
+        person: usize,
+        device: Device,
+        code: u32,
+        purpose: Purpose,
+    },
     // ---- signing in ----
-    Password { account: Option<usize>, person: Option<usize>, locked: bool },
-    SignIn { person: usize },
-    SignInCode { person: usize, attempt: usize, device: Device, text: Text },
-    OfferKey { person: usize, attempt: usize, form: KeyForm },
-    SignInKey { person: usize, attempt: usize, challenge: usize, paper: usize },
-    SendCode { person: usize, attempt: usize, device: Device },
+    Password {
+        account: Option<usize>,
+        person: Option<usize>,
+        locked: bool,
+    },
+    /// From one of several addresses.
+    SignIn {
+        person: usize,
+        from: usize,
+    },
+    EndSignIns {
+        person: usize,
+    },
+    SignInCode {
+        person: usize,
+        attempt: usize,
+        device: Device,
+        text: Text,
+    },
+    OfferKey {
+        person: usize,
+        attempt: usize,
+        form: KeyForm,
+    },
+    SignInKey {
+        person: usize,
+        attempt: usize,
+        challenge: usize,
+        paper: usize,
+    },
+    SendCode {
+        person: usize,
+        attempt: usize,
+        device: Device,
+    },
     // ---- keys and phones ----
-    BeginKey { person: usize, name: &'static str, form: KeyForm, replaces: Option<Device> },
-    FinishKey { person: usize, challenge: usize, paper: usize },
-    BeginSms { person: usize, number: usize },
-    FinishSms { person: usize, challenge: usize, text: Text },
+    BeginKey {
+        person: usize,
+        name: &'static str,
+        form: KeyForm,
+        replaces: Option<Device>,
+    },
+    FinishKey {
+        person: usize,
+        challenge: usize,
+        paper: usize,
+    },
+    BeginSms {
+        person: usize,
+        number: usize,
+    },
+    FinishSms {
+        person: usize,
+        challenge: usize,
+        text: Text,
+    },
     // ---- root's way back ----
-    Mail { person: usize, attempt: usize },
-    ConfirmMail { person: usize, attempt: usize, text: Text },
-    Call { person: usize, attempt: usize },
-    AnswerCall { person: usize, attempt: usize, call: usize, text: Text },
-    FinishRecovery { person: usize, attempt: usize },
+    Mail {
+        person: usize,
+        attempt: usize,
+    },
+    ConfirmMail {
+        person: usize,
+        attempt: usize,
+        text: Text,
+    },
+    Call {
+        person: usize,
+        attempt: usize,
+    },
+    AnswerCall {
+        person: usize,
+        attempt: usize,
+        call: usize,
+        text: Text,
+    },
+    FinishRecovery {
+        person: usize,
+        attempt: usize,
+    },
     // ---- settings ----
-    Alias { account: usize, alias: Option<usize> },
-    Eligibility { account: usize, sms: SmsEligibility },
-    Alternatives { account: usize, allowed: bool },
-    Rules { account: usize, preset: Option<Preset> },
-    Link { account: usize, other: Option<usize> },
+    Alias {
+        account: usize,
+        alias: Option<usize>,
+    },
+    Eligibility {
+        account: usize,
+        sms: SmsEligibility,
+    },
+    Alternatives {
+        account: usize,
+        allowed: bool,
+    },
+    Rules {
+        account: usize,
+        preset: Option<Preset>,
+    },
+    Link {
+        account: usize,
+        other: Option<usize>,
+    },
 }
 
 impl Command {

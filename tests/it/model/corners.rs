@@ -50,6 +50,7 @@ const CORNERS: &[&str] = &[
     "a linked root's code refused",
     "the linked root's digits again",
     "a sign-in crowded out",
+    "sign-ins that a new password ended",
     "a Passkey registered",
     "a key of somebody else's making, proven",
     "a credential registered anew",
@@ -228,6 +229,7 @@ fn corner(before: &[(u64, Fact)], fact: &Fact) -> Option<&'static str> {
             before.iter().any(earlier).then_some("a device made anew")?
         }
         Fact::RulesChosen { .. } => "rules chosen in the middle",
+        Fact::SignInsEnded { .. } => "sign-ins that a new password ended",
         _ => return None,
     })
 }
@@ -236,7 +238,7 @@ fn door_corner(model: &Model, before: &[(u64, Fact)], after: &[(u64, Fact)], fac
     let had = |holds: &dyn Fn(&Fact) -> bool| before.iter().any(|(_, fact)| holds(fact));
     let mut found = Vec::new();
     match fact {
-        Fact::SignedIn { person, attempt, factor, device } => {
+        Fact::SignedIn { person, attempt, factor, device, .. } => {
             let linked = model.history.shown_by_associate(*attempt).is_some();
             let foreign =
                 after.iter().any(|(_, fact)| matches!(fact, Fact::Accepted { person: other, .. } if other != person));

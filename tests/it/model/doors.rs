@@ -6,7 +6,7 @@ use countersign::domain::event::{AlternativeFactor, KeyFault};
 use super::cast::{Credential, Device};
 use super::counters::Budget;
 use super::facts::{Errand, Fact, History, Task};
-use super::rules::{CLOCK_BACK_MS, FACTOR_TRIES, OPEN, PAUSE_MS, REFUSALS, SENDS, SENDS_WINDOW_S};
+use super::rules::{CLOCK_BACK_MS, FACTOR_TRIES, OPEN, OPEN_CHALLENGES, PAUSE_MS, REFUSALS, SENDS, SENDS_WINDOW_S};
 
 use Fact::*;
 
@@ -15,6 +15,7 @@ impl Fact {
     fn at_door(&self) -> Option<usize> {
         match self {
             Started { person, .. }
+            | SignInsEnded { person }
             | SignedIn { person, .. }
             | SignInRefused { person, .. }
             | AssociateProven { person, .. }
@@ -39,6 +40,8 @@ pub struct Attempt {
     pub attempt: usize,
     pub until: u64,
     pub associate: Option<usize>,
+    /// The address that it was begun from.
+    pub from: usize,
 }
 
 /// A challenge to a key that waits for its answer.
@@ -58,6 +61,15 @@ pub struct Sent {
     pub tries: usize,
 }
 
+/// What is sent to people.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sending {
+    /// A code by SMS.
+    Code,
+    /// A mail or a call.
+    Factor(AlternativeFactor),
+}
+
 /// How far an alternative factor is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Alternative {
@@ -73,13 +85,15 @@ struct Span<T> {
     what: T,
 }
 
-/// Of those that are still there when the next begins, eight at most: the oldest goes.
-fn crowded<T>(spans: Vec<Span<T>>, end: usize) -> Vec<T> {
+/// Of those that are still there when the next begins, only so many: one of them goes, the oldest that yields to the
+/// newcomer, or the oldest of all.
+fn crowded<T>(spans: Vec<Span<T>>, most: usize, end: usize, yields: impl Fn(&T, &T) -> bool) -> Vec<T> {
     let mut there: Vec<Span<T>> = Vec::new();
     for span in spans {
         there.retain(|other| other.to > span.from);
-        if there.len() == OPEN {
-            there.remove(0);
+        if there.len() == most {
+            let goes = there.iter().position(|other| yields(&other.what, &span.what));
+            there.remove(goes.unwrap_or(0));
         }
         there.push(span);
     }
@@ -93,7 +107,8 @@ impl History {
     fn end(&self, person: usize, from: usize, until: u64, ends: impl Fn(usize, &Fact) -> bool) -> usize {
         let over = |place: &usize| {
             let (at, fact) = &self.0[*place];
-            fact.at_door() == Some(person) && (*at >= until || ends(*place, fact))
+            let ended = matches!(fact, SignInsEnded { .. });
+            fact.at_door() == Some(person) && (*at >= until || ended || ends(*place, fact))
         };
         (from + 1..self.0.len()).find(over).unwrap_or(self.0.len())
     }
@@ -111,19 +126,33 @@ impl History {
         })
     }
 
-    /// The sign-ins of a person that may be completed, oldest first.
-    pub fn open_sign_ins(&self, person: usize, now: u64) -> Vec<Attempt> {
-        let started = self.0.iter().enumerate().filter_map(|(from, (_, fact))| match fact {
-            Started { person: who, attempt, until, associate, .. } if *who == person => {
+    /// The sign-ins of a person that nothing has ended, whether their time is over or not, oldest first.
+    fn unended_sign_ins(&self, person: usize) -> Vec<Attempt> {
+        let started = self.0.iter().enumerate().filter_map(|(begun, (_, fact))| match fact {
+            Started { person: who, attempt, until, associate, from } if *who == person => {
                 let concluded = self.concluded(*attempt);
-                let to = self.end(person, from, *until, |place, _| Some(place) == concluded);
-                Some(Span { from, to, what: Attempt { attempt: *attempt, until: *until, associate: *associate } })
+                let to = self.end(person, begun, *until, |place, _| Some(place) == concluded);
+                let (attempt, until, associate, from) = (*attempt, *until, *associate, *from);
+                Some(Span { from: begun, to, what: Attempt { attempt, until, associate, from } })
             }
             _ => None,
         });
-        let mut open = crowded(started.collect(), self.0.len());
+        crowded(started.collect(), OPEN, self.0.len(), |one, other| one.from == other.from)
+    }
+
+    /// The sign-ins of a person that may be completed, oldest first.
+    pub fn open_sign_ins(&self, person: usize, now: u64) -> Vec<Attempt> {
+        let mut open = self.unended_sign_ins(person);
         open.retain(|open| open.until > now && self.exists(person));
         open
+    }
+
+    /// Whether there is anything that a new password would end.
+    pub fn has_pending(&self, person: usize) -> bool {
+        let phones = self.all_devices().into_iter().filter(|device| matches!(device, Device::Sms(..)));
+        !self.unended_sign_ins(person).is_empty()
+            || !self.unended_challenges(person).is_empty()
+            || phones.into_iter().any(|phone| self.sent_code(person, phone).is_some())
     }
 
     pub fn sign_in(&self, person: usize, attempt: usize, now: u64) -> Option<Attempt> {
@@ -143,13 +172,22 @@ impl History {
         open.associate.is_some() && self.shown_by_associate(open.attempt).is_none()
     }
 
-    /// Sign-ins and challenges in the window that counts now.
-    pub fn asked(&self, person: usize, now: u64, window_s: u64) -> Budget {
-        let windows = self.facts().filter(|fact| fact.at_door() == Some(person)).filter_map(|fact| match fact {
-            Started { window, .. } | KeyAsked { window, .. } | FactorAsked { window, .. } => Some((*window, true)),
+    /// Registrations that were begun in the window that counts now.
+    pub fn registrations(&self, person: usize, now: u64, window_s: u64) -> Budget {
+        let windows = self.facts().filter_map(|fact| match fact {
+            KeyAsked { person: who, window, task: Task::Register { .. }, .. } if *who == person => {
+                Some((*window, true))
+            }
             _ => None,
         });
         Budget::of(windows, now, window_s)
+    }
+
+    /// How often keys were challenged in a sign-in.
+    pub fn challenged(&self, attempt: usize) -> usize {
+        let prove =
+            |fact: &&Fact| matches!(fact, KeyAsked { task: Task::Prove { attempt: of, .. }, .. } if *of == attempt);
+        self.facts().filter(prove).count()
     }
 
     /// Every sign-in that was ever begun, with its person, newest first.
@@ -198,14 +236,12 @@ impl History {
 // ---- keys ----
 
 impl History {
-    /// The challenges to keys of a person that wait for an answer.
-    pub fn open_challenges(&self, person: usize, now: u64) -> Vec<Asked> {
+    /// The challenges to keys of a person that nothing has ended, and until when they wait: eight of a sign-in, and
+    /// eight registrations.
+    fn unended_challenges(&self, person: usize) -> Vec<(u64, Asked)> {
         let asked = self.0.iter().enumerate().filter_map(|(from, (_, fact))| match fact {
             KeyAsked { person: who, challenge, form, task, until, .. } if *who == person => {
-                let concluded = match task {
-                    Task::Prove { attempt, .. } => self.concluded(*attempt),
-                    Task::Register { .. } => None,
-                };
+                let concluded = task.attempt().and_then(|attempt| self.concluded(attempt));
                 let to = self.end(person, from, *until, |place, fact| {
                     let answered = match fact {
                         KeyEnabled { challenge: of, .. }
@@ -220,8 +256,20 @@ impl History {
             }
             _ => None,
         });
-        let open = crowded(asked.collect(), self.0.len());
-        open.into_iter().filter(|(until, _)| *until > now).map(|(_, asked)| asked).collect()
+        let mut spans: Vec<Span<(u64, Asked)>> = asked.collect();
+        let mut left = Vec::new();
+        while let Some(task) = spans.first().map(|span| span.what.1.task.attempt()) {
+            let (same, others) = spans.into_iter().partition(|span| span.what.1.task.attempt() == task);
+            left.extend(crowded(same, OPEN_CHALLENGES, self.0.len(), |_, _| true));
+            spans = others;
+        }
+        left
+    }
+
+    /// The challenges to keys of a person that wait for an answer.
+    pub fn open_challenges(&self, person: usize, now: u64) -> Vec<Asked> {
+        let unended = self.unended_challenges(person).into_iter();
+        unended.filter(|(until, _)| *until > now).map(|(_, asked)| asked).collect()
     }
 
     pub fn challenge(&self, person: usize, challenge: usize, now: u64) -> Option<Asked> {
@@ -318,6 +366,7 @@ impl History {
                 Deactivated { person: who, device: gone } => *who == person && gone.is_like(device),
                 // Another code sweeps out those whose time is over.
                 CodeSent { person: who, .. } => *who == person && *at >= sent.until,
+                SignInsEnded { person: who } => *who == person,
                 _ => Some(later) == concluded,
             };
             if gone {
@@ -328,23 +377,29 @@ impl History {
         Some(Sent { tries, ..sent })
     }
 
-    /// A15: codes in the quarter of an hour that counts now.
-    pub fn sends(&self, person: usize, now: u64) -> Budget {
-        let windows = self.facts().filter_map(|fact| match fact {
-            CodeSent { person: who, window, .. } if *who == person => Some((*window, true)),
+    /// What was sent to a person, when, and in which quarter of an hour it counts: codes, mails, or calls.
+    fn sent(&self, person: usize, what: Sending) -> impl Iterator<Item = (u64, u64)> {
+        self.0.iter().filter_map(move |(at, fact)| match (fact, what) {
+            (CodeSent { person: who, window, .. }, Sending::Code) if *who == person => Some((*at, *window)),
+            (FactorAsked { person: who, factor, window, .. }, Sending::Factor(of))
+                if (*who, *factor) == (person, of) =>
+            {
+                Some((*at, *window))
+            }
             _ => None,
-        });
-        Budget::of(windows, now, SENDS_WINDOW_S)
+        })
     }
 
-    /// A15: when another code may be sent; `None` is now.
-    pub fn sends_again_at(&self, person: usize, now: u64) -> Option<u64> {
-        let last = self.0.iter().rev().find_map(|(at, fact)| match fact {
-            CodeSent { person: who, .. } if *who == person => Some(*at),
-            _ => None,
-        })?;
+    /// A15: how much of it in the quarter of an hour that counts now.
+    pub fn sends(&self, person: usize, what: Sending, now: u64) -> Budget {
+        Budget::of(self.sent(person, what).map(|(_, window)| (window, true)), now, SENDS_WINDOW_S)
+    }
+
+    /// A15: when another one may be sent; `None` is now.
+    pub fn sends_again_at(&self, person: usize, what: Sending, now: u64) -> Option<u64> {
+        let (last, _) = self.sent(person, what).last()?;
         let paused = (last <= now + CLOCK_BACK_MS).then_some(last + PAUSE_MS);
-        let counted = self.sends(person, now);
+        let counted = self.sends(person, what, now);
         let spent = (counted.used >= SENDS).then_some((counted.window + 1) * SENDS_WINDOW_S * 1000);
         [paused, spent].into_iter().flatten().filter(|at| *at > now).max()
     }

@@ -36,8 +36,9 @@ pub enum Fact {
     Deactivated { person: usize, device: Device },
     // ---- signing in ----
     PasswordRefused { account: Option<usize>, who: Option<usize>, locked: bool },
-    Started { person: usize, attempt: usize, until: u64, associate: Option<usize>, window: u64 },
-    SignedIn { person: usize, attempt: usize, factor: SignInFactor, device: Option<Device> },
+    Started { person: usize, attempt: usize, until: u64, associate: Option<usize>, from: usize },
+    SignedIn { person: usize, attempt: usize, factor: SignInFactor, device: Option<Device>, from: usize },
+    SignInsEnded { person: usize },
     SignInRefused { person: usize, attempt: usize, device: Option<Device>, fault: SignInFault },
     AssociateProven { person: usize, attempt: usize, thing: usize, until: u64, code: u32 },
     // ---- keys ----
@@ -69,6 +70,16 @@ pub enum Task {
     Prove { attempt: usize, offered: Vec<Credential> },
     /// To make another than these, under a serial number that begins so.
     Register { serial: String, replaces: Option<Device>, excluded: Vec<Credential> },
+}
+
+impl Task {
+    /// The sign-in that it is for.
+    pub fn attempt(&self) -> Option<usize> {
+        match self {
+            Self::Prove { attempt, .. } => Some(*attempt),
+            Self::Register { .. } => None,
+        }
+    }
 }
 
 /// What a sent code is for.

@@ -27,7 +27,13 @@ impl Model {
                 let user = self.history.profile(person).map_or("", |profile| profile.name);
                 let serial = key_text(person, user, name);
                 let excluded = self.history.keys(person, None).into_iter().map(|(_, credential)| credential).collect();
-                self.ask_key(person, form, Task::Register { serial, replaces, excluded })
+                let rules = self.rules_of(person);
+                let begun = self.history.registrations(person, self.now, rules.window_s);
+                if begun.used >= rules.challenges {
+                    let at = (begun.window + 1) * rules.window_s * 1000;
+                    return Err(Answer::Later { reason: reason::TOO_MANY, at });
+                }
+                Ok(self.ask_key(person, form, Task::Register { serial, replaces, excluded }))
             }
             Command::FinishKey { person, challenge, paper } => {
                 self.admit_key(by, person)?;

@@ -210,7 +210,7 @@ impl<D: Deployment> Real<D> {
         }
         self.sent = model.asked.len();
         self.clock.set(UnixMillis(model.now));
-        views::compare(self.engine(), model, &self.hands.names, &policy::<D>());
+        views::compare(self.engine(), model, &self.hands.names);
     }
 
     /// What was recorded since the last command, told in the model's words, is what the model noted.
@@ -258,7 +258,7 @@ impl<D: Deployment> StateMachineTest for Real<D> {
 
     fn teardown(mut real: Self, model: Model) {
         real.reopen();
-        views::compare(real.engine(), &model, &real.hands.names, &policy::<D>());
+        views::compare(real.engine(), &model, &real.hands.names);
         real.finish();
     }
 }

@@ -82,7 +82,7 @@ impl Model {
 
     /// The rules of an account: those that it chose, or the deployment's.
     pub fn rules(&self, account: usize) -> Rules {
-        self.history.preset(account).map_or(self.deployment, Rules::preset)
+        self.history.preset(account).map_or(self.deployment, |preset| self.deployment.with(preset))
     }
 
     pub fn rules_of(&self, person: usize) -> Rules {
@@ -227,10 +227,11 @@ impl Model {
             }
             Command::Password { .. }
             | Command::SignIn { .. }
+            | Command::EndSignIns { .. }
             | Command::SignInCode { .. }
             | Command::OfferKey { .. }
             | Command::SignInKey { .. }
-            | Command::SendCode { .. } => return self.perform_sign_in(command),
+            | Command::SendCode { .. } => return self.perform_sign_in(by, command),
             Command::BeginKey { .. } | Command::FinishKey { .. } => return self.perform_keys(by, command),
             Command::BeginSms { .. } | Command::FinishSms { .. } => return self.perform_phones(by, command),
             Command::Mail { .. }
@@ -329,19 +330,19 @@ impl Model {
         self.challenges - 1
     }
 
-    /// The window in which another sign-in or challenge counts, if there may be one.
-    pub fn may_ask(&self, person: usize) -> Result<u64, Answer> {
-        let rules = self.rules_of(person);
-        let asked = self.history.asked(person, self.now, rules.window_s);
-        if asked.used < rules.challenges_per_window {
-            return Ok(asked.window);
-        }
-        Err(Answer::Later { reason: reason::TOO_MANY, at: (asked.window + 1) * rules.window_s * 1000 })
-    }
-
     /// Who is in.
     pub fn signed_in(&mut self, person: usize, attempt: usize, factor: SignInFactor, device: Option<Device>) -> Answer {
-        self.note(Fact::SignedIn { person, attempt, factor, device });
+        self.signed_in_from(person, attempt, (factor, device), 0)
+    }
+
+    pub fn signed_in_from(
+        &mut self,
+        person: usize,
+        attempt: usize,
+        (factor, device): (SignInFactor, Option<Device>),
+        from: usize,
+    ) -> Answer {
+        self.note(Fact::SignedIn { person, attempt, factor, device, from });
         let by = match (factor, device) {
             (SignInFactor::AlternativeFactors, _) => Factor::Alternatives,
             (SignInFactor::Device, Some(device)) => Factor::Device(device),

@@ -5,7 +5,7 @@ use countersign::domain::event::{AlternativeFactor, SignInFactor};
 
 use super::cast::{ACCOUNTS, PEOPLE};
 use super::commands::{Answer, By, Command, Held, Text, first, reason};
-use super::doors::Alternative;
+use super::doors::{Alternative, Sending};
 use super::facts::Fact;
 use super::perform::Model;
 use super::rules::FACTOR_MS;
@@ -55,7 +55,11 @@ impl Model {
     }
 
     fn ask_factor(&mut self, person: usize, attempt: usize, factor: AlternativeFactor) -> Result<Answer, Answer> {
-        let window = self.may_ask(person)?;
+        let sending = Sending::Factor(factor);
+        if let Some(at) = self.history.sends_again_at(person, sending, self.now) {
+            return Err(Answer::Later { reason: reason::TOO_SOON, at });
+        }
+        let window = self.history.sends(person, sending, self.now).window;
         let (challenge, until) = (self.next_challenge(), self.now + FACTOR_MS);
         self.note(Fact::FactorAsked { person, attempt, factor, challenge, until, window });
         Ok(Answer::Challenged { challenge, until })
@@ -108,7 +112,11 @@ impl Model {
             |who: usize| PEOPLE[who].id.is_none() && by.channel == Channel::Console && by.held != Held::LongTermKey;
         let allowed = by.who.is_none_or(|who| PEOPLE[who].account == account && (!roots_own || root_at_console(who)));
         let to_itself = matches!(*command, Command::Link { account, other: Some(other) } if account == other);
+        // R182: who has a device proves one to change anything in the console.
+        let has_device = by.who.is_some_and(|who| !self.history.devices(who).is_empty());
+        let bare = !matches!(by.held, Held::Device | Held::Recovered);
         first([
+            (reason::SELF_MANAGEMENT, by.channel == Channel::Console && has_device && bare),
             (reason::ACCOUNT_UNKNOWN, self.history.opened_at(account).is_none()),
             (reason::CHANNEL, !allowed || to_itself),
         ])?;

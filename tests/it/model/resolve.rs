@@ -49,7 +49,7 @@ impl Model {
         match chore {
             Chore::Visit(whom, nth, Proof { typed, linked, read, tap }) => {
                 let person = self.whom(whom);
-                wish(self, Wish::SignIn(Whom::Any(person)));
+                wish(self, Wish::SignIn(Whom::Any(person), 0));
                 let begun = self.attempt_of(newest).filter(|(who, _)| *who == person);
                 let Some((_, attempt)) = begun else { return };
                 let open = self.history.sign_in(person, attempt, self.now);
@@ -83,7 +83,7 @@ impl Model {
             }
             Chore::Recover(whom, read) => {
                 let person = self.whom(whom);
-                wish(self, Wish::SignIn(Whom::Any(person)));
+                wish(self, Wish::SignIn(Whom::Any(person), 0));
                 // Four are right in a row when the fifth is not.
                 for stage in 0..5 {
                     let read = if stage == 1 { read } else { Read::Right };
@@ -161,9 +161,13 @@ impl Model {
 
     fn resolve_at_door(&mut self, wish: &Wish) -> (usize, Command) {
         match *wish {
-            Wish::SignIn(whom) => {
+            Wish::SignIn(whom, from) => {
                 let person = self.whom(whom);
-                (person, Command::SignIn { person })
+                (person, Command::SignIn { person, from })
+            }
+            Wish::EndSignIns(whom) => {
+                let person = self.whom(whom);
+                (person, Command::EndSignIns { person })
             }
             Wish::Type(which, nth, typed, read) => {
                 let Some((person, attempt)) = self.attempt_of(which) else { return self.begin(which) };
@@ -221,7 +225,7 @@ impl Model {
     fn begin(&self, which: Try) -> (usize, Command) {
         let (Try::Open(nth) | Try::Begun(nth)) = which;
         let person = self.whom(Whom::Holder(nth));
-        (person, Command::SignIn { person })
+        (person, Command::SignIn { person, from: 0 })
     }
 
     fn begin_key(&self) -> (usize, Command) {

@@ -1,6 +1,6 @@
 //! The numbers of the rules, typed off the specification a second time.
 
-use countersign::{KeyForm, Policy, Preset};
+use countersign::{CodeOrder, KeyForm, PairCodes, Policy, Preset};
 
 /// What a deployment, or one of its accounts, chose.
 #[derive(Clone, Copy, Debug)]
@@ -39,8 +39,8 @@ pub struct Rules {
     pub passkeys: bool,
     /// R170.
     pub sms: bool,
-    /// Sign-ins and challenges in one window; small here, so that histories reach it.
-    pub challenges_per_window: usize,
+    /// Challenges to keys in one sign-in, and registrations in one window; small here, so that histories reach it.
+    pub challenges: usize,
 }
 
 /// A4: refused codes after which a resync is offered.
@@ -51,17 +51,19 @@ pub const CLOCK_BACK_MS: u64 = 60_000;
 pub const SIGN_IN_MS: u64 = 600_000;
 /// Refused proofs that end a sign-in.
 pub const REFUSALS: usize = 50;
-/// Sign-ins, and challenges to keys, that one person may have open.
-pub const OPEN: usize = 8;
+/// Sign-ins that one person may have open.
+pub const OPEN: usize = 16;
+/// Challenges to keys that one sign-in may have open, and registrations that one person may.
+pub const OPEN_CHALLENGES: usize = 8;
 /// A challenge waits this long for a key.
 pub const KEY_MS: u64 = 300_000;
 /// A15.
 pub const CODE_MS: u64 = 300_000;
 /// A15.
 pub const CODE_TRIES: usize = 5;
-/// A15.
+/// A15: between two codes, two mails, two calls.
 pub const PAUSE_MS: u64 = 30_000;
-/// A15: codes in a quarter of an hour.
+/// A15: codes in a quarter of an hour; mails, and calls, as well.
 pub const SENDS: usize = 5;
 /// A15.
 pub const SENDS_WINDOW_S: u64 = 900;
@@ -89,7 +91,7 @@ impl Rules {
         security_keys: true,
         passkeys: false,
         sms: true,
-        challenges_per_window: 14,
+        challenges: 9,
     };
 
     /// With the delay of R95, which no preset has, with SMS for those who still want it, and with windows of
@@ -101,7 +103,7 @@ impl Rules {
         propagation_ms: 10_000,
         window_s: 240,
         passkeys: true,
-        challenges_per_window: 20,
+        challenges: 12,
         ..Self::CLASSIC
     };
 
@@ -116,35 +118,65 @@ impl Rules {
         window_s: 180,
         security_keys: false,
         sms: false,
-        challenges_per_window: 10,
+        challenges: 6,
         ..Self::MODERN
     };
 
-    /// The rules that an account may choose: those of the presets as they are.
-    pub fn preset(preset: Preset) -> Self {
-        let quotas = Self {
-            devices_per_account: 5000,
-            users_per_account: 5000,
-            window_s: 180,
-            propagation_ms: 0,
-            challenges_per_window: 30,
-            ..Self::CLASSIC
+    /// The rules of an account that chose a preset: what makes an era is the preset's, and of two numbers the
+    /// stricter one holds. Everything else stays the deployment's.
+    pub fn with(self, preset: Preset) -> Self {
+        let era = match preset {
+            Preset::Classic => Self::CLASSIC,
+            Preset::Modern => Self { devices_per_person: 8, sms: false, ..Self::MODERN },
+            Preset::Strict => Self { devices_per_person: 8, ..Self::STRICT },
         };
-        let kept = |rules: Self, devices_per_person: usize, sms: bool| Self {
-            devices_per_person,
-            sms,
-            devices_per_account: quotas.devices_per_account,
-            users_per_account: quotas.users_per_account,
-            window_s: quotas.window_s,
-            propagation_ms: quotas.propagation_ms,
-            challenges_per_window: quotas.challenges_per_window,
-            ..rules
-        };
-        match preset {
-            Preset::Classic => kept(Self::CLASSIC, 1, true),
-            Preset::Modern => kept(Self::MODERN, 8, false),
-            Preset::Strict => kept(Self::STRICT, 8, false),
+        let security_keys = self.security_keys && era.security_keys;
+        Self {
+            devices_per_person: era.devices_per_person,
+            rotates_at_once: era.rotates_at_once,
+            self_management_needs_mfa: self.self_management_needs_mfa || era.self_management_needs_mfa,
+            security_keys,
+            // Who may not have keys that are touched may have those that verify their user.
+            passkeys: era.passkeys || !security_keys,
+            sms: self.sms && era.sms,
+            pair_range: (self.pair_range.0.max(era.pair_range.0), self.pair_range.1.min(era.pair_range.1)),
+            code_window: self.code_window.min(era.code_window),
+            codes_per_window: self.codes_per_window.min(era.codes_per_window),
+            pairs_per_window: self.pairs_per_window.min(era.pairs_per_window),
+            forwards_only: self.forwards_only || era.forwards_only,
+            pair_codes_sign_in: self.pair_codes_sign_in && era.pair_codes_sign_in,
+            pair_codes_at_sts: self.pair_codes_at_sts && era.pair_codes_at_sts,
+            ..self
         }
+    }
+
+    /// Whether these are the rules that a policy has, number by number.
+    pub fn describe(&self, policy: &Policy) -> bool {
+        let once_more = |rule: PairCodes| rule == PairCodes::OnceMore;
+        let numbers = [
+            (self.devices_per_person, policy.devices_per_principal_max.into()),
+            (self.devices_per_account, policy.virtual_devices_per_account_max as usize),
+            (self.users_per_account, policy.users_per_account_max as usize),
+            (-self.pair_range.0 as usize, policy.pair_back_steps.into()),
+            (self.pair_range.1 as usize, policy.pair_ahead_steps.into()),
+            (self.code_window as usize, policy.code_window_steps.into()),
+            (self.codes_per_window, policy.code_attempts_max as usize),
+            (self.pairs_per_window, policy.pair_attempts_max as usize),
+            (self.window_s as usize, policy.attempt_window_s as usize),
+            (self.propagation_ms as usize, policy.sts_propagation_ms as usize),
+            (self.challenges, policy.challenges_max as usize),
+        ];
+        let switches = [
+            (self.forwards_only, policy.code_order == CodeOrder::Increasing),
+            (self.pair_codes_sign_in, once_more(policy.pair_codes_at_sign_in)),
+            (self.pair_codes_at_sts, once_more(policy.pair_codes_at_sts)),
+            (self.self_management_needs_mfa, policy.self_management_needs_mfa),
+            (self.rotates_at_once, policy.atomic_rotation),
+            (self.security_keys, policy.security_keys),
+            (self.passkeys, policy.passkeys),
+            (self.sms, policy.sms_enrolment),
+        ];
+        numbers.iter().all(|(ours, theirs)| ours == theirs) && switches.iter().all(|(ours, theirs)| ours == theirs)
     }
 
     pub fn offers(&self, form: KeyForm) -> bool {
@@ -163,7 +195,7 @@ impl Rules {
             sts_propagation_ms: self.propagation_ms as u32,
             attempt_window_s: self.window_s as u32,
             sms_enrolment: self.sms,
-            challenges_max: self.challenges_per_window as u32,
+            challenges_max: self.challenges as u32,
             ..preset
         }
     }

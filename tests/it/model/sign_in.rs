@@ -4,21 +4,29 @@ use countersign::domain::event::{KeyFault, SignInFactor, SignInFault, SmsFault};
 use countersign::{KeyForm, Purpose};
 
 use super::cast::{Device, NUMBERS, PEOPLE};
-use super::commands::{Answer, Command, Text, first, reason};
-use super::doors::{Attempt, Sent};
+use super::commands::{Answer, By, Command, Text, first, reason};
+use super::doors::{Attempt, Sending, Sent};
 use super::facts::{Errand, Fact, Task};
 use super::keys::Judged;
 use super::perform::Model;
 use super::rules::{CODE_MS, CODE_TRIES, KEY_MS, PAUSE_MS, SIGN_IN_MS};
 
 impl Model {
-    pub fn perform_sign_in(&mut self, command: &Command) -> Result<Answer, Answer> {
+    pub fn perform_sign_in(&mut self, by: By, command: &Command) -> Result<Answer, Answer> {
         match *command {
             Command::Password { account, person, locked } => {
                 self.note(Fact::PasswordRefused { account, who: person, locked });
                 Ok(Answer::Done)
             }
-            Command::SignIn { person } => self.begin_sign_in(person),
+            Command::SignIn { person, from } => self.begin_sign_in(person, from),
+            Command::EndSignIns { person } => {
+                let elsewhere = by.who.is_some_and(|who| PEOPLE[who].account != PEOPLE[person].account);
+                first([(reason::PRINCIPAL_UNKNOWN, !self.history.exists(person)), (reason::CHANNEL, elsewhere)])?;
+                if self.history.has_pending(person) {
+                    self.note(Fact::SignInsEnded { person });
+                }
+                Ok(Answer::Done)
+            }
             Command::SignInCode { person, attempt, device, text } => {
                 match self.associate(person).filter(|associate| self.history.owner(device) == Some(*associate)) {
                     Some(associate) => self.sign_in_by_associate(person, attempt, (associate, device), text),
@@ -29,7 +37,10 @@ impl Model {
                 let open = self.own_turn(person, attempt)?;
                 let offered: Vec<_> = self.history.keys(person, Some(form)).into_iter().map(|(_, of)| of).collect();
                 first([(reason::NOT_THIS_FACTOR, offered.is_empty())])?;
-                self.ask_key(person, form, Task::Prove { attempt: open.attempt, offered })
+                if self.history.challenged(attempt) >= self.rules_of(person).challenges {
+                    return Err(Answer::Later { reason: reason::TOO_MANY, at: open.until });
+                }
+                Ok(self.ask_key(person, form, Task::Prove { attempt, offered }))
             }
             Command::SignInKey { person, attempt, challenge, paper } => {
                 self.sign_in_by_key(person, attempt, challenge, paper)
@@ -54,16 +65,15 @@ impl Model {
         (mutual && has_codes).then_some(there)
     }
 
-    fn begin_sign_in(&mut self, person: usize) -> Result<Answer, Answer> {
+    fn begin_sign_in(&mut self, person: usize, from: usize) -> Result<Answer, Answer> {
         first([(reason::PRINCIPAL_UNKNOWN, !self.history.exists(person))])?;
         let associate = self.associate(person);
         if self.history.devices(person).is_empty() && associate.is_none() {
             let attempt = self.next_attempt();
-            return Ok(self.signed_in(person, attempt, SignInFactor::Nothing, None));
+            return Ok(self.signed_in_from(person, attempt, (SignInFactor::Nothing, None), from));
         }
-        let window = self.may_ask(person)?;
         let (attempt, until) = (self.next_attempt(), self.now + SIGN_IN_MS);
-        self.note(Fact::Started { person, attempt, until, associate, window });
+        self.note(Fact::Started { person, attempt, until, associate, from });
         Ok(Answer::Wanted { attempt, until, associate: associate.is_some() })
     }
 
@@ -138,11 +148,11 @@ impl Model {
     // ---- keys ----
 
     /// A challenge to the keys of a person.
-    pub fn ask_key(&mut self, person: usize, form: KeyForm, task: Task) -> Result<Answer, Answer> {
-        let window = self.may_ask(person)?;
+    pub fn ask_key(&mut self, person: usize, form: KeyForm, task: Task) -> Answer {
+        let window = self.history.registrations(person, self.now, self.rules_of(person).window_s).window;
         let (challenge, until) = (self.next_challenge(), self.now + KEY_MS);
         self.note(Fact::KeyAsked { person, challenge, form, task, until, window });
-        Ok(Answer::Challenged { challenge, until })
+        Answer::Challenged { challenge, until }
     }
 
     fn sign_in_by_key(
@@ -183,11 +193,11 @@ impl Model {
 
     /// A15: one code in each pause, some in each quarter of an hour.
     pub fn send(&mut self, person: usize, device: Device, errand: Errand, number: usize) -> Result<Answer, Answer> {
-        if let Some(at) = self.history.sends_again_at(person, self.now) {
+        if let Some(at) = self.history.sends_again_at(person, Sending::Code, self.now) {
             return Err(Answer::Later { reason: reason::TOO_SOON, at });
         }
         let (challenge, until) = (self.next_challenge(), self.now + CODE_MS);
-        let window = self.history.sends(person, self.now).window;
+        let window = self.history.sends(person, Sending::Code, self.now).window;
         self.note(Fact::CodeSent { person, challenge, device, errand, until, window });
         Ok(Answer::Sent { challenge, to: NUMBERS[number].1, until, again_at: self.now + PAUSE_MS })
     }

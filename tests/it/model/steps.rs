@@ -6,6 +6,7 @@
 use countersign::{KeyForm, Preset, Purpose, SmsEligibility};
 use proptest::prelude::*;
 
+use super::ask::ADDRESSES;
 use super::cast::{ACCOUNTS, ALIASES, HANDS, KEY_NAMES, NAMES, NUMBERS, PATHS, PEOPLE, SOFTS, THINGS};
 use super::commands::Held;
 
@@ -184,7 +185,9 @@ pub enum Wish {
     Deactivate(Aim),
     Verify(Aim, Typed, Purpose),
     Password(Option<usize>, Option<usize>, bool),
-    SignIn(Whom),
+    SignIn(Whom, usize),
+    /// A new password.
+    EndSignIns(Whom),
     /// A code at the second page: of the n-th device that is asked for.
     Type(Try, usize, Typed, Read),
     Offer(Try, bool),
@@ -331,7 +334,8 @@ fn any_link() -> impl Strategy<Value = Option<usize>> {
 fn any_wish_at_door() -> BoxedStrategy<Wish> {
     let nth = || prop_oneof![3 => Just(0), 1 => 0..4_usize];
     prop_oneof![
-        10 => any_whom().prop_map(Wish::SignIn),
+        10 => (any_whom(), any_address()).prop_map(|(whom, from)| Wish::SignIn(whom, from)),
+        2 => any_whom().prop_map(Wish::EndSignIns),
         12 => (any_try(), nth(), any_code(), any_read())
             .prop_map(|(which, device, code, read)| Wish::Type(which, device, code, read)),
         8 => (any_try(), prop::bool::weighted(0.1)).prop_map(|(which, other)| Wish::Offer(which, other)),
@@ -346,6 +350,10 @@ fn any_wish_at_door() -> BoxedStrategy<Wish> {
         12 => (any_try(), any_stage(), any_read()).prop_map(|(which, stage, read)| Wish::Recover(which, stage, read)),
     ]
     .boxed()
+}
+
+fn any_address() -> impl Strategy<Value = usize> {
+    prop_oneof![3 => Just(0), 1 => 0..ADDRESSES]
 }
 
 fn any_whom() -> impl Strategy<Value = Whom> {

@@ -10,8 +10,8 @@ use super::perform::Model;
 use super::rules::Rules;
 use crate::support::block_on;
 
-/// All queries of an engine beside what the model reads off its list. `deployment` is what the engine was set up with.
-pub fn compare(engine: &Countersign, model: &Model, names: &Names, deployment: &Policy) {
+/// All queries of an engine beside what the model reads off its list.
+pub fn compare(engine: &Countersign, model: &Model, names: &Names) {
     let opened = (0..ACCOUNTS.len()).filter(|account| model.history.opened_at(*account).is_some());
     assert_eq!(engine.accounts(), opened.map(cast::account).collect::<Vec<_>>());
     for person in 0..PEOPLE.len() {
@@ -24,15 +24,9 @@ pub fn compare(engine: &Countersign, model: &Model, names: &Names, deployment: &
     }
     for number in 0..ACCOUNTS.len() {
         compare_account(engine, model, names, number);
-        let policy = model.history.preset(number).map_or_else(
-            || deployment.clone(),
-            |preset| match preset {
-                Preset::Classic => Policy::classic(),
-                Preset::Modern => Policy::modern(),
-                Preset::Strict => Policy::strict(),
-            },
-        );
-        assert_eq!(*engine.policy_of(cast::account(number)), policy);
+        let rules = model.rules(number);
+        let policy = engine.policy_of(cast::account(number));
+        assert!(rules.describe(policy), "{rules:?} are not {policy:?}");
     }
     for (number, alias) in ALIASES.into_iter().enumerate() {
         let holder = (0..ACCOUNTS.len()).find(|account| model.history.alias(*account) == Some(number));
@@ -55,6 +49,8 @@ fn compare_person(engine: &Countersign, model: &Model, names: &Names, person: us
     if model.history.exists(person) {
         assert_eq!(engine.sms_offered(&id), model.sms_offered(person), "SMS to {id}");
         assert_eq!(engine.recovery_allowed(&id), model.recovery_allowed(person), "recovery to {id}");
+        let offered = KeyForm::ALL.iter().copied().filter(|form| model.rules_of(person).offers(*form));
+        assert_eq!(engine.key_forms(&id), offered.collect::<Vec<_>>(), "keys of {id}");
     }
 }
 

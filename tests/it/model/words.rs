@@ -6,7 +6,7 @@ use countersign::domain::ids::StreamId;
 use countersign::domain::totp::Budget;
 use countersign::{Client, DeviceKind};
 
-use super::ask::client;
+use super::ask::{ADDRESSES, client};
 use super::cast::{self, Device};
 use super::facts::{Errand, Fact, Fault, Task};
 use super::hands::{Names, hex};
@@ -52,12 +52,13 @@ pub fn tell_fact(at: u64, fact: &Fact, names: &Names) -> Vec<String> {
             let door = Account::door(account.map(cast::account));
             vec![format!("password {door} {:?} locked:{locked}", whose.as_ref().map(who))]
         }
-        Fact::Started { person, attempt, until, associate, window } => {
+        Fact::Started { person, attempt, until, associate, from } => {
             let associate = associate.as_ref().map(who);
-            vec![format!("sign-in {} a{attempt} until {until} {associate:?} w{window}", who(person))]
+            vec![format!("sign-in {} a{attempt} until {until} {associate:?} from {from}", who(person))]
         }
-        Fact::SignedIn { person, attempt, factor, device } => {
-            vec![format!("in {} a{attempt} {factor:?} {:?}", who(person), whose(device))]
+        Fact::SignInsEnded { person } => vec![format!("sign-ins ended {}", who(person))],
+        Fact::SignedIn { person, attempt, factor, device, from } => {
+            vec![format!("in {} a{attempt} {factor:?} {:?} from {from}", who(person), whose(device))]
         }
         Fact::SignInRefused { person, attempt, device, fault } => {
             vec![format!("not in {} a{attempt} {:?} {fault:?}", who(person), whose(device))]
@@ -180,19 +181,21 @@ fn tell_door_event(stream: StreamId, event: &Event, names: &mut Names) -> Option
         Event::PasswordsLocked(e) => format!("password {stream} {:?} locked:true{}", e.who, from(&e.client)),
         Event::SignInStarted(e) => {
             let attempt = names.attempt_number(e.attempt);
-            let (until, associate, window) = (e.until.0, e.associate, e.window);
-            format!("sign-in {stream} a{attempt} until {until} {associate:?} w{window}{}", from(&e.client))
+            let (until, associate, from) = (e.until.0, e.associate, address(&e.client));
+            format!("sign-in {stream} a{attempt} until {until} {associate:?} from {from}")
         }
         Event::SignedIn(e) => {
             let attempt = names.attempt_number(e.attempt);
-            format!("in {stream} a{attempt} {:?} {:?}{}", e.factor, e.device, from(&e.client))
+            format!("in {stream} a{attempt} {:?} {:?} from {}", e.factor, e.device, address(&e.client))
         }
+        Event::SignInsEnded(_) => format!("sign-ins ended {stream}"),
         Event::SignInRefused(e) => {
             let attempt = names.attempt_number(e.attempt);
             format!("not in {stream} a{attempt} {:?} {:?}{}", e.device, e.fault, from(&e.client))
         }
         Event::AssociateProven(e) => {
-            format!("associate {stream} a{} {} until {}", names.attempt_number(e.attempt), e.device, e.until.0)
+            let (attempt, until, from) = (names.attempt_number(e.attempt), e.until.0, from(&e.client));
+            format!("associate {stream} a{attempt} {} until {until}{from}", e.device)
         }
         Event::KeyChallengeIssued(e) => {
             let challenge = names.challenge_number(e.challenge);
@@ -206,7 +209,8 @@ fn tell_door_event(stream: StreamId, event: &Event, names: &mut Names) -> Option
                 }
                 task => format!("{task:?}"),
             };
-            format!("key asked {stream} #{challenge} {:?} {task} until {} w{}", e.form, e.until.0, e.window)
+            let (form, until, window, from) = (e.form, e.until.0, e.window, from(&e.client));
+            format!("key asked {stream} #{challenge} {form:?} {task} until {until} w{window}{from}")
         }
         Event::SecurityKeyCreated(e) => {
             assert_eq!(e.serial.stream(), stream);
@@ -232,7 +236,8 @@ fn tell_door_event(stream: StreamId, event: &Event, names: &mut Names) -> Option
                 (None, Some(phone)) => format!("to {}", phone.e164()),
                 errand => format!("{errand:?}"),
             };
-            format!("sent {stream} #{challenge} {} {errand} until {} w{}", e.device, e.until.0, e.window)
+            let (device, until, window, from) = (e.device, e.until.0, e.window, from(&e.client));
+            format!("sent {stream} #{challenge} {device} {errand} until {until} w{window}{from}")
         }
         Event::SmsCodeAccepted(e) => {
             format!("sent code taken {stream} #{} {}", names.challenge_number(e.challenge), e.device)
@@ -244,13 +249,16 @@ fn tell_door_event(stream: StreamId, event: &Event, names: &mut Names) -> Option
         Event::AlternativeIssued(e) => {
             let (attempt, challenge) = (names.attempt_number(e.attempt), names.challenge_number(e.challenge));
             let (factor, until, window) = (e.factor, e.until.0, e.window);
-            format!("factor asked {stream} a{attempt} {factor:?} #{challenge} until {until} w{window}")
+            let from = from(&e.client);
+            format!("factor asked {stream} a{attempt} {factor:?} #{challenge} until {until} w{window}{from}")
         }
         Event::AlternativeProven(e) => {
-            format!("factor proven {stream} a{} {:?}", names.attempt_number(e.attempt), e.factor)
+            let (attempt, from) = (names.attempt_number(e.attempt), from(&e.client));
+            format!("factor proven {stream} a{attempt} {:?}{from}", e.factor)
         }
         Event::AlternativeRefused(e) => {
-            format!("factor missed {stream} a{} {:?}", names.attempt_number(e.attempt), e.factor)
+            let (attempt, from) = (names.attempt_number(e.attempt), from(&e.client));
+            format!("factor missed {stream} a{attempt} {:?}{from}", e.factor)
         }
         Event::AliasChanged(e) => format!("alias {stream} {:?}", e.alias.as_ref().map(|alias| alias.as_str())),
         Event::SmsEligibilityChanged(e) => format!("eligibility {stream} {:?}", e.eligibility),
@@ -261,7 +269,12 @@ fn tell_door_event(stream: StreamId, event: &Event, names: &mut Names) -> Option
     })
 }
 
-/// Nothing, where it is what every request says.
+/// Nothing, where it is what most requests say.
 fn from(told: &Client) -> &'static str {
-    if *told == client() { "" } else { " from elsewhere" }
+    if *told == client(0) { "" } else { " from elsewhere" }
+}
+
+/// The number of the address that a sign-in was begun from.
+fn address(told: &Client) -> usize {
+    (0..ADDRESSES).find(|number| client(*number) == *told).expect("one of the addresses")
 }
