@@ -30,7 +30,7 @@ async fn a_new_code_makes_the_older_one_worthless() {
     let first = world.send(&lee, attempt, &serial).await.unwrap();
     let old = world.last_code();
     let early = world.engine.send_sign_in_code(at_console(&lee), &lee, attempt, &serial).await;
-    assert_eq!(refused(early), Rejection::SmsTooSoon { again_at: first.again_at });
+    assert_eq!(refused(early), Rejection::TooSoon { again_at: first.again_at });
     world.clock.advance_s(30);
     let second = world.send(&lee, attempt, &serial).await.unwrap();
     let new = world.last_code();
@@ -83,7 +83,7 @@ async fn codes_are_sent_five_times_in_a_quarter_of_an_hour_whatever_they_are_for
     let again_at = UnixMillis::from_secs((world.now() / 900 + 1) * 900);
     let attempt = world.begin_sign_in(&lee).await;
     let sixth = world.engine.send_sign_in_code(at_console(&lee), &lee, attempt, &serial).await;
-    assert_eq!(refused(sixth), Rejection::SmsTooSoon { again_at });
+    assert_eq!(refused(sixth), Rejection::TooSoon { again_at });
     let now = world.clock.now();
     world.engine.close().await.unwrap();
     drop(world);
@@ -92,7 +92,7 @@ async fn codes_are_sent_five_times_in_a_quarter_of_an_hour_whatever_they_are_for
     world.clock.set(now);
     world.take(&lee, &serial).await.unwrap();
     let enrolment = world.begin_sms(&lee).await;
-    assert_eq!(refused(enrolment), Rejection::SmsTooSoon { again_at }, "a new number does not help either");
+    assert_eq!(refused(enrolment), Rejection::TooSoon { again_at }, "a new number does not help either");
     world.clock.set(again_at);
     world.begin_sms(&lee).await.unwrap();
 }
@@ -121,7 +121,7 @@ async fn a_transport_that_fails_ends_nothing() {
     let enrol = || engine.begin_sms_enrolment(proven(&lee), &lee, number());
     let sent = enrol().await.unwrap().value;
     assert_eq!(sent.delivered, Err(TransportError::Unavailable));
-    assert_eq!(refused(enrol().await), Rejection::SmsTooSoon { again_at: sent.again_at });
+    assert_eq!(refused(enrol().await), Rejection::TooSoon { again_at: sent.again_at });
     clock.advance_s(30);
     assert_ne!(enrol().await.unwrap().value.challenge, sent.challenge);
 }

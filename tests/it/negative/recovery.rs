@@ -58,11 +58,17 @@ async fn root_is_in_by_both_factors_in_their_order_and_no_device_is_touched() {
         assert_eq!(tried, WRONG, "{wrong:?}");
     }
     assert_eq!(refused(confirm(&world, &root, attempt, &code).await), Rejection::ChallengeUnknown, "five tries");
+    let again_at = world.clock.now().plus_ms(30_000);
+    assert_eq!(refused(mail(&world, &root, attempt).await), Rejection::TooSoon { again_at });
+    world.clock.set(again_at);
     let code = mail(&world, &root, attempt).await.unwrap();
     assert_eq!(confirm(&world, &root, attempt, &code).await, TAKEN);
     assert_eq!(refused(confirm(&world, &root, attempt, &code).await), Rejection::ChallengeUnknown, "once");
     assert_eq!(refused(finish(&world, &root, attempt).await), Rejection::FactorUnknown, "one of the two");
     let first = call(&world, &root, attempt).await.unwrap();
+    let again_at = world.clock.now().plus_ms(30_000);
+    assert_eq!(refused(call(&world, &root, attempt).await), Rejection::TooSoon { again_at });
+    world.clock.set(again_at);
     let second = call(&world, &root, attempt).await.unwrap();
     let old = answer(&world, &root, attempt, first.call, first.show.expose()).await;
     assert_eq!(refused(old), Rejection::ChallengeUnknown, "another call was made since");
@@ -132,6 +138,7 @@ async fn starting_over_throws_away_what_was_proven() {
     for attempt in [one, two, three] {
         assert_eq!(refused(call(&world, &root, attempt).await), Rejection::FactorUnknown);
     }
+    world.clock.advance_s(30);
     prove_both(&world, &root, two).await;
     world.begin_sign_in(&root).await;
     assert_eq!(refused(finish(&world, &root, two).await), Rejection::FactorUnknown);

@@ -108,9 +108,9 @@ async fn settings_are_changed_by_their_own_account_and_the_roots_own_by_root() {
     assert_eq!(Settings { alias: None, ..unchanged }, Settings::default(), "the other account's are its own");
 }
 
-// ---- an account whose windows are not the deployment's ----
+// ---- an account that chose, in a deployment that has numbers of its own ----
 
-/// A deployment with windows of five minutes, an account of it with three.
+/// Windows of five minutes, and a token, which is of no account.
 async fn own_windows() -> (World, PrincipalId, Phone) {
     let world = World::new(Policy { attempt_window_s: 300, ..narrow(Policy::modern()) }).await;
     world.engine.choose_policy(operator(), world.account, Some(Preset::Classic)).await.unwrap();
@@ -145,28 +145,6 @@ async fn a_device_looks_the_same_by_its_serial_number_and_by_its_owner() {
     let by_owner = world.engine.devices(&lee).pop();
     assert!(by_owner.as_ref().unwrap().locked_until.is_some());
     assert_eq!(world.engine.device(&token.serial), by_owner);
-}
-
-/// Windows of another length number themselves otherwise: what is shown is what is so.
-#[tokio::test]
-async fn a_device_is_shown_to_be_locked_while_it_is() {
-    let (world, lee, token) = own_windows().await;
-    let mut wrong = token.wrong(START_S);
-    for code in wrong.by_ref().take(10) {
-        world.verify(&lee, &token, code, Purpose::SignIn).await.unwrap();
-    }
-    let shown = || world.engine.devices(&lee)[0].locked_until.is_some();
-    assert!(shown());
-    let choose = async |preset| world.engine.choose_policy(operator(), world.account, preset).await.unwrap();
-    choose(None).await;
-    assert_eq!(world.verify(&lee, &token, wrong.next().unwrap(), Purpose::SignIn).await, WRONG);
-    assert!(!shown());
-    choose(Some(Preset::Classic)).await;
-    let locked = matches!(
-        world.verify(&lee, &token, wrong.next().unwrap(), Purpose::SignIn).await,
-        Ok(Proof::Refused(Refusal::Locked { .. }))
-    );
-    assert_eq!(shown(), locked);
 }
 
 // ---- limits that the rules allow and the store has to bear ----

@@ -107,13 +107,13 @@ async fn fifty_refused_proofs_end_a_sign_in() {
     assert_eq!(refused(world.touch(&lee, attempt, asked.id, &answer).await), Rejection::ChallengeUnknown);
 }
 
-/// The oldest of nine makes room, and what is over is not brought back by a clock set back.
+/// The oldest of seventeen makes room, and what is over is not brought back by a clock set back.
 #[tokio::test]
-async fn eight_sign_ins_are_open_at_a_time() {
+async fn sixteen_sign_ins_are_open_at_a_time() {
     let world = World::new(narrow(Policy::classic())).await;
     let (lee, phone) = world.equipped("lee").await;
     let mut attempts = Vec::new();
-    for _ in 0..9 {
+    for _ in 0..17 {
         attempts.push(world.begin_sign_in(&lee).await);
     }
     let code = |world: &World| phone.at(world.now());
@@ -128,6 +128,29 @@ async fn eight_sign_ins_are_open_at_a_time() {
     world.clock.set(UnixMillis::from_secs(world.now() - 30));
     let late = world.type_code(&lee, attempts[2], &phone.serial, code(&world)).await;
     assert_eq!(refused(late), Rejection::ChallengeUnknown, "what was over stays over");
+}
+
+/// R129: whoever typed the old password starts over, with whatever was asked and sent until then.
+#[tokio::test]
+async fn a_new_password_ends_the_sign_ins_that_the_old_one_began() {
+    let world = World::new(Policy { sms_enrolment: true, ..narrow(Policy::modern()) }).await;
+    let (lee, serial) = world.texted("lee").await;
+    world.registered(&lee, &HandMade::new(1)).await;
+    let (one, two) = (world.begin_sign_in(&lee).await, world.begin_sign_in(&lee).await);
+    let asked = world.offer(&lee, one).await;
+    world.send(&lee, two, &serial).await.unwrap();
+    let registration = world.begin_key(&lee, KeyForm::SecurityKey).await;
+    let stranger = Caller::at_console(PrincipalId::Root(AccountId::from_number(1).unwrap()), None);
+    let by_stranger = world.engine.end_sign_ins(Request::by(stranger), &lee).await;
+    assert_eq!(refused(by_stranger), Rejection::ChannelNotAllowed);
+    world.engine.end_sign_ins(proven(&lee), &lee).await.unwrap();
+    let answer = HandMade::new(1).at(1).get(&asked.options);
+    assert_eq!(refused(world.touch(&lee, one, asked.id, &answer).await), Rejection::ChallengeUnknown);
+    let typed = world.type_code(&lee, two, &serial, world.last_code()).await;
+    assert_eq!(refused(typed), Rejection::ChallengeUnknown);
+    let made = world.finish_key(&lee, registration.id, &HandMade::new(2).create(&registration.options)).await;
+    assert_eq!(refused(made), Rejection::ChallengeUnknown);
+    assert!(is_in(&world.sign_in_by_touch(&lee, &HandMade::new(1).at(1)).await.unwrap()), "with the new one");
 }
 
 // ---- NT-32: nothing tells which ----

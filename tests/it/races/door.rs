@@ -226,7 +226,7 @@ async fn sixty_four_who_ask_for_another_code_get_one_in_each_pause_and_five_in_a
             }))
             .await;
             for error in answers.iter().filter_map(|answer| answer.as_ref().err()) {
-                assert!(matches!(error.rejection(), Some(Rejection::SmsTooSoon { .. })), "{error}");
+                assert!(matches!(error.rejection(), Some(Rejection::TooSoon { .. })), "{error}");
             }
             let sent = answers.iter().filter(|answer| answer.is_ok()).count();
             assert_eq!(sent, usize::from(sends <= 5), "of the sending {sends}");
@@ -279,18 +279,55 @@ async fn a_sign_in_that_every_device_completes_at_once_is_completed_once() {
     .await;
 }
 
+/// Whoever knows a password begins as many sign-ins as it likes; they drive out each other, and not the owner's.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn as_many_sign_ins_are_begun_at_once_as_are_allowed() {
+async fn a_flood_of_sign_ins_from_elsewhere_leaves_the_owners_open() {
     on_both(Policy::classic(), async |world| {
-        let (lee, _) = world.keyed("lee", &HandMade::new(1)).await;
-        let answers = all((0..GUESSERS).map(|_| {
+        let key = HandMade::new(1);
+        let (lee, _) = world.keyed("lee", &key).await;
+        let attempt = world.begin_sign_in(&lee).await;
+        let asked = world.offer(&lee, attempt).await;
+        let flood = all((0..GUESSERS).map(|_| {
             let (world, lee) = (Arc::clone(world), lee.clone());
-            async move { world.engine.begin_sign_in(at_console(&lee), &lee).await.map(drop) }
+            let afar = at_console(&lee).from_client(Client::new(Some([198, 51, 100, 1].into()), "bot"));
+            async move { world.engine.begin_sign_in(afar, &lee).await.unwrap().value }
         }))
         .await;
-        let again_at = UnixMillis::from_secs((world.now() / 180 + 1) * 180);
-        // The registration was the first of the thirty.
-        assert_eq!(super::wins(&answers, &Rejection::TooManyChallenges { again_at }), 29);
+        assert!(flood.iter().all(|step| matches!(step, SignInStep::Wanted { .. })));
+        assert!(is_in(&world.touch(&lee, attempt, asked.id, &key.at(1).get(&asked.options)).await.unwrap()));
+    })
+    .await;
+}
+
+/// As many as may be: registrations of the principal, and challenges of each sign-in.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn keys_are_challenged_at_once_as_often_as_is_allowed() {
+    on_both(Policy::modern(), async |world| {
+        let (lee, _) = world.keyed("lee", &HandMade::new(1)).await;
+        let began = world.clock.now();
+        let answers = all((0..GUESSERS).map(|_| {
+            let (world, lee) = (Arc::clone(world), lee.clone());
+            async move {
+                let (form, name) = (KeyForm::SecurityKey, name("blue"));
+                world.engine.begin_key_registration(proven(&lee), &lee, name, form, None).await.map(drop)
+            }
+        }))
+        .await;
+        let again_at = UnixMillis::from_secs((began.secs() / 180 + 1) * 180);
+        assert_eq!(super::wins(&answers, &Rejection::TooManyChallenges { again_at }), 29, "and the one before");
+        for _ in 0..2 {
+            let attempt = world.begin_sign_in(&lee).await;
+            let answers = all((0..GUESSERS).map(|_| {
+                let (world, lee) = (Arc::clone(world), lee.clone());
+                async move {
+                    let form = KeyForm::SecurityKey;
+                    world.engine.offer_key(at_console(&lee), &lee, attempt, form).await.map(drop)
+                }
+            }))
+            .await;
+            let again_at = began.plus_ms(600_000);
+            assert_eq!(super::wins(&answers, &Rejection::TooManyChallenges { again_at }), 30);
+        }
     })
     .await;
 }
@@ -311,6 +348,7 @@ async fn a_recovery_mail_is_good_once_and_five_guesses_of_its_code_are_evaluated
         mail().await.unwrap();
         let guesses = all((0..GUESSERS).map(|_| confirm("00112233445566778899aabbccddeeff"))).await;
         assert_eq!(guesses.iter().filter(|guess| **guess == Ok(Proof::Refused(Refusal::Wrong))).count(), 5);
+        world.clock.advance_s(30);
         mail().await.unwrap();
         let code = world.outbox.messages().last().unwrap().code.clone();
         let answers = all((0..GUESSERS).map(|_| confirm(&code))).await;
