@@ -31,7 +31,7 @@ pub struct Cli {
 pub enum Command {
     /// Make an account with a root user and an administrator, and print their secrets once
     Init(Init),
-    /// Serve the API of a store that `init` has made
+    /// Serve the API and the console of a store that `init` has made
     Serve,
     /// Take every device from a user who lost them; the server has to be stopped
     Release {

@@ -287,6 +287,14 @@ impl Settings {
                 self.listen
             )));
         }
+        if let Some(origin) = self.public_origin.as_deref().filter(|origin| !is_local(origin))
+            && self.development_transports
+        {
+            return Err(ConfigError(format!(
+                "refusing --development-transports with --public-origin {origin}: it shows codes to whoever asks, so \
+                 browsers call it by localhost alone"
+            )));
+        }
         if loopback || self.tls.is_some() || self.allow_plain_http {
             return Ok(());
         }
@@ -296,6 +304,21 @@ impl Settings {
             self.listen
         )))
     }
+}
+
+/// Whether an origin is this very machine.
+fn is_local(origin: &str) -> bool {
+    origin.split_once("://").is_some_and(|(_, authority)| is_this_machine(authority))
+}
+
+/// Whether a host, with a port or without one, is this very machine by its own names.
+pub(crate) fn is_this_machine(authority: &str) -> bool {
+    let port = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    let host = match authority.rsplit_once(':') {
+        Some((host, text)) if port(text) => host,
+        _ => authority,
+    };
+    host.eq_ignore_ascii_case("localhost") || host == "127.0.0.1" || host == "[::1]"
 }
 
 #[cfg(test)]
@@ -404,5 +427,26 @@ mod tests {
         };
         assert_eq!(judged("127.0.0.1:1"), Ok(()));
         assert!(judged("0.0.0.0:1").unwrap_err().to_string().contains("--development-transports"));
+        let called = |origin: &str| {
+            let public_origin = Some(origin.to_owned());
+            let layer = Layer { public_origin, development_transports: Some(true), ..Layer::default() };
+            layer.settle().unwrap().check_listen()
+        };
+        assert_eq!(called("https://localhost:8443"), Ok(()));
+        for origin in ["https://console.example.com", "https://localhost.example.com", "https://127.0.0.1.example.com"]
+        {
+            assert!(called(origin).unwrap_err().to_string().contains(origin), "behind a proxy it is everybody's");
+        }
+    }
+
+    #[test]
+    fn this_machine_has_three_names() {
+        for own in ["localhost", "LOCALHOST:7617", "127.0.0.1", "127.0.0.1:1", "[::1]", "[::1]:7617"] {
+            assert!(is_this_machine(own), "{own}");
+        }
+        for other in ["", "localhost.", "localhosts", "evil.example", "localhost:evil", "127.0.0.1.evil.example", "::1"]
+        {
+            assert!(!is_this_machine(other), "{other}");
+        }
     }
 }

@@ -3,8 +3,11 @@
 //! It says that a password was right and how far the second page is. It opens no page of a session and stands
 //! for no session; the engine holds the attempt itself and ends it.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
+use super::limits::Charge;
 use crate::engine::{
     AttemptId, ChallengeId, DeviceKind, DeviceView, FactorOf, KeyForm, PrincipalId, Serial, TransportError, UnixMillis,
 };
@@ -12,12 +15,26 @@ use crate::engine::{
 /// The present form of an attempt. It lives for minutes: one of another version is simply over.
 const VERSION: u8 = 1;
 
+/// Somebody whose password was right.
+#[derive(Clone)]
+pub(super) struct Entrant {
+    pub(super) principal: PrincipalId,
+    /// Which of the principal's passwords it was.
+    pub(super) password: u64,
+    /// What its try was counted as.
+    pub(super) charge: Charge,
+}
+
 /// A sign-in under way.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Attempt {
     version: u8,
     /// Who gave the right password.
     pub(super) principal: PrincipalId,
+    /// Which of the principal's passwords it was.
+    pub(super) password: u64,
+    /// What the try was counted as.
+    charge: Charge,
     pub(super) id: AttemptId,
     /// Until when it can be completed.
     pub(super) until: UnixMillis,
@@ -39,6 +56,13 @@ pub(super) struct Attempt {
     pub(super) call: Option<(Sending, String)>,
 }
 
+/// Neither digits nor numbers.
+impl fmt::Debug for Attempt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Attempt {{ principal: {}, until: {:?}, refused: {} }}", self.principal, self.until, self.refused)
+    }
+}
+
 /// One way to prove the second factor.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(super) enum Method {
@@ -51,7 +75,7 @@ pub(super) enum Method {
 }
 
 /// A code that was to be sent to a phone.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Sent {
     /// The number, masked.
     pub(super) to: String,
@@ -82,11 +106,14 @@ impl Sending {
 }
 
 impl Attempt {
-    pub(super) fn new(principal: PrincipalId, id: AttemptId, until: UnixMillis, of: FactorOf) -> Self {
+    pub(super) fn new(entrant: Entrant, id: AttemptId, until: UnixMillis, of: FactorOf) -> Self {
+        let Entrant { principal, password, charge } = entrant;
         let of_associate = of == FactorOf::Associate;
         Self {
             version: VERSION,
             principal,
+            password,
+            charge,
             id,
             until,
             of_associate,
@@ -98,6 +125,11 @@ impl Attempt {
             mail: None,
             call: None,
         }
+    }
+
+    /// Who comes in when it is completed.
+    pub(super) fn entrant(&self) -> Entrant {
+        Entrant { principal: self.principal.clone(), password: self.password, charge: self.charge.clone() }
     }
 
     pub(super) fn is_open(&self, now: UnixMillis) -> bool {
@@ -132,4 +164,29 @@ pub(super) fn methods(devices: &[DeviceView]) -> Vec<Method> {
         }
     }
     methods
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::console::frame::Flash;
+    use crate::console::limits::{Admission, PasswordLimits, Try};
+    use crate::directory::SignInName;
+
+    #[test]
+    fn debug_shows_no_digits_and_nothing_that_was_typed() {
+        let limits = PasswordLimits::new([7; 32]);
+        let Admission::Admitted(charge) = limits.admit(&Try::new(&[], None), UnixMillis(1)) else { panic!("refused") };
+        let principal = PrincipalId::Root("123456789012".parse().unwrap());
+        let entrant = Entrant { principal, password: 1, charge };
+        let mut attempt = Attempt::new(entrant, AttemptId::from_bytes([1; 16]), UnixMillis(2), FactorOf::Own);
+        attempt.call = Some((Sending::Sent, "424242".to_owned()));
+        let flash = Flash::bad("x").keep("phone", "+4915112345678");
+        let name = SignInName::User { account: None, name: "hunter2".to_owned() };
+        let root = SignInName::Root { email: "root@example.com".to_owned() };
+        let shown = format!("{attempt:?} {flash:?} {name:?} {root:?}");
+        for hidden in ["424242", "+4915112345678", "hunter2", "root@"] {
+            assert!(!shown.contains(hidden), "{shown}");
+        }
+    }
 }

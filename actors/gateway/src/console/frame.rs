@@ -1,6 +1,7 @@
 //! What every page has in common: the frame around it, messages from the page before, fields and choices.
 
 use std::cell::Cell;
+use std::fmt;
 use std::sync::Arc;
 
 use askama::Template;
@@ -60,7 +61,7 @@ pub(super) enum Tone {
 
 /// A message for the next page. Forms are answered by a redirect, so what there is to say goes with the browser,
 /// sealed.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Flash {
     pub(super) tone: Tone,
     pub(super) text: String,
@@ -68,6 +69,12 @@ pub(super) struct Flash {
     pub(super) field: String,
     /// What was typed in other fields; never a password or a code.
     pub(super) kept: Vec<(String, String)>,
+}
+
+impl fmt::Debug for Flash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Flash {{ tone: {:?}, field: `{}`, kept: {} }}", self.tone, self.field, self.kept.len())
+    }
 }
 
 /// The longest value that is kept for the next page, in characters.

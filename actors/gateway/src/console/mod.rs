@@ -52,7 +52,8 @@ use std::sync::Arc;
 
 use crate::directory::Directory;
 use crate::engine::{
-    Caller, Channel, Countersign, Credential, DevelopmentTransports, Error, PrincipalId, Request, UnixMillis,
+    Caller, Channel, Countersign, Credential, DevelopmentTransports, DeviceView, Error, PrincipalId, Request,
+    UnixMillis,
 };
 use assets::Assets;
 use csrf::Csrf;
@@ -60,7 +61,7 @@ use limits::PasswordLimits;
 use offers::Offers;
 use seal::Sealer;
 pub use serve::routes;
-use sessions::{Leftover, Sessions};
+use sessions::{Leftover, SessionKey, Sessions};
 
 /// What depends on where the console runs.
 #[derive(Clone, Debug, Default)]
@@ -146,30 +147,52 @@ impl Console {
     }
 
     /// Ends sessions whose time is over, and takes away what their wizards left over.
-    async fn sweep(&self, now: UnixMillis) -> Result<(), Error> {
-        let left = self.sessions.sweep(now).await?;
-        self.clear_away(left).await
+    async fn sweep(&self, now: UnixMillis) {
+        if !self.sessions.sweep(now).await {
+            return;
+        }
+        for (key, left) in self.sessions.wizards() {
+            self.drop_enabled(&key, &left).await;
+        }
+        self.clear_away().await;
+    }
+
+    /// Lets a session forget the device of its wizard once somebody has enabled it, by whatever door. Its secret is not
+    /// shown any more (R16), and it is nobody's leftover, also when it is deactivated later.
+    async fn drop_enabled(&self, key: &SessionKey, left: &Leftover) -> bool {
+        if self.engine.device(&left.serial).is_none_or(|device| device.owner.is_none()) {
+            return false;
+        }
+        if let Err(error) = self.sessions.leave(Request::by(Caller::operator()), key, None).await {
+            tracing::warn!(%error, "it is not recorded that a new device is in use");
+        }
+        true
     }
 
     /// Ends the open sign-ins of a principal, whose password or contact is not what it was when they were begun.
-    async fn end_sign_ins(&self, _request: Request, _principal: &PrincipalId) -> Result<(), Error> {
-        Ok(())
+    async fn end_sign_ins(&self, request: Request, principal: &PrincipalId) -> Result<(), Error> {
+        self.engine.end_sign_ins(request, principal).await.map(drop)
     }
 
     /// Deletes virtual devices that wizards made and nobody enabled (A28). One that was enabled, or a namesake
-    /// that somebody made since, is left alone.
-    async fn clear_away(&self, left: impl IntoIterator<Item = Leftover>) -> Result<(), Error> {
-        for Leftover { serial, created_at } in left {
-            let same = self.engine.device(&serial).is_some_and(|device| device.created_at == created_at);
-            if let Some(account) = serial.account().filter(|_| same) {
-                let gone = self.engine.delete_virtual_device(Request::by(Caller::operator()), account, &serial).await;
-                match gone {
-                    Err(error) if error.rejection().is_none() => return Err(error),
-                    _ => {}
+    /// that somebody made since, is left alone. What fails is tried again later.
+    async fn clear_away(&self) {
+        for left in self.sessions.leftovers() {
+            let unused = |device: &DeviceView| device.owner.is_none() && left.was_made_at(device.created_at);
+            if let Some(account) =
+                left.serial.account().filter(|_| self.engine.device(&left.serial).is_some_and(|device| unused(&device)))
+            {
+                let request = Request::by(Caller::operator());
+                let gone = self.engine.delete_virtual_device(request, account, &left.serial).await;
+                if let Err(error) = gone
+                    && error.rejection().is_none()
+                {
+                    tracing::warn!(%error, "an unused device could not be taken away yet");
+                    continue;
                 }
             }
+            self.sessions.taken_away(&left);
         }
-        Ok(())
     }
 }
 

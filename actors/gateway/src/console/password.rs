@@ -55,8 +55,11 @@ pub(super) fn typed_twice(visit: &Visit<'_>) -> Result<Secret, Flash> {
     }
 }
 
-/// Gives a principal a new password and closes its sessions but one; what there is to say about one that may not
-/// be chosen.
+/// Gives a principal a new password, and ends what older ones have opened but the session that is here; what there
+/// is to say about one that may not be chosen.
+///
+/// The new password alone ends the others: whatever stands by an older one is refused. So it does not matter where this
+/// is interrupted; the rest clears up, and says so in the log.
 pub(super) async fn set(
     visit: &mut Visit<'_>,
     signed: &Signed,
@@ -64,17 +67,24 @@ pub(super) async fn set(
     new: &Secret,
 ) -> Result<Result<(), Flash>, Problem> {
     let console = visit.console;
-    match console.directory.set_password(visit.request(signed.caller()), principal, new).await {
-        Ok(()) => {}
+    let request = || visit.request(signed.caller());
+    let password = match console.directory.set_password(request(), principal, new).await {
+        Ok(password) => password,
         Err(DirectoryError::PasswordNotTaken(fault)) => {
             let text = fault.to_string();
             return Ok(Err(Flash::bad(format!("This cannot be your password: {text}.")).at("new")));
         }
         Err(error) => return Err(error.into()),
-    }
+    };
     let keep = (*principal == signed.user.id).then_some(signed.session.key);
-    let left = console.sessions.close_others(visit.request(signed.caller()), principal, keep).await?;
-    console.clear_away(left).await?;
+    let kept = match &keep {
+        Some(key) => console.sessions.stand_by(request(), key, password).await,
+        None => Ok(()),
+    };
+    let ended = console.end_sign_ins(request(), principal).await;
+    let closed = console.sessions.close_others(request(), principal, keep).await;
+    console.clear_away().await;
+    kept.and(ended).and(closed)?;
     Ok(Ok(()))
 }
 
@@ -101,15 +111,21 @@ pub(super) async fn is_current(visit: &Visit<'_>, signed: &Signed, field: &str) 
     let (console, id) = (visit.console, &signed.user.id);
     let request = || visit.request(signed.caller());
     let tried = own_try(visit, signed).await?;
-    if let Admission::Refused { until, first } = console.limits.admit(&tried, visit.now) {
-        if first {
-            console.engine.record_passwords_locked(request(), Some(id.account()), Some(id)).await?;
+    let charge = match console.limits.admit(&tried, visit.now) {
+        Admission::Admitted(charge) => charge,
+        Admission::Refused { until, first } => {
+            if first {
+                console.engine.record_passwords_locked(request(), Some(id.account()), Some(id)).await?;
+            }
+            return Err(Problem::TooMany { until });
         }
-        return Err(Problem::TooMany { until });
-    }
+    };
     let typed = Secret::new(visit.form.get(field).unwrap_or_default());
-    if console.directory.password_is(id, &typed).await? {
-        console.limits.forgive(&tried, visit.now);
+    let fits = console.directory.password_is(id, &typed).await;
+    if !matches!(fits, Ok(false)) {
+        console.limits.forgive(&charge, visit.now);
+    }
+    if fits? {
         return Ok(true);
     }
     console.engine.record_password_refused(request(), Some(id.account()), Some(id)).await?;

@@ -132,6 +132,7 @@ impl From<DirectoryError> for Problem {
     fn from(error: DirectoryError) -> Self {
         match error {
             DirectoryError::Engine(cause) => cause.into(),
+            DirectoryError::Busy => Self::Busy,
             DirectoryError::NotSupported | DirectoryError::ReadOnly => {
                 Self::Forbidden("The users of this platform are managed elsewhere, not in this console.".to_owned())
             }

@@ -61,7 +61,7 @@ pub(super) async fn page(visit: &mut Visit<'_>, page: RecoveryPage) -> Result<An
     if page == RecoveryPage::Mail && !visit.post && !visit.has_attempt() {
         return mail_link(visit);
     }
-    let (attempt, token) = visit.attempt()?;
+    let (attempt, token) = visit.attempt().await?;
     if attempt.of_associate || !visit.console.engine.recovery_allowed(&attempt.principal) {
         return Err(Problem::Forbidden(
             "Signing in by alternative factors is not possible for this account.".to_owned(),
@@ -194,7 +194,7 @@ async fn finish(visit: &mut Visit<'_>, attempt: Attempt) -> Result<Answer, Probl
     let engine = &visit.console.engine;
     let result = engine.finish_recovery(request, &attempt.principal, attempt.id).await;
     match explained(result, visit.now)? {
-        Ok(Ack { value: SignInStep::SignedIn(done), .. }) => enter(visit, attempt.principal, done.credential()).await,
+        Ok(Ack { value: SignInStep::SignedIn(done), .. }) => enter(visit, attempt.entrant(), done.credential()).await,
         Ok(_) | Err(_) => visit.tell(HERE, &Flash::bad("Not both of them are confirmed yet.")),
     }
 }

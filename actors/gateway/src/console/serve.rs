@@ -14,6 +14,7 @@ use super::problem::Problem;
 use super::route::{Methods, Route};
 use super::visit::{Answer, Visit};
 use super::{Console, account, development, devices, factor, home, password, recovery, sign_in, users};
+use crate::config::is_this_machine;
 use crate::server::{AGENT_CHARS_MAX, BODY_TIMEOUT, is_too_large, new_request_id};
 use crate::wire::form::{FORM_BYTES_MAX, Params};
 
@@ -111,7 +112,7 @@ async fn answer(
             visit.finish(answer)
         }
         Err(Problem::AttemptOver) => {
-            let answer = visit.attempt_over();
+            let answer = visit.attempt_over().await;
             visit.finish(answer)
         }
         Err(problem) => told(&mut visit, &problem, request_id),
@@ -125,7 +126,9 @@ async fn perform(
     line: &mut Line,
 ) -> Result<Answer, Problem> {
     let route = Route::of(request.path()).ok_or(Problem::NotFound)?;
-    if route == Route::Development && visit.console.settings.outbox.is_none() {
+    // A page elsewhere may give its own name the address of this machine, and would then read along.
+    let shown = visit.console.settings.outbox.is_some() && is_this_machine(&visit.host);
+    if route == Route::Development && !shown {
         return Err(Problem::NotFound);
     }
     line.page = route.name();
@@ -135,7 +138,7 @@ async fn perform(
         Method::POST if methods != Methods::Get => receive(visit, request, payload).await?,
         _ => return Err(Problem::WrongMethod(methods.allow())),
     }
-    visit.console.sweep(visit.now).await?;
+    visit.console.sweep(visit.now).await;
     if !visit.post && comes_from_elsewhere(request) && !visit.has_cookies() {
         let (frame, to) = (visit.bare_frame("One moment"), request.uri().to_string());
         return visit.show(&Arrival { frame, to });
@@ -262,7 +265,7 @@ fn protect(answer: &mut HttpResponse, request: &HttpRequest, console: &Console) 
     set("cross-origin-resource-policy", "same-origin");
     let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
     // On this machine the promise would bind every other port too.
-    if console.settings.secure && !host.starts_with("localhost") {
+    if console.settings.secure && !is_this_machine(host) {
         let value = header::HeaderValue::from_str(&format!("max-age={STRICT_TRANSPORT_S}"));
         if let Ok(value) = value {
             headers.insert(header::STRICT_TRANSPORT_SECURITY, value);

@@ -5,7 +5,7 @@
 
 use askama::Template;
 
-use super::attempt::Attempt;
+use super::attempt::{Attempt, Entrant};
 use super::cookies::Cookie;
 use super::factor;
 use super::frame::{Field, Flash, Frame};
@@ -36,7 +36,7 @@ pub(super) async fn page(visit: &mut Visit<'_>, root: bool) -> Result<Answer, Pr
         visit.visitor()?;
         return submit(visit, root).await;
     }
-    if visit.has_session() {
+    if visit.session().await?.is_some() {
         return visit.see("/console/");
     }
     let token = visit.visitor()?;
@@ -85,21 +85,28 @@ async fn submit(visit: &mut Visit<'_>, root: bool) -> Result<Answer, Problem> {
     let Typed { who, account, tried } = typed(visit, root);
     let console = visit.console;
     // Counted before it is looked at, so that many at once are no more than one after the other (NT-13).
-    if let Admission::Refused { until, first } = console.limits.admit(&tried, visit.now) {
-        if first {
-            let principal = console.directory.principal_of(&who).await?;
-            let account = account.or_else(|| principal.as_ref().map(PrincipalId::account));
-            console.engine.record_passwords_locked(at_the_door(visit), account, principal.as_ref()).await?;
+    let charge = match console.limits.admit(&tried, visit.now) {
+        Admission::Admitted(charge) => charge,
+        Admission::Refused { until, first } => {
+            if first {
+                let principal = console.directory.principal_of(&who).await?;
+                let account = account.or_else(|| principal.as_ref().map(PrincipalId::account));
+                console.engine.record_passwords_locked(at_the_door(visit), account, principal.as_ref()).await?;
+            }
+            return Err(Problem::TooMany { until });
         }
-        return Err(Problem::TooMany { until });
-    }
+    };
     let password = Secret::new(visit.form.get("password").unwrap_or_default());
-    let verdict = console.directory.check_password(&who, &password).await?;
-    match verdict.principal {
-        Some(principal) if verdict.fits => {
-            console.limits.forgive(&tried, visit.now);
-            begin(visit, principal).await
+    let verdict = match console.directory.check_password(&who, &password).await {
+        Ok(verdict) => verdict,
+        Err(error) => {
+            // It was not looked at.
+            console.limits.forgive(&charge, visit.now);
+            return Err(error.into());
         }
+    };
+    match verdict.principal {
+        Some(principal) if verdict.fits => begin(visit, Entrant { principal, password: verdict.version, charge }).await,
         principal => {
             let account = account.or_else(|| principal.as_ref().map(PrincipalId::account));
             console.engine.record_password_refused(at_the_door(visit), account, principal.as_ref()).await?;
@@ -126,33 +133,32 @@ fn refused(visit: &mut Visit<'_>, root: bool) -> Result<Answer, Problem> {
 }
 
 /// The password was right: in, or on to the second page (R97, R98).
-async fn begin(visit: &mut Visit<'_>, principal: PrincipalId) -> Result<Answer, Problem> {
-    let request = visit.request(Caller::at_console(principal.clone(), None));
-    let begun = visit.console.engine.begin_sign_in(request, &principal).await;
+async fn begin(visit: &mut Visit<'_>, entrant: Entrant) -> Result<Answer, Problem> {
+    visit.principal = Some(entrant.principal.to_string());
+    let request = visit.request(Caller::at_console(entrant.principal.clone(), None));
+    let begun = visit.console.engine.begin_sign_in(request, &entrant.principal).await;
     let step = match explained(begun, visit.now)? {
         Ok(ack) => ack.value,
         Err(text) => return visit.tell("/console/sign-in", &Flash::bad(text)),
     };
     match step {
-        SignInStep::SignedIn(done) => enter(visit, principal, done.credential()).await,
+        SignInStep::SignedIn(done) => enter(visit, entrant, done.credential()).await,
         SignInStep::Wanted { attempt, until, of } => {
-            let attempt = Attempt::new(principal, attempt, until, of);
-            factor::begin(visit, attempt).await
+            factor::begin(visit, Attempt::new(entrant, attempt, until, of)).await
         }
         SignInStep::Refused(_) => Err(Problem::Busy),
     }
 }
 
 /// Opens a session, with a secret that nobody had before, and ends what this browser had (NT-31).
-pub(super) async fn enter(
-    visit: &mut Visit<'_>,
-    principal: PrincipalId,
-    credential: Credential,
-) -> Result<Answer, Problem> {
-    close(visit).await?;
+///
+/// Should the password have been changed meanwhile, the session is born dead: it stands by the old one.
+pub(super) async fn enter(visit: &mut Visit<'_>, entrant: Entrant, credential: Credential) -> Result<Answer, Problem> {
+    let Entrant { principal, password, charge } = entrant;
     let request = visit.request(super::at_console(principal.clone(), credential));
-    let (secret, left) = visit.console.sessions.start(request, &principal, credential).await?;
-    visit.console.clear_away(left).await?;
+    let secret = visit.console.sessions.start(request, &principal, credential, password).await?;
+    visit.console.limits.forgive(&charge, visit.now);
+    close(visit).await?;
     visit.clear(Cookie::Attempt);
     visit.clear(Cookie::Visitor);
     visit.clear(Cookie::Enrolment);
@@ -163,10 +169,10 @@ pub(super) async fn enter(
 
 /// Ends the session of this browser, if it has one.
 async fn close(visit: &mut Visit<'_>) -> Result<(), Problem> {
-    if let Some(session) = visit.session() {
+    if let Some(session) = visit.session().await? {
         let request = visit.request(super::at_console(session.principal.clone(), session.credential));
-        let left = visit.console.sessions.close(request, &session.key).await?;
-        visit.console.clear_away(left).await?;
+        visit.console.sessions.close(request, &session.key).await?;
+        visit.console.clear_away().await;
     }
     Ok(())
 }

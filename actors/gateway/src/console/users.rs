@@ -209,8 +209,8 @@ async fn delete(visit: &mut Visit<'_>, signed: &Signed, whose: &Whose) -> Result
             }
             Err(error) => return Err(error.into()),
         }
-        let left = console.sessions.close_others(visit.request(signed.caller()), &subject.user.id, None).await?;
-        console.clear_away(left).await?;
+        console.sessions.close_others(visit.request(signed.caller()), &subject.user.id, None).await?;
+        console.clear_away().await;
         return visit.tell(HERE, &Flash::good(format!("{name} is deleted.")));
     }
     let devices = visit.console.engine.devices(&subject.user.id).len();

@@ -150,17 +150,25 @@ impl<'a> Visit<'a> {
         self.token(Bound::Visitor(visitor.as_bytes()))
     }
 
-    /// The sign-in between its two pages.
-    pub(super) fn attempt(&mut self) -> Result<(Attempt, String), Problem> {
+    /// The sign-in between its two pages. It is over with the password that it began with.
+    pub(super) async fn attempt(&mut self) -> Result<(Attempt, String), Problem> {
         let attempt = self.open_attempt().ok_or(Problem::AttemptOver)?;
+        if self.is_outdated(&attempt.principal, attempt.password).await? {
+            return Err(Problem::AttemptOver);
+        }
         self.principal = Some(attempt.principal.to_string());
         let token = self.token(Bound::Attempt(attempt.id.as_bytes()))?;
         Ok((attempt, token))
     }
 
+    fn known_visitor(&self) -> Option<&str> {
+        self.cookies.get(Cookie::Visitor)
+    }
+
     fn open_attempt(&self) -> Option<Attempt> {
         let sealed = self.cookies.get(Cookie::Attempt)?;
-        let attempt: Attempt = self.console.sealer.open(Purpose::Attempt, b"", sealed)?;
+        let visitor = self.known_visitor()?;
+        let attempt: Attempt = self.console.sealer.open(Purpose::Attempt, visitor.as_bytes(), sealed)?;
         attempt.is_open(self.now).then_some(attempt)
     }
 
@@ -169,25 +177,39 @@ impl<'a> Visit<'a> {
         self.open_attempt().is_some()
     }
 
-    /// The session of this browser, without looking at any form.
-    pub(super) fn session(&self) -> Option<Session> {
-        self.console.sessions.find(self.cookies.get(Cookie::Session)?, self.now)
+    /// The session of this browser, without looking at any form. It is over with the password that it stands by.
+    pub(super) async fn session(&self) -> Result<Option<Session>, Problem> {
+        let found = self.cookies.get(Cookie::Session).and_then(|secret| self.console.sessions.find(secret, self.now));
+        match found {
+            Some(session) if self.is_outdated(&session.principal, session.password).await? => Ok(None),
+            found => Ok(found),
+        }
     }
 
-    /// Whether somebody is signed in.
-    pub(super) fn has_session(&self) -> bool {
-        self.session().is_some()
+    /// Whether a principal has another password than the one of that number.
+    async fn is_outdated(&self, principal: &PrincipalId, password: u64) -> Result<bool, Problem> {
+        Ok(self.console.directory.password_version(principal).await? != Some(password))
     }
 
     /// Who is signed in.
     pub(super) async fn signed_in(&mut self) -> Result<Signed, Problem> {
-        let session = self.session().ok_or(Problem::SignInFirst)?;
-        let Some(user) = self.console.directory.principal(&session.principal).await? else {
+        let mut session = self.session().await?.ok_or(Problem::SignInFirst)?;
+        let (console, request) =
+            (self.console, self.request(at_console(session.principal.clone(), session.credential)));
+        let Some(user) = console.directory.principal(&session.principal).await? else {
             // A session ends with its principal.
-            let left = self.console.sessions.close(self.request(Caller::operator()), &session.key).await?;
-            self.console.clear_away(left).await?;
+            console.sessions.close(request, &session.key).await?;
+            console.clear_away().await;
             return Err(Problem::SignInFirst);
         };
+        if let Err(error) = console.sessions.note(request, &session.key).await {
+            tracing::warn!(%error, "it is not recorded that a session is in use");
+        }
+        if let Some(wizard) = &session.wizard
+            && console.drop_enabled(&session.key, &wizard.left).await
+        {
+            session.wizard = None;
+        }
         self.principal = Some(user.id.to_string());
         let token = self.token(Bound::Session(&session.key))?;
         let mut signed = Signed { session, user, administrator: false, token };
@@ -266,7 +288,9 @@ impl<'a> Visit<'a> {
 
     /// Keeps the sign-in under way in the browser, for as long as it can be completed.
     pub(super) fn keep_attempt(&mut self, attempt: &Attempt) -> Result<(), Problem> {
-        let sealed = self.console.sealer.seal(Purpose::Attempt, b"", attempt).ok_or(Problem::Failed)?;
+        // For this browser alone (NT-22).
+        let visitor = self.known_visitor().ok_or(Problem::StaleForm)?;
+        let sealed = self.console.sealer.seal(Purpose::Attempt, visitor.as_bytes(), attempt).ok_or(Problem::Failed)?;
         let life_s = attempt.until.0.saturating_sub(self.now.0).div_ceil(1000);
         self.set(Cookie::Attempt, &sealed, Some(life_s));
         Ok(())
@@ -354,9 +378,9 @@ impl<'a> Visit<'a> {
     }
 
     /// Where who has no open sign-in has to go.
-    pub(super) fn attempt_over(&mut self) -> Answer {
+    pub(super) async fn attempt_over(&mut self) -> Answer {
         self.clear(Cookie::Attempt);
-        if self.has_session() {
+        if matches!(self.session().await, Ok(Some(_))) {
             return Answer::SeeOther("/console/".to_owned());
         }
         let text = "Your sign-in took too long, or was not begun in this browser. Sign in again.";

@@ -113,8 +113,8 @@ impl Resource {
     }
 }
 
-/// Who signs in, as it was typed on the first page (R97).
-#[derive(Clone, PartialEq, Eq, Debug)]
+/// Who signs in, as it was typed on the first page (R97). People type passwords there, too: `Debug` shows nothing of it.
+#[derive(Clone, PartialEq, Eq)]
 pub enum SignInName {
     /// A user of an account; `None` for an account that does not exist.
     User {
@@ -130,6 +130,15 @@ pub enum SignInName {
     },
 }
 
+impl fmt::Debug for SignInName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::User { .. } => "User(..)",
+            Self::Root { .. } => "Root(..)",
+        })
+    }
+}
+
 /// What came of a password.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct PasswordVerdict {
@@ -137,6 +146,9 @@ pub struct PasswordVerdict {
     pub principal: Option<PrincipalId>,
     /// Whether it is.
     pub fits: bool,
+    /// Which of the principal's passwords it was compared with: a later one has a larger number. 0 for a name that nobody
+    /// has.
+    pub version: u64,
 }
 
 /// Where root's alternative factors are sent (R130). Personal data: `Debug` shows nothing of it.
@@ -202,6 +214,8 @@ pub enum DirectoryError {
     PasswordNotTaken(PasswordFault),
     /// Another root user signs in with this e-mail address.
     EmailTaken,
+    /// It has too much to do; it may be asked again.
+    Busy,
     /// It cannot answer now.
     Unavailable(String),
 }
@@ -220,6 +234,7 @@ impl fmt::Display for DirectoryError {
             Self::NotSupported => f.write_str("this directory does not do that"),
             Self::PasswordNotTaken(fault) => fault.fmt(f),
             Self::EmailTaken => f.write_str("another root user has this e-mail address"),
+            Self::Busy => f.write_str("the directory has too much to do"),
             Self::Unavailable(cause) => write!(f, "the directory cannot answer: {cause}"),
         }
     }
@@ -311,13 +326,19 @@ pub trait Directory: Send + Sync + 'static {
         Err(DirectoryError::NotSupported)
     }
 
-    /// Gives a principal a new password. It changes no factor (R108).
+    /// Which password a principal has: each one that is set has a larger number than those before. What an older one
+    /// has opened is over. A platform that cannot tell answers the same number for ever.
+    async fn password_version(&self, _principal: &PrincipalId) -> Result<Option<u64>, DirectoryError> {
+        Err(DirectoryError::NotSupported)
+    }
+
+    /// Gives a principal a new password, and says which it is. It changes no factor (R108).
     async fn set_password(
         &self,
         _request: Request,
         _principal: &PrincipalId,
         _password: &Secret,
-    ) -> Result<(), DirectoryError> {
+    ) -> Result<u64, DirectoryError> {
         Err(DirectoryError::NotSupported)
     }
 

@@ -95,15 +95,23 @@ pub(super) struct Unreadable {
     pub(super) kind: u16,
 }
 
+/// A password, as far as it is known.
+#[derive(Clone)]
+pub(super) struct Password {
+    pub(super) hash: Zeroizing<String>,
+    /// Version of the record that set it.
+    pub(super) version: u64,
+}
+
 /// What the directory knows besides what the engine knows.
 #[derive(Default)]
 pub(super) struct State {
-    /// Version of the last record that was folded.
+    /// Version of the record that was folded last, or is being folded.
     pub(super) version: u64,
     pub(super) founded: Option<AccountId>,
     root_emails: BTreeMap<String, AccountId>,
     root_contacts: BTreeMap<AccountId, RootContact>,
-    password_hashes: BTreeMap<PrincipalId, Zeroizing<String>>,
+    passwords: BTreeMap<PrincipalId, Password>,
     administrators: BTreeSet<PrincipalId>,
     keys: BTreeMap<String, AccessKey>,
     deletions: VecDeque<[u8; 16]>,
@@ -127,11 +135,8 @@ impl State {
                 // A phone number may have been recorded before.
                 let phone = self.root_contacts.get(&account).and_then(|contact| contact.phone.clone());
                 self.set_contact(account, RootContact { email: founded.root_email.to_owned(), phone });
-                let mut set_hash = |id: PrincipalId, hash: &str| {
-                    self.password_hashes.insert(id, Zeroizing::new(hash.to_owned()));
-                };
-                set_hash(PrincipalId::Root(account), founded.root_password_hash);
-                set_hash(administrator.clone(), founded.administrator_password_hash);
+                self.set_password(PrincipalId::Root(account), founded.root_password_hash);
+                self.set_password(administrator.clone(), founded.administrator_password_hash);
                 self.administrators.insert(administrator.clone());
                 self.add_key(founded.access_key_id, founded.secret_access_key, administrator, at);
             }
@@ -148,7 +153,7 @@ impl State {
             USER_FORGOTTEN => {
                 let forgotten: UserForgottenV1<'_> = decode(body).ok_or_else(unreadable)?;
                 let user = user_of(forgotten.account, forgotten.user)?;
-                self.password_hashes.remove(&user);
+                self.passwords.remove(&user);
                 self.administrators.remove(&user);
                 self.keys.retain(|_, key| key.owner != user);
                 self.remember(forgotten.command);
@@ -159,7 +164,7 @@ impl State {
                     Some(user) => user_of(set.account, user)?,
                     None => PrincipalId::Root(AccountId::from_number(set.account).ok_or_else(unreadable)?),
                 };
-                self.password_hashes.insert(principal, Zeroizing::new(set.password_hash.to_owned()));
+                self.set_password(principal, set.password_hash);
             }
             ROOT_CONTACT_SET => {
                 let set: RootContactSetV1<'_> = decode(body).ok_or_else(unreadable)?;
@@ -210,8 +215,13 @@ impl State {
         self.is_administrator(user) && self.administrators.len() == 1
     }
 
-    pub(super) fn password_hash(&self, principal: &PrincipalId) -> Option<&str> {
-        self.password_hashes.get(principal).map(|hash| hash.as_str())
+    pub(super) fn password(&self, principal: &PrincipalId) -> Option<&Password> {
+        self.passwords.get(principal)
+    }
+
+    fn set_password(&mut self, principal: PrincipalId, hash: &str) {
+        let password = Password { hash: Zeroizing::new(hash.to_owned()), version: self.version };
+        self.passwords.insert(principal, password);
     }
 
     /// Root of one account has one address; the one before signs in no more.
@@ -302,7 +312,7 @@ mod tests {
         state.fold(FOUNDED, &founded(), UnixMillis(1)).unwrap();
         assert_eq!(state.founded, Some(account));
         assert_eq!(state.root_of_email("root@example.COM"), Some(account));
-        assert_eq!(state.password_hash(&PrincipalId::Root(account)), Some("h1"));
+        assert_eq!(state.password(&PrincipalId::Root(account)).map(|password| password.hash.as_str()), Some("h1"));
         assert!(state.is_administrator(&admin) && !state.is_administrator(&lee));
         assert_eq!(state.keys_of(&admin).len(), 1);
 

@@ -8,7 +8,7 @@
 //! | caller | may |
 //! |---|---|
 //! | root, administrators | everything in their account, but for what the engine's channel rules forbid (R39..R44) |
-//! | other users | create virtual devices of any name; enable, resync and list their own; see themselves; change their own password; deactivate their own in a session with MFA (R48) |
+//! | other users | create virtual devices of any name; enable, resync and list their own; see themselves; change their own password; in a session with MFA, deactivate their own and delete the virtual device that bears their name (R48) |
 //!
 //! Nobody needs leave to call STS (R137).
 
@@ -50,7 +50,7 @@ pub struct Standalone {
 }
 
 /// What a new account is to be like.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Founding {
     /// Its id; random when absent.
     pub account: Option<AccountId>,
@@ -62,8 +62,14 @@ pub struct Founding {
     pub administrator: DeviceName,
 }
 
+impl std::fmt::Debug for Founding {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Founding {{ account: {:?}, .. }}", self.account)
+    }
+}
+
 /// A new account, with its secrets for the only time.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Founded {
     /// Id.
     pub account: AccountId,
@@ -81,6 +87,12 @@ pub struct Founded {
     pub secret_access_key: Secret,
 }
 
+impl std::fmt::Debug for Founded {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Founded {{ account: {:?}, .. }}", self.account)
+    }
+}
+
 impl Standalone {
     /// Reads the directory's records.
     ///
@@ -93,8 +105,8 @@ impl Standalone {
             let page = engine.read_records(STREAM, after, RECORDS_MAX)?;
             let Some(last) = page.last() else { break };
             after = last.version;
-            state.version = after;
             for entry in page {
+                state.version = entry.version;
                 state.fold(entry.kind, &entry.body, entry.at).map_err(|unreadable| {
                     let text = format!(
                         "record {} has kind {}, which this version cannot read",
@@ -183,11 +195,13 @@ impl Standalone {
 
     /// Removes a user from the engine, and then what is known of it here. Called with `changing` held.
     async fn forget_user(&self, request: Request, user: &PrincipalId, removal: Removal) -> Result<(), DirectoryError> {
-        let (caller, command) = (request.caller.clone(), request.command.map(|command| *command.as_bytes()));
+        let command = request.command.map(|command| *command.as_bytes());
+        // Not under the same command id, which belongs to the removal.
+        let forgetting = Request { command: None, ..request.clone() };
         self.engine.remove_user(request, user, removal).await?;
         // Should this be lost in a crash, what is left belongs to nobody: ids are not used again (R10).
         let record = UserForgottenV1 { account: user.account().into(), user: user_of(user)?.as_str(), command };
-        self.record(Request::by(caller), USER_FORGOTTEN, encode(&record)).await
+        self.record(forgetting, USER_FORGOTTEN, encode(&record)).await
     }
 
     /// Records and folds. Called with `changing` held.
@@ -239,6 +253,11 @@ fn self_service(caller: &Identity, action: &str, resource: &Resource) -> Access 
         "iam:EnableMFADevice" | "iam:ResyncMFADevice" | "iam:ListMFADevices" | "iam:GetUser" if own => Access::Allowed,
         "iam:ChangePassword" if own => Access::Allowed,
         "iam:DeactivateMFADevice" if own && caller.credential.has_mfa() => Access::Allowed,
+        // Who could not delete what bears the own name would be stuck behind it (R61).
+        "iam:DeleteVirtualMFADevice" if caller.credential.has_mfa() => {
+            let own = format!("arn:aws:iam::{}:mfa/{}", caller.account(), caller.user.name);
+            if resource.arn().eq_ignore_ascii_case(&own) { Access::Allowed } else { Access::NotAllowed }
+        }
         // The pattern denies everything else without a second factor, and a lost key alone must not
         // take the second factor away.
         "iam:DeactivateMFADevice" if own => Access::Denied,
@@ -355,11 +374,15 @@ impl Directory for Standalone {
     }
 
     async fn password_is(&self, principal: &PrincipalId, password: &Secret) -> Result<bool, DirectoryError> {
-        self.fits(Some(principal), password).await
+        Ok(self.fits(Some(principal), password).await?.0)
     }
 
     async fn has_password(&self, principal: &PrincipalId) -> Result<bool, DirectoryError> {
-        Ok(self.read().password_hash(principal).is_some())
+        Ok(self.read().password(principal).is_some())
+    }
+
+    async fn password_version(&self, principal: &PrincipalId) -> Result<Option<u64>, DirectoryError> {
+        Ok(self.read().password(principal).map(|password| password.version))
     }
 
     async fn set_password(
@@ -367,7 +390,7 @@ impl Directory for Standalone {
         request: Request,
         principal: &PrincipalId,
         password: &Secret,
-    ) -> Result<(), DirectoryError> {
+    ) -> Result<u64, DirectoryError> {
         self.record_password(request, principal, password).await
     }
 

@@ -85,6 +85,7 @@ pub(super) fn of_directory(error: &DirectoryError, about: Option<(&str, &str)>) 
             tracing::error!(%error, "the directory refused what no request asks");
             ApiError::ServiceFailure
         }
+        DirectoryError::Busy => ApiError::ServiceUnavailable,
         DirectoryError::Unavailable(cause) => {
             tracing::error!(%cause, "the directory failed");
             ApiError::ServiceFailure

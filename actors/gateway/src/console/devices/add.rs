@@ -7,7 +7,7 @@ use super::super::problem::Problem;
 use super::super::visit::{Answer, Signed, Visit};
 use super::super::words;
 use super::{Subject, policy, replaced, replacing};
-use crate::engine::{DeviceKind, SmsEligibility};
+use crate::engine::{DeviceKind, KeyForm, SmsEligibility};
 
 /// R124: who has an SMS device pays for it.
 pub(super) const SMS_CHARGES: &str = "Your carrier may charge for text messages.";
@@ -68,11 +68,12 @@ fn kinds(visit: &Visit<'_>, subject: &Subject, sms: bool) -> Vec<Kind> {
         "Virtual MFA device",
         "An authenticator app on your phone or computer that shows a new code every half minute.",
     )];
-    if subject.own && policy.passkeys {
+    let forms = if subject.own { visit.console.engine.key_forms(&subject.user.id) } else { Vec::new() };
+    if forms.contains(&KeyForm::Passkey) {
         let text = "Your phone, your computer or a password manager confirms with your face, your finger or a PIN.";
         kinds.push(kind("passkey", "Passkey", text));
     }
-    if subject.own && policy.security_keys {
+    if forms.contains(&KeyForm::SecurityKey) {
         let title = if policy.passkeys { "Security key" } else { "U2F security key" };
         kinds.push(kind("key", title, "A key such as a YubiKey that you insert and touch."));
     }

@@ -110,8 +110,11 @@ pub(super) async fn tap(visit: &mut Visit<'_>, signed: &Signed, subject: &Subjec
             Ok(ack) => match ack.value {
                 KeyRegistration::Registered(_) => {
                     visit.clear(Cookie::Enrolment);
-                    clear_unused(visit, signed, subject, replaces.as_ref()).await?;
-                    let text = "Your key is registered. From the next sign-in on you are asked for it.";
+                    let rest = clear_unused(visit, signed, subject, replaces.as_ref()).await?;
+                    let text = format!(
+                        "Your key is registered. From the next sign-in on you are asked for it.{}",
+                        rest.replacen(" It", " The old device", 1)
+                    );
                     return visit.tell(&subject.home, &Flash::good(text));
                 }
                 KeyRegistration::Refused(refusal) => Flash::bad(refused(refusal)),

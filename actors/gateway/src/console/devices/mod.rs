@@ -243,19 +243,28 @@ fn replacing(path: &str, replaces: Option<&Serial>) -> String {
     }
 }
 
-/// Deletes a virtual device that was removed or replaced: a console leaves no unused entity behind, which would be
-/// in the way of the next one (R61).
+/// Deletes a virtual device that was removed or replaced, where the person may: a console leaves no unused entity
+/// behind, which would be in the way of the next one (R61). Where the person may not, it stays (R48, R69), and this is
+/// said.
 async fn clear_unused(
     visit: &Visit<'_>,
     signed: &Signed,
     subject: &Subject,
     old: Option<&Serial>,
-) -> Result<(), Problem> {
-    let Some(old) = old.filter(|old| old.kind() == DeviceKind::VirtualTotp) else { return Ok(()) };
+) -> Result<&'static str, Problem> {
+    let Some(old) = old.filter(|old| old.kind() == DeviceKind::VirtualTotp) else { return Ok("") };
+    if !may_delete(visit, signed, old).await? {
+        return Ok(" It stays in the account as an unused device, which an administrator can delete.");
+    }
     let request = visit.request(signed.caller());
     let gone = visit.console.engine.delete_virtual_device(request, subject.user.id.account(), old).await;
     explained(gone, visit.now)?.ok();
-    Ok(())
+    Ok("")
+}
+
+/// Whether the directory lets the person delete a virtual device that is not a wizard's own (R45).
+async fn may_delete(visit: &Visit<'_>, signed: &Signed, serial: &Serial) -> Result<bool, Problem> {
+    visit.may(signed, "iam:DeleteVirtualMFADevice", &Resource::Device(serial.to_string())).await
 }
 
 /// What is said when a device is enabled; with a warning when its codes were late (A1, R84).

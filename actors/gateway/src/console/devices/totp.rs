@@ -11,7 +11,7 @@ use super::super::problem::{Problem, explained};
 use super::super::sessions::{Leftover, Wizard};
 use super::super::visit::{Answer, Signed, Visit};
 use super::super::words;
-use super::{Subject, clear_unused, enabled, policy, replaced, replacing};
+use super::{Subject, clear_unused, enabled, may_delete, policy, replaced, replacing};
 use crate::directory::Resource;
 use crate::engine::{Ack, Code, DeviceName, Path, Proof, Serial};
 
@@ -81,17 +81,25 @@ async fn create(visit: &mut Visit<'_>, signed: &Signed, subject: &Subject, here:
     let (engine, account) = (&visit.console.engine, subject.user.id.account());
     let request = || visit.request(signed.caller());
     let serial = Serial::of_virtual(account, &Path::root(), &name).map_err(|_| Problem::Malformed)?;
+    if !visit.may(signed, "iam:CreateVirtualMFADevice", &Resource::Device(serial.to_string())).await? {
+        return Err(Problem::Forbidden("You may not create a virtual device of this name.".to_owned()));
+    }
     if let Some(wizard) = &signed.session.wizard {
         if wizard.left.serial == serial && wizard.of == subject.user.id && wizard.device.is_some() {
-            let again = Wizard { replaces, ..wizard.clone() };
+            let again = Wizard { replaces: replaces.clone(), ..wizard.clone() };
             visit.console.sessions.leave(request(), &signed.session.key, Some(again)).await?;
             return visit.see(&format!("{}/add/virtual/codes", subject.base));
         }
-        visit.console.clear_away([wizard.left.clone()]).await?;
+        visit.console.sessions.abandon(&signed.session.key);
+        visit.console.clear_away().await;
     }
     if visit.field("leftover") == "delete" && may_delete(visit, signed, &serial).await? {
         explained(engine.delete_virtual_device(request(), account, &serial).await, visit.now)?.ok();
     }
+    let wizard = |left, device| Wizard { left, of: subject.user.id.clone(), replaces: replaces.clone(), device };
+    // First said and then done, so that no crash in between leaves a device to nobody (R61).
+    let left = Leftover::to_be_made(serial.clone(), engine.now());
+    visit.console.sessions.leave(request(), &signed.session.key, Some(wizard(left, None))).await?;
     let made = engine.create_virtual_device(request(), account, Path::root(), name).await;
     let made = match explained(made, visit.now)? {
         Ok(ack) => ack,
@@ -105,19 +113,9 @@ async fn create(visit: &mut Visit<'_>, signed: &Signed, subject: &Subject, here:
         }
     };
     let created_at = engine.device(&serial).map_or(made.at, |device| device.created_at);
-    let wizard = Wizard {
-        left: Leftover { serial, created_at },
-        of: subject.user.id.clone(),
-        replaces,
-        device: Some(Arc::new(made.value)),
-    };
+    let wizard = wizard(Leftover::made(serial, created_at), Some(Arc::new(made.value)));
     visit.console.sessions.leave(request(), &signed.session.key, Some(wizard)).await?;
     visit.see(&format!("{}/add/virtual/codes", subject.base))
-}
-
-/// Whether the directory lets the person delete a virtual device that is not this session's.
-async fn may_delete(visit: &Visit<'_>, signed: &Signed, serial: &Serial) -> Result<bool, Problem> {
-    visit.may(signed, "iam:DeleteVirtualMFADevice", &Resource::Device(serial.to_string())).await
 }
 
 /// Step 2 of an app: the QR code, and two codes.
@@ -197,8 +195,12 @@ async fn prove(
     };
     Ok(match explained(result, visit.now)? {
         Ok(Ack { value: Proof::Accepted, .. }) => {
-            clear_unused(visit, signed, subject, replaces).await?;
-            Ok(enabled(visit, subject, serial))
+            let rest = clear_unused(visit, signed, subject, replaces).await?;
+            let mut flash = enabled(visit, subject, serial);
+            if !rest.is_empty() {
+                flash.text.push_str(&rest.replacen(" It", " The old device", 1));
+            }
+            Ok(flash)
         }
         Ok(_) => Err(Flash::bad(words::PAIR_REFUSED).at("code1")),
         Err(text) => Err(Flash::bad(text)),

@@ -108,7 +108,7 @@ async fn deactivate(
     if let Err(text) = explained(engine.deactivate(request, id, &device.serial, reason).await, visit.now)? {
         return visit.tell(&subject.home, &Flash::bad(text));
     }
-    clear_unused(visit, signed, subject, Some(&device.serial)).await?;
-    let text = format!("{} is removed.", words::device(device));
+    let rest = clear_unused(visit, signed, subject, Some(&device.serial)).await?;
+    let text = format!("{} is removed.{rest}", words::device(device));
     visit.tell(&subject.home, &Flash::good(text))
 }

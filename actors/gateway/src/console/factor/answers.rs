@@ -142,7 +142,7 @@ pub(super) async fn key(visit: &mut Visit<'_>, mut attempt: Attempt) -> Result<A
 /// In, or on to the own device after the linked one (A6).
 async fn go_on(visit: &mut Visit<'_>, mut attempt: Attempt, step: SignInStep) -> Result<Answer, Problem> {
     match step {
-        SignInStep::SignedIn(done) => enter(visit, attempt.principal, done.credential()).await,
+        SignInStep::SignedIn(done) => enter(visit, attempt.entrant(), done.credential()).await,
         SignInStep::Wanted { of, .. } => {
             attempt.go_on(of);
             begin(visit, attempt).await

@@ -21,7 +21,12 @@ const METHODS: &str = "/console/mfa/methods";
 
 /// Shows a part of the page, or takes an answer.
 pub(super) async fn page(visit: &mut Visit<'_>, page: FactorPage) -> Result<Answer, Problem> {
-    let (attempt, token) = visit.attempt()?;
+    let (attempt, token) = visit.attempt().await?;
+    if page != FactorPage::Cancel && devices(visit, &attempt).is_empty() {
+        // The last device went away meanwhile: the password alone is asked for now (R129).
+        visit.clear(Cookie::Attempt);
+        return visit.tell("/console/sign-in", &Flash::warn("Your MFA device was removed. Sign in again."));
+    }
     match page {
         FactorPage::Ask => ask(visit, &attempt, token),
         FactorPage::Help => help(visit, &attempt, token),

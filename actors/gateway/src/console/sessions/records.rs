@@ -13,6 +13,8 @@ pub(super) const OPENED: u16 = 1;
 pub(super) const CLOSED: u16 = 2;
 /// Number of [`WizardV1`].
 pub(super) const WIZARD: u16 = 3;
+/// Number of [`SeenV1`].
+pub(super) const SEEN: u16 = 4;
 
 /// A session was opened.
 #[derive(Serialize, Deserialize)]
@@ -26,6 +28,8 @@ pub(super) struct OpenedV1<'a> {
     pub(super) level: u8,
     /// When the second factor was proven, in milliseconds.
     pub(super) mfa_at_ms: u64,
+    /// Which of the principal's passwords opened it.
+    pub(super) password: u64,
 }
 
 /// A session ended before its time.
@@ -34,13 +38,21 @@ pub(super) struct ClosedV1 {
     pub(super) key: [u8; 32],
 }
 
-/// The wizard of a session made a virtual device, or there is none any more that it would have to take away.
+/// A session is in use. Recorded now and then, and when it stands by another password than before.
+#[derive(Serialize, Deserialize)]
+pub(super) struct SeenV1 {
+    pub(super) key: [u8; 32],
+    pub(super) password: u64,
+}
+
+/// The wizard of a session makes a virtual device, or there is none any more that it would have to take away.
 #[derive(Serialize, Deserialize)]
 pub(super) struct WizardV1<'a> {
     pub(super) key: [u8; 32],
     pub(super) serial: Option<&'a str>,
-    /// When the device was created, in milliseconds: a namesake is another device.
-    pub(super) created_at_ms: u64,
+    /// When the device was created, in milliseconds, at the earliest and at the latest: a namesake is another device.
+    pub(super) created_from_ms: u64,
+    pub(super) created_until_ms: u64,
 }
 
 /// A virtual device that the wizard of a session made and that nobody has enabled yet (A28).
@@ -48,19 +60,49 @@ pub(super) struct WizardV1<'a> {
 pub(in crate::console) struct Leftover {
     /// Its ARN.
     pub(in crate::console) serial: Serial,
-    /// When it was created.
-    pub(in crate::console) created_at: UnixMillis,
+    /// When it was created, at the earliest.
+    created_from: UnixMillis,
+    /// And at the latest.
+    created_until: UnixMillis,
+}
+
+/// For how long a device that a wizard is about to make may be its own, in milliseconds: longer than making it takes.
+const MAKING_MS: u64 = 30_000;
+
+impl Leftover {
+    /// A device that was made.
+    pub(in crate::console) const fn made(serial: Serial, created_at: UnixMillis) -> Self {
+        Self { serial, created_from: created_at, created_until: created_at }
+    }
+
+    /// A device that is about to be made. Recorded before it is, so that no crash in between leaves it to nobody.
+    pub(in crate::console) const fn to_be_made(serial: Serial, now: UnixMillis) -> Self {
+        Self { serial, created_from: now, created_until: now.plus_ms(MAKING_MS) }
+    }
+
+    /// Whether a device of this serial number is the one, and no namesake, by when it was created.
+    pub(in crate::console) fn was_made_at(&self, created_at: UnixMillis) -> bool {
+        (self.created_from..=self.created_until).contains(&created_at)
+    }
+
+    /// Whether another one may be about the same device.
+    pub(super) fn may_be(&self, other: &Self) -> bool {
+        self.serial == other.serial
+            && self.created_from <= other.created_until
+            && other.created_from <= self.created_until
+    }
 }
 
 /// What a record says.
 pub(super) enum Recorded {
-    Opened { key: [u8; 32], principal: PrincipalId, credential: Credential },
+    Opened { key: [u8; 32], principal: PrincipalId, credential: Credential, password: u64 },
     Closed { key: [u8; 32] },
+    Seen { key: [u8; 32], password: u64 },
     Wizard { key: [u8; 32], leftover: Option<Leftover> },
 }
 
 /// The body of a record of an opened session.
-pub(super) fn opened(key: [u8; 32], principal: &PrincipalId, credential: Credential) -> Option<Vec<u8>> {
+pub(super) fn opened(key: [u8; 32], principal: &PrincipalId, credential: Credential, password: u64) -> Option<Vec<u8>> {
     let user = match principal {
         PrincipalId::Root(_) => None,
         PrincipalId::User(_, user) => Some(user.as_str()),
@@ -70,7 +112,8 @@ pub(super) fn opened(key: [u8; 32], principal: &PrincipalId, credential: Credent
         Credential::Recovered => (2, 0),
         _ => (0, 0),
     };
-    postcard::to_allocvec(&OpenedV1 { key, account: principal.account().into(), user, level, mfa_at_ms }).ok()
+    let account = principal.account().into();
+    postcard::to_allocvec(&OpenedV1 { key, account, user, level, mfa_at_ms, password }).ok()
 }
 
 /// The body of a record of a session that ended.
@@ -78,11 +121,17 @@ pub(super) fn closed(key: [u8; 32]) -> Option<Vec<u8>> {
     postcard::to_allocvec(&ClosedV1 { key }).ok()
 }
 
+/// The body of a record of a session in use.
+pub(super) fn seen(key: [u8; 32], password: u64) -> Option<Vec<u8>> {
+    postcard::to_allocvec(&SeenV1 { key, password }).ok()
+}
+
 /// The body of a record of what a wizard left, or did not leave.
 pub(super) fn wizard(key: [u8; 32], leftover: Option<&Leftover>) -> Option<Vec<u8>> {
     let serial = leftover.map(|leftover| leftover.serial.as_str());
-    let created_at_ms = leftover.map_or(0, |leftover| leftover.created_at.0);
-    postcard::to_allocvec(&WizardV1 { key, serial, created_at_ms }).ok()
+    let created_from_ms = leftover.map_or(0, |leftover| leftover.created_from.0);
+    let created_until_ms = leftover.map_or(0, |leftover| leftover.created_until.0);
+    postcard::to_allocvec(&WizardV1 { key, serial, created_from_ms, created_until_ms }).ok()
 }
 
 /// Reads a record; `None` for one that this version does not know.
@@ -101,14 +150,16 @@ pub(super) fn read(kind: u16, body: &[u8]) -> Option<Recorded> {
                 2 => Credential::Recovered,
                 _ => return None,
             };
-            Some(Recorded::Opened { key: opened.key, principal, credential })
+            Some(Recorded::Opened { key: opened.key, principal, credential, password: opened.password })
         }
         CLOSED => whole(body).map(|closed: ClosedV1| Recorded::Closed { key: closed.key }),
+        SEEN => whole(body).map(|seen: SeenV1| Recorded::Seen { key: seen.key, password: seen.password }),
         WIZARD => {
             let left: WizardV1<'_> = whole(body)?;
             let serial = left.serial.map(Serial::new).transpose().ok()?;
-            let created_at = UnixMillis(left.created_at_ms);
-            Some(Recorded::Wizard { key: left.key, leftover: serial.map(|serial| Leftover { serial, created_at }) })
+            let (created_from, created_until) = (UnixMillis(left.created_from_ms), UnixMillis(left.created_until_ms));
+            let leftover = serial.map(|serial| Leftover { serial, created_from, created_until });
+            Some(Recorded::Wizard { key: left.key, leftover })
         }
         _ => None,
     }
@@ -130,12 +181,14 @@ mod tests {
         let account = AccountId::from_number(1).unwrap();
         let lee = PrincipalId::User(account, UserId::new("U").unwrap());
         let with_mfa = Credential::Session { mfa_at: Some(UnixMillis(3)) };
-        assert_eq!(hex(opened([7; 32], &lee, with_mfa)), "K010101550103");
-        assert_eq!(hex(opened([7; 32], &PrincipalId::Root(account), Credential::Recovered)), "K01000200");
+        assert_eq!(hex(opened([7; 32], &lee, with_mfa, 9)), "K01010155010309");
+        assert_eq!(hex(opened([7; 32], &PrincipalId::Root(account), Credential::Recovered, 9)), "K0100020009");
         assert_eq!(hex(closed([7; 32])), "K");
-        let leftover = Leftover { serial: Serial::new("123456789").unwrap(), created_at: UnixMillis(5) };
-        assert_eq!(hex(wizard([7; 32], Some(&leftover))), "K010931323334353637383905");
-        assert_eq!(hex(wizard([7; 32], None)), "K0000");
+        assert_eq!(hex(seen([7; 32], 9)), "K09");
+        let serial = Serial::new("123456789").unwrap();
+        let leftover = Leftover { serial, created_from: UnixMillis(5), created_until: UnixMillis(6) };
+        assert_eq!(hex(wizard([7; 32], Some(&leftover))), "K01093132333435363738390506");
+        assert_eq!(hex(wizard([7; 32], None)), "K000000");
     }
 
     #[test]

@@ -192,7 +192,9 @@ fn what_was_typed_is_text_and_never_markup() {
 fn over_tls_a_browser_is_told_to_come_back_over_tls() {
     run(async {
         let world = World::with(Setup { secure: true, ..Setup::default() }).await;
-        for (host, promise) in [("console.example.com", "max-age=31536000"), ("localhost:7617", "")] {
+        for (host, promise) in
+            [("console.example.com", "max-age=31536000"), ("localhosts", "max-age=31536000"), ("localhost:7617", "")]
+        {
             // On this machine it would bind every other port too.
             let mut browser = Browser { host, ..world.browser() };
             assert_eq!(browser.get("/console/sign-in").await.header("strict-transport-security"), promise);
@@ -237,6 +239,9 @@ fn what_a_development_server_shows_exists_there_alone() {
         browser.post("/console/devices/add/sms", &[("phone", "+15550101234")]).await;
         let code = world.outbox.messages().last().unwrap().code.to_string();
         world.browser().get("/console/development").await.shows(&code).shows("+15550101234");
+        for host in ["evil.example", "localhost.evil.example:7617", ""] {
+            Browser { host, ..world.browser() }.get("/console/development").await.status(404).hides(&code);
+        }
     });
 }
 

@@ -1,6 +1,6 @@
 //! How often passwords may be tried.
 
-use super::super::limits::{ADDRESS_TRIES_MAX, NAME_TRIES_MAX, WINDOW_MS};
+use super::super::limits::{ADDRESS_TRIES_MAX, NETWORK_TRIES_MAX, WINDOW_MS};
 use super::*;
 
 fn wrong(name: &str) -> [(&str, &str); 3] {
@@ -15,7 +15,7 @@ fn ten_of_sixty_four_parallel_tries_are_looked_at() {
         browser.get("/console/sign-in").await;
         let tries = (0..64_u8).map(|host| {
             let mut browser = browser.clone();
-            browser.address = SocketAddr::from(([198, 51, 100, host], 4000));
+            browser.address = SocketAddr::from(([192, 0, 2, host], 4000));
             let name = if host % 2 == 0 { "lee" } else { "LEE" };
             actix_rt::spawn(async move { browser.post_once("/console/sign-in", &wrong(name)).await })
         });
@@ -28,8 +28,8 @@ fn ten_of_sixty_four_parallel_tries_are_looked_at() {
                 other => panic!("{other}"),
             }
         }
-        assert_eq!((looked_at, refused), (NAME_TRIES_MAX, 64 - NAME_TRIES_MAX));
-        // The right password is not looked at either, and the next window opens again.
+        assert_eq!((looked_at, refused), (NETWORK_TRIES_MAX, 64 - NETWORK_TRIES_MAX));
+        // From that network the right password is not looked at either, and the next window opens again.
         let right = [("account", ACCOUNT), ("user_name", "lee"), ("password", PASSWORD)];
         let locked = browser.post_once("/console/sign-in", &right).await.status(429).shows("Too many tries");
         assert!(!locked.header("retry-after").is_empty());
@@ -47,7 +47,7 @@ fn a_name_that_nobody_has_is_locked_alike() {
             let mut browser = world.browser();
             browser.get("/console/sign-in").await;
             let mut statuses = Vec::new();
-            for _ in 0..NAME_TRIES_MAX {
+            for _ in 0..NETWORK_TRIES_MAX {
                 statuses.push(browser.post_once("/console/sign-in", &wrong(name)).await.status);
             }
             let locked = browser.post_once("/console/sign-in", &wrong(name)).await;
@@ -103,8 +103,50 @@ fn passwords_and_codes_do_not_lock_each_other() {
 fn who_signs_in_often_is_not_locked_out() {
     run(async {
         let world = World::new().await;
-        for _ in 0..2 * NAME_TRIES_MAX {
+        for _ in 0..2 * NETWORK_TRIES_MAX {
             world.browser().sign_in("lee", PASSWORD).await.at("/console/");
+        }
+    });
+}
+
+#[test]
+fn strangers_elsewhere_do_not_lock_the_owner_out() {
+    run(async {
+        let world = World::new().await;
+        let mut stranger = world.browser();
+        stranger.get("/console/sign-in").await;
+        for network in 0..3 {
+            stranger.address = SocketAddr::from(([198, 51, network, 7], 4000));
+            while stranger.post_once("/console/sign-in", &wrong("lee")).await.status == 303 {}
+        }
+        world.lee().await;
+    });
+}
+
+#[test]
+fn who_has_the_password_alone_begins_no_sign_ins_without_an_end() {
+    run(async {
+        let world = World::new().await;
+        let (_, seed) = world.virtual_device(&world.lee, "lee").await;
+        let mut owner = world.browser();
+        owner.sign_in("lee", PASSWORD).await.at("/console/mfa");
+        let mut begun = 0;
+        loop {
+            let mut thief = world.browser();
+            thief.address = SocketAddr::from(([203, 0, 113, 9], 4000));
+            if thief.sign_in("lee", PASSWORD).await.status == 429 {
+                break;
+            }
+            begun += 1;
+        }
+        assert_eq!(begun, NETWORK_TRIES_MAX);
+        world.browser().sign_in("lee", PASSWORD).await.at("/console/mfa");
+        // Who completes them has them back.
+        for _ in 0..2 * NETWORK_TRIES_MAX {
+            let mut browser = world.browser();
+            browser.sign_in("lee", PASSWORD).await.at("/console/mfa");
+            let code = world.code(&seed);
+            browser.post("/console/mfa/code", &[("code", &code)]).await.at("/console/");
         }
     });
 }

@@ -234,3 +234,116 @@ fn a_namesake_that_somebody_else_made_is_left_alone() {
         assert!(world.engine.device(&serial).is_some());
     });
 }
+
+#[test]
+fn a_new_password_ends_what_the_old_one_began() {
+    run(async {
+        let world = World::new().await;
+        let (_, seed) = world.virtual_device(&world.lee, "lee").await;
+        let mut old = world.browser();
+        old.sign_in("lee", PASSWORD).await.at("/console/mfa");
+        let mut administrator = world.administrator().await;
+        let PrincipalId::User(_, id) = &world.lee else { panic!("lee is a user") };
+        let (page, new) = (format!("/console/users/{id}/password"), "another long enough one");
+        administrator.get(&page).await;
+        administrator.post(&page, &[("new", new), ("again", new)]).await.shows("The password is set");
+        let code = world.code(&seed);
+        old.post("/console/mfa/code", &[("code", &code)]).await.at("/console/sign-in").shows("Sign in again");
+        assert!(old.cookie(SESSION).is_none() && old.cookie(ATTEMPT).is_none());
+        // The code was not used up by that.
+        let mut browser = world.browser();
+        browser.sign_in("lee", new).await.at("/console/mfa");
+        browser.post("/console/mfa/code", &[("code", &code)]).await.at("/console/");
+    });
+}
+
+#[test]
+fn a_new_password_or_contact_ends_a_way_back_in_that_has_begun() {
+    run(async {
+        let world = World::new().await;
+        let mut owner = world.root_browser().await;
+        let (_, seed) = world.virtual_device(&world.root(), "root-account-mfa-device").await;
+        let old = world.founded.root_password.expose().to_owned();
+        let mut thief = world.browser();
+        thief.sign_in_root("root@example.com", &old).await.at("/console/mfa");
+        let new = "another long enough one";
+        owner.get("/console/password").await;
+        owner.post("/console/password", &[("current", &old), ("new", new), ("again", new)]).await.shows("is changed");
+        owner.get("/console/").await.at("/console/");
+        thief.post("/console/recovery/mail/send", &[]).await.at("/console/sign-in");
+        assert!(world.outbox.messages().is_empty());
+        // The same where the contact changes: its mail was sent to the old address.
+        let mut waiting = world.browser();
+        waiting.sign_in_root("root@example.com", new).await.at("/console/mfa");
+        waiting.get("/console/recovery").await;
+        waiting.post("/console/recovery/mail/send", &[]).await.shows("We sent an e-mail");
+        let mail = world.outbox.messages().last().unwrap().code.to_string();
+        let mut root = world.browser();
+        root.sign_in_root("root@example.com", new).await;
+        let code = world.code(&seed);
+        root.post("/console/mfa/code", &[("code", &code)]).await.at("/console/");
+        root.get("/console/account").await;
+        let fields = [("email", "new@example.com"), ("current_password", new)];
+        root.post("/console/account/contact", &fields).await.shows("Saved.");
+        waiting.post("/console/recovery/mail", &[("code", &mail)]).await.hides("is confirmed");
+    });
+}
+
+#[test]
+fn a_password_that_was_set_by_another_door_or_before_a_crash_ends_the_sessions_too() {
+    run(async {
+        let world = World::new().await;
+        let mut browser = world.lee().await;
+        let new = Secret::new("another long enough one");
+        world.directory.set_password(Request::by(Caller::operator()), &world.lee, &new).await.unwrap();
+        browser.clone().get("/console/").await.at("/console/sign-in");
+        browser.console = console(&world.engine, &world.directory, &Setup::default(), &world.outbox);
+        browser.get("/console/").await.at("/console/sign-in").shows("Your session has ended");
+    });
+}
+
+#[test]
+fn a_sign_in_on_its_way_while_the_password_changes_opens_nothing() {
+    run(async {
+        let world = World::new().await;
+        let who = crate::directory::SignInName::User { account: Some(world.account()), name: "lee".into() };
+        let verdict = world.directory.check_password(&who, &Secret::new(PASSWORD)).await.unwrap();
+        assert!(verdict.fits);
+        let mut owner = world.lee().await;
+        owner.get("/console/password").await;
+        let new = "another long enough one";
+        let fields = [("current", PASSWORD), ("new", new), ("again", new)];
+        owner.post("/console/password", &fields).await.shows("is changed");
+        // Only now comes what follows the check.
+        let by = Request::by(Caller::at_console(world.lee.clone(), None));
+        let bare = crate::engine::Credential::Session { mfa_at: None };
+        let secret = world.console.sessions.start(by, &world.lee, bare, verdict.version).await.unwrap();
+        let mut late = world.browser();
+        late.jar.insert(SESSION.into(), secret.expose().to_owned());
+        late.get("/console/").await.at("/console/sign-in");
+        // Whoever set the new one stays in, also after a restart.
+        owner.console = console(&world.engine, &world.directory, &Setup::default(), &world.outbox);
+        owner.get("/console/").await.at("/console/");
+    });
+}
+
+#[test]
+fn the_secret_of_a_new_device_is_not_shown_once_it_is_enabled() {
+    run(async {
+        let world = World::new().await;
+        let mut browser = world.lee().await;
+        browser.get("/console/devices").await;
+        let seed = browser.post("/console/devices/add/virtual", &[]).await.seed();
+        let serial = Serial::new(format!("arn:aws:iam::{ACCOUNT}:mfa/lee")).unwrap();
+        let by = || Request::by(Caller::at_console(world.lee.clone(), Some(world.engine.now())));
+        let shown = |step: u64| Code::parse(&code(&seed, step)).unwrap();
+        let (first, second) = (shown(world.step() - 1), shown(world.step()));
+        world.engine.enable(by(), &world.lee, &serial, first, second).await.unwrap();
+        browser.get("/console/devices/add/virtual/codes").await.hides("id=\"secret\"");
+        // Nor is it this session's leftover, when it is deactivated later.
+        let lost = crate::engine::DeactivateReason::Lost;
+        world.engine.deactivate(by(), &world.lee, &serial, lost).await.unwrap();
+        browser.post("/console/sign-out", &[]).await.at("/console/sign-in");
+        assert!(world.engine.device(&serial).is_some());
+    });
+}

@@ -228,3 +228,32 @@ fn linked_root_users_are_asked_for_two_codes_one_after_the_other() {
         browser.post("/console/mfa/code", &[("code", &code)]).await.at("/console/").shows("Signed in with MFA");
     });
 }
+
+#[test]
+fn a_sign_in_whose_device_was_removed_meanwhile_starts_over() {
+    run(async {
+        let world = World::new().await;
+        let (serial, _) = world.virtual_device(&world.lee, "lee").await;
+        let mut browser = world.browser();
+        browser.sign_in("lee", PASSWORD).await.at("/console/mfa");
+        let administrator = world.engine.user_named(world.account(), "administrator").unwrap().id;
+        let by = Request::by(Caller::at_console(administrator, None));
+        world.engine.deactivate(by, &world.lee, &serial, crate::engine::DeactivateReason::Lost).await.unwrap();
+        browser.get("/console/mfa").await.at("/console/sign-in").shows("Your MFA device was removed");
+        browser.sign_in("lee", PASSWORD).await.at("/console/");
+    });
+}
+
+#[test]
+fn a_sign_in_is_for_the_browser_that_began_it() {
+    run(async {
+        let world = World::new().await;
+        world.virtual_device(&world.lee, "lee").await;
+        let (mut browser, mut other) = (world.browser(), world.browser());
+        browser.sign_in("lee", PASSWORD).await.at("/console/mfa");
+        other.get("/console/sign-in").await;
+        other.jar.insert(ATTEMPT.into(), browser.cookie(ATTEMPT).unwrap());
+        other.get("/console/mfa").await.at("/console/sign-in");
+        browser.get("/console/mfa").await.at("/console/mfa");
+    });
+}

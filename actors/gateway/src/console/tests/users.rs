@@ -205,6 +205,6 @@ fn the_password_is_not_guessed_at_the_form_of_the_contact() {
         while root.post_once("/console/account/contact", &fields).await.status == 303 {
             tries += 1;
         }
-        assert_eq!(tries, super::super::limits::NAME_TRIES_MAX);
+        assert_eq!(tries, super::super::limits::NETWORK_TRIES_MAX);
     });
 }

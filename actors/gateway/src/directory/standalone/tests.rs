@@ -111,6 +111,7 @@ fn the_built_in_rule() {
             |user: &UserView, credential| Identity { user: user.clone(), access_key_id: "AKIA".into(), credential };
         let of = |user: &UserView| Resource::Principal { id: Some(user.id.clone()), arn: super::super::arn_of(user) };
         let key = Credential::LongTermKey;
+        let named = |name: &str| Resource::Device(format!("arn:aws:iam::{}:mfa/{name}", founded.account));
         let with_mfa = Credential::Session { mfa_at: Some(UnixMillis(1)) };
         let cases = [
             (&administrator, key, "iam:DeleteUser", of(&lee), Access::Allowed),
@@ -124,6 +125,9 @@ fn the_built_in_rule() {
             (&lee, with_mfa, "iam:DeactivateMFADevice", of(&lee), Access::Allowed),
             (&lee, with_mfa, "iam:DeactivateMFADevice", of(&administrator), Access::NotAllowed),
             (&lee, with_mfa, "iam:DeleteVirtualMFADevice", Resource::Device("x".into()), Access::NotAllowed),
+            (&lee, with_mfa, "iam:DeleteVirtualMFADevice", named("lee"), Access::Allowed),
+            (&lee, key, "iam:DeleteVirtualMFADevice", named("lee"), Access::NotAllowed),
+            (&lee, with_mfa, "iam:DeleteVirtualMFADevice", named("dana"), Access::NotAllowed),
             (&lee, with_mfa, "iam:CreateAccessKey", of(&lee), Access::NotAllowed),
             (&lee, with_mfa, "iam:ListUsers", Resource::All, Access::NotAllowed),
         ];
@@ -145,12 +149,12 @@ fn a_password_is_judged_by_name_and_nobody_has_none() {
         assert!(verdict.fits && verdict.principal.is_some());
         let verdict = judge(&user("administrator"), &founded.root_password).await;
         assert!(!verdict.fits && verdict.principal.is_some());
-        let nobody = PasswordVerdict { principal: None, fits: false };
+        let nobody = PasswordVerdict { principal: None, fits: false, version: 0 };
         assert_eq!(judge(&user("nobody"), &founded.administrator_password).await, nobody);
         let elsewhere = SignInName::User { account: None, name: "administrator".into() };
         assert_eq!(judge(&elsewhere, &founded.administrator_password).await, nobody);
         let verdict = judge(&root("ROOT@example.com"), &founded.root_password).await;
-        assert_eq!(verdict, PasswordVerdict { principal: Some(PrincipalId::Root(founded.account)), fits: true });
+        assert_eq!((verdict.principal, verdict.fits), (Some(PrincipalId::Root(founded.account)), true));
         assert_eq!(judge(&root("nobody@example.com"), &founded.root_password).await, nobody);
     });
 }
@@ -165,9 +169,13 @@ fn a_new_password_replaces_the_old_one_and_outlives_a_restart() {
         let (short, good) = (Secret::new("too short"), Secret::new("a long enough one"));
         let refused = directory.set_password(by(), &lee, &short).await;
         assert_eq!(refused, Err(DirectoryError::PasswordNotTaken(super::super::PasswordFault::TooShort)));
-        directory.set_password(by(), &lee, &good).await.unwrap();
+        let first = directory.set_password(by(), &lee, &good).await.unwrap();
+        let second = directory.set_password(by(), &lee, &good).await.unwrap();
+        assert!(first < second, "the same password, set again, is a later one");
         let root = PrincipalId::Root(founded.account);
         directory.set_password(by(), &root, &good).await.unwrap();
+        assert_eq!(directory.password_version(&lee).await, Ok(Some(second)));
+        assert_eq!(Standalone::open(engine.clone()).unwrap().password_version(&lee).await, Ok(Some(second)));
         let again = Standalone::open(engine).unwrap();
         assert!(again.has_password(&lee).await.unwrap());
         assert!(again.password_is(&lee, &good).await.unwrap() && again.password_is(&root, &good).await.unwrap());
