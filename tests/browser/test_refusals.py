@@ -144,6 +144,17 @@ def test_a_deactivated_device_opens_nothing_at_once(classic):
     assert classic.signs_in(lee).page.path == "/console/"
 
 
+def test_an_open_sign_in_ends_with_its_password(classic):
+    """Who gave a password that was changed since is no further than at the beginning."""
+    lee, app = with_app(classic)
+    waiting = classic.signs_in(lee)
+    lee.password = new_password()
+    classic.at_desk(f"/console/users/{lee.id}/password", new=lee.password, again=lee.password)
+    page = waiting.post("/console/mfa/code", {"token": token_of(waiting.page), "code": app.code()})
+    assert SESSION not in waiting.cookies and page.path == "/console/sign-in", page.said
+    assert "Signed in with MFA" in classic.lets_in(lee, app).page.said
+
+
 def test_forms_count_from_our_own_pages_alone(classic):
     """A token of another session, none at all, or another origin: nothing is changed."""
     lee, kim = classic.person(), classic.person()

@@ -121,8 +121,8 @@ def test_the_administrator_changes_the_rules(new_house, sit):
     house = new_house("changing")
     lee, seat = house.person(), sit(house)
     app = house.with_app(lee)
-    boss = sit(house).is_let_in(house.administrator)
-    boss.press("#nav-account").choose("#policy-modern").press("#save-policy")
+    boss = sit(house).is_let_in(house.administrator, path="/console/account")
+    boss.choose("#policy-modern").press("#save-policy")
     house.policy = "modern"
     assert boss.find("#policy-modern").is_selected()
     seat.is_let_in(lee, app, "/console/devices").press("#manage-mfa")

@@ -19,8 +19,10 @@ from selenium.webdriver.support.ui import WebDriverWait
 WAIT_S = 10
 POLL_S = 0.02
 DESKTOP = (1280, 900)
-FLAGS = ["--headless=new", "--no-sandbox", "--hide-scrollbars", "--no-first-run", "--disable-background-networking", "--disable-component-update",
-         "--disable-extensions", "--disable-dev-shm-usage", "--disable-gpu", "--lang=en"]
+FLAGS = [
+    "--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--hide-scrollbars", "--lang=en",
+    "--no-first-run", "--disable-extensions", "--disable-background-networking", "--disable-component-update",
+]
 # Two people at most sit there at once, and a third one may look on.
 IDLE_MAX = 3
 FORGET = [

@@ -5,8 +5,7 @@ const wrong = [];
 const all = (css) => [...document.querySelectorAll(css)];
 const seen = (element) => element.checkVisibility({ visibilityProperty: true });
 const named = (element) => {
-  const copy = element.cloneNode(false);
-  return `${copy.outerHTML.slice(0, 90)}`;
+  return `${element.cloneNode(false).outerHTML.slice(0, 90)} (${element.textContent.trim().slice(0, 30)})`;
 };
 const nameOf = (element) =>
   (element.getAttribute("aria-label") || element.textContent || "").trim() ||
@@ -80,7 +79,7 @@ for (const element of all("body *").filter(seen)) {
   const own = [...element.childNodes].some((node) => node.nodeType === 3 && node.textContent.trim());
   if (!own) continue;
   if (parseFloat(getComputedStyle(element).fontSize) < 12) wrong.push(`${named(element)} is smaller than 12 pixels`);
-  const hidden = element.closest(".visually-hidden, .skip");
+  const hidden = element.clientWidth <= 1 || element.closest(".visually-hidden, .skip");
   if (!hidden && element.scrollWidth > element.clientWidth + 1 && getComputedStyle(element).overflowX === "hidden") {
     wrong.push(`${named(element)} is cut off`);
   }

@@ -92,14 +92,14 @@ class Seat(Browser):
         """Fills in the first page."""
         return self.go(path_of(person)).fill(**fields_of(person)).press("#submit")
 
-    def takes_over(self, visitor: Visitor, path: str = "/console/") -> "Seat":
-        """Goes on where somebody without a browser is, whose way there is told elsewhere."""
+    def takes_over(self, visitor: Visitor, path: str | None = None) -> "Seat":
+        """Goes on where somebody without a browser is, whose way there is told elsewhere; perhaps at some page."""
         self.command("Network.clearBrowserCookies")
         for name, value in visitor.cookies.items():
             self.set_cookie({"name": name, "value": value, "path": "/console", "httpOnly": True, "sameSite": "Strict"})
-        return self.go(path)
+        return self.go(path) if path else self
 
-    def is_let_in(self, person: Person, app: App | None = None, path: str = "/console/") -> "Seat":
+    def is_let_in(self, person: Person, app: App | None = None, path: str | None = None) -> "Seat":
         """The whole of a sign-in, without its pages."""
         return self.takes_over(self.house.lets_in(person, app), path)
 
@@ -189,8 +189,8 @@ class Seat(Browser):
         return self.go("/console/devices").devices()
 
     def sets_up(self, kind: str, **fields: str) -> "Seat":
-        """The first step of a kind of device."""
-        self.go("/console/devices").press("#manage-mfa").press(f"#add-{kind}")
+        """The first step of a kind of device; how to get there is told elsewhere."""
+        self.go(f"/console/devices/add/{kind}")
         return self.fill(**fields).press("#submit")
 
     def scans(self, folder: Path) -> App:
