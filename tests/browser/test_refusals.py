@@ -259,7 +259,7 @@ def test_passwords_are_limited_apart_from_codes(new_house):
         assert statuses[0] == 200 and statuses[-1] == 429 and "Too many tries" in pages[-1].said, statuses
         assert int(pages[-1].headers["retry-after"]) <= 180
         nobody = [house.signs_in(Person(house, "x", name="nobody")).page.status for _ in range(12)]
-        assert nobody == statuses, "a name that nobody has is counted alike"
+        assert nobody == [200, *statuses[:-1]], "alike; the sign-in that waits for its code was a try as well"
         waiting.submit("/console/mfa/code", code=app.code())
         assert waiting.page.path == "/console/", "the second page goes on"
 

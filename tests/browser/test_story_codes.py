@@ -84,6 +84,7 @@ def test_a_drifted_app_is_resynced_on_the_spot(classic, sit):
     seat.takes_over(classic.signs_in(kim), "/console/mfa").gives_code(one).gives_code(two)
     assert not seat.has("#resync-form")
     assert seat.gives_code(three).has("#resync-form")
+    assert "Out of sync" in classic.at_desk_text(f"/console/users/{kim.id}")
     app = classic.with_app(lee)
     app.drift = 40
     seat.takes_over(classic.signs_in(lee), "/console/mfa")
@@ -131,6 +132,7 @@ def test_locked_says_what_wrong_says_and_ends_by_itself(new_house, sit):
         visitor.submit("/console/mfa/code", code=app.code())
         pages.append(visitor.page)
         assert [page.path for page in pages] == ["/console/mfa"] * 10
+        assert "Locked for a moment" in house.at_desk_text(f"/console/users/{lee.id}")
         return lee, app, visitor, pages
 
     lee, app, visitor, pages = within_one_window(story)
