@@ -12,9 +12,11 @@ pub use countersign_domain::caller::{By, Caller, Channel, Credential};
 pub use countersign_domain::client::Client;
 pub use countersign_domain::decide::Removal;
 pub use countersign_domain::device::{DeviceKind, DeviceName, Path, PhoneError, PhoneNumber, Serial};
-pub use countersign_domain::event::{DeactivateReason, KeyForm, Purpose};
+pub use countersign_domain::event::{
+    DeactivateReason, KeyForm, Purpose, SmsDelivery, SmsDropReason, SmsSubmitFault,
+};
 pub use countersign_domain::ids::{
-    AccountId, AttemptId, ChallengeId, CommandId, Position, PrincipalId, UnixMillis, UserId,
+    AccountId, AttemptId, ChallengeId, CommandId, Position, PrincipalId, StreamId, UnixMillis, UserId, Version,
 };
 pub use countersign_domain::policy::{CodeOrder, PairCodes, Policy};
 pub use countersign_domain::rejection::Rejection;
@@ -56,8 +58,9 @@ pub use error::Error;
 pub use open::{Layout, OpenError};
 pub use ports::{Clock, Entropy, ManualClock, NoEntropy, SystemClock, SystemEntropy};
 pub use transports::{
-    DevelopmentMessage, DevelopmentTransports, MailMessage, MailTransport, SmsMessage, SmsTransport, TransportError,
-    Transports, VoiceCall, VoiceTransport,
+    DevelopmentMessage, DevelopmentTransports, MailMessage, MailTransport, SmsAccepted, SmsCallback, SmsCallbackError,
+    SmsFailure, SmsKey, SmsMessage, SmsReceipt, SmsRoute, SmsTransport, TransportError, Transports, VoiceCall,
+    VoiceTransport,
 };
 pub use views::{AccountView, Assignment, DeviceView, KeyView, UserView};
 pub use webauthn::{RelyingParty, RelyingPartyError};

@@ -1,8 +1,12 @@
 //! What carries codes to people: SMS, mail and telephone, each behind a port.
 
 mod development;
+mod sms;
 
 pub use development::{DevelopmentMessage, DevelopmentTransports};
+pub use sms::{
+    SmsAccepted, SmsCallback, SmsCallbackError, SmsFailure, SmsKey, SmsMessage, SmsReceipt, SmsRoute, SmsTransport,
+};
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,24 +16,6 @@ use countersign_domain::device::PhoneNumber;
 use countersign_domain::ids::{AttemptId, ChallengeId, PrincipalId};
 use zeroize::Zeroizing;
 
-use crate::code::Code;
-
-/// A code on its way to a phone. `Debug` shows neither code nor number.
-///
-/// ```
-/// fn text(message: &countersign::SmsMessage) -> String {
-///     format!("Your sign-in code is {}", message.code.expose())
-/// }
-/// ```
-#[derive(Clone, Debug)]
-pub struct SmsMessage {
-    /// Where it goes.
-    pub to: PhoneNumber,
-    /// The code.
-    pub code: Code,
-    /// The challenge that it answers; the same for every try to send it.
-    pub challenge: ChallengeId,
-}
 
 /// A recovery code on its way to a mailbox (R130). `Debug` shows neither code nor address.
 ///
@@ -104,29 +90,6 @@ impl fmt::Display for TransportError {
 
 impl std::error::Error for TransportError {}
 
-/// Sends codes by SMS.
-///
-/// ```
-/// use countersign::{SmsMessage, SmsTransport, TransportError};
-///
-/// struct Nowhere;
-///
-/// #[async_trait::async_trait]
-/// impl SmsTransport for Nowhere {
-///     async fn send(&self, _message: SmsMessage) -> Result<(), TransportError> {
-///         Err(TransportError::Unavailable)
-///     }
-/// }
-/// ```
-#[async_trait]
-pub trait SmsTransport: Send + Sync + 'static {
-    /// Hands a message over. It takes as long as the person at the door waits: keep it to a few seconds.
-    ///
-    /// # Errors
-    /// When the message was not taken; the person can ask for another.
-    async fn send(&self, message: SmsMessage) -> Result<(), TransportError>;
-}
-
 /// Sends recovery codes by mail (R130).
 ///
 /// ```
@@ -183,8 +146,8 @@ pub trait VoiceTransport: Send + Sync + 'static {
 /// ```
 #[derive(Clone)]
 pub struct Transports {
-    /// For codes of SMS devices.
-    pub sms: Arc<dyn SmsTransport>,
+    /// For codes of SMS devices: none, or up to 16, each under a name of its own.
+    pub sms: Vec<SmsRoute>,
     /// For root's recovery by mail.
     pub mail: Arc<dyn MailTransport>,
     /// For root's recovery by phone.
@@ -200,13 +163,14 @@ impl Transports {
     /// ```
     #[must_use]
     pub fn development(outbox: &Arc<DevelopmentTransports>) -> Self {
-        Self { sms: Arc::clone(outbox) as _, mail: Arc::clone(outbox) as _, voice: Arc::clone(outbox) as _ }
+        let sms = vec![SmsRoute::new("development", Arc::clone(outbox) as _)];
+        Self { sms, mail: Arc::clone(outbox) as _, voice: Arc::clone(outbox) as _ }
     }
 }
 
 impl Default for Transports {
     fn default() -> Self {
-        Self { sms: Arc::new(Nothing), mail: Arc::new(Nothing), voice: Arc::new(Nothing) }
+        Self { sms: Vec::new(), mail: Arc::new(Nothing), voice: Arc::new(Nothing) }
     }
 }
 
@@ -218,13 +182,6 @@ impl fmt::Debug for Transports {
 
 /// No transport.
 struct Nothing;
-
-#[async_trait]
-impl SmsTransport for Nothing {
-    async fn send(&self, _message: SmsMessage) -> Result<(), TransportError> {
-        Err(TransportError::NotConfigured)
-    }
-}
 
 #[async_trait]
 impl MailTransport for Nothing {

@@ -132,6 +132,83 @@ wire_enum! {
 }
 
 wire_enum! {
+    /// Why a try to hand a code over to a gateway came to nothing.
+    pub enum SmsSubmitFault {
+        /// The gateway took too much from us already; nothing was sent.
+        Throttled = 1,
+        /// The gateway was not reached, or does not work now; nothing was sent.
+        Unavailable = 2,
+        /// It may have been taken, and paid for; nobody knows.
+        Unknown = 3,
+        /// The gateway knows no such number. For good.
+        InvalidNumber = 4,
+        /// Who has the number does not want messages. For good.
+        OptedOut = 5,
+        /// The gateway refuses the message. For good.
+        Refused = 6,
+    }
+}
+
+impl SmsSubmitFault {
+    /// Whether the same message would be refused by every gateway, at any time.
+    #[must_use]
+    pub const fn is_final(self) -> bool {
+        matches!(self, Self::InvalidNumber | Self::OptedOut | Self::Refused)
+    }
+}
+
+wire_enum! {
+    /// How far a message came after the gateway had taken it; the greater is the later (SMPP 3.4, section 5.2.28).
+    pub enum SmsDelivery {
+        /// On its way.
+        Enroute = 1,
+        /// The gateway gave up without saying how it ended.
+        Unknown = 2,
+        /// The phone has it.
+        Delivered = 3,
+        /// The phone cannot be reached.
+        Undeliverable = 4,
+        /// Its time was over before the phone was reached.
+        Expired = 5,
+        /// The network refused it.
+        Rejected = 6,
+        /// Somebody withdrew it.
+        Deleted = 7,
+    }
+}
+
+impl SmsDelivery {
+    /// Whether nothing else comes after it.
+    #[must_use]
+    pub const fn is_final(self) -> bool {
+        !matches!(self, Self::Enroute | Self::Unknown)
+    }
+}
+
+wire_enum! {
+    /// Why a code is not sent any more.
+    pub enum SmsDropReason {
+        /// Its time was over (A15).
+        Expired = 1,
+        /// Another code took its place, or what it was for is over: signed in, signed out, the device gone, the
+        /// principal gone.
+        Void = 2,
+        /// A gateway refused it for good.
+        Refused = 3,
+        /// No route carries messages to this number.
+        NoRoute = 4,
+        /// It was handed over as often as may be.
+        SubmitsSpent = 5,
+        /// Whether it was handed over is not known, and it was repeated as often as may be.
+        Unknown = 6,
+        /// The money for this hour is spent.
+        Budget = 7,
+        /// Too few codes sent to this prefix come back.
+        PrefixBlocked = 8,
+    }
+}
+
+wire_enum! {
     /// What was proven beside the password at a sign-in.
     pub enum SignInFactor {
         /// Nothing: the principal has no device (R98).

@@ -1,10 +1,13 @@
 //! SMS devices: enrolment, and codes at a sign-in (R36..R38, R101, R118..R128).
 
+use std::time::Duration;
+
 use countersign_domain::decide::Verdict;
 use countersign_domain::device::{PhoneNumber, Serial};
-use countersign_domain::ids::{AttemptId, ChallengeId, PrincipalId, UnixMillis};
+use countersign_domain::ids::{AttemptId, ChallengeId, PrincipalId, UnixMillis, Version};
 use countersign_domain::secret::ChallengeSecret;
 use countersign_domain::settings::SmsEligibility;
+use zeroize::Zeroizing;
 
 use super::keys::once;
 use super::{Countersign, acked};
@@ -14,7 +17,7 @@ use crate::error::Error;
 use crate::principal::CeremonyWork;
 use crate::resident::{Answer, Given};
 use crate::sent::{Medium, six_digits};
-use crate::transports::{SmsMessage, TransportError};
+use crate::transports::{SmsKey, SmsMessage, TransportError};
 
 /// A code that was decided on, and whether it could be handed over.
 ///
@@ -170,8 +173,17 @@ impl Countersign {
         else {
             return Err(Error::unavailable("no code was decided on"));
         };
-        let message = SmsMessage { to: phone.clone(), code: six_digits(secret, Medium::Sms), challenge };
-        let delivered = self.transports.sms.send(message).await;
+        let code = six_digits(secret, Medium::Sms);
+        let text = Zeroizing::new(format!("{} is your code. Do not share it.", code.expose()));
+        let key = SmsKey { principal: principal.stream(), version: Version(0) };
+        let life = Duration::from_millis(until.0.saturating_sub(answer.at.0));
+        let message = SmsMessage { to: phone.clone(), text, code, challenge, key, until, life };
+        let delivered = match self.transports.sms.first() {
+            Some(route) => {
+                route.transport.submit(message).await.map(|_| ()).map_err(|_| TransportError::Unavailable)
+            }
+            None => Err(TransportError::NotConfigured),
+        };
         if let Err(cause) = &delivered {
             tracing::warn!(%principal, %challenge, %cause, "a code was not handed over");
         }

@@ -9,7 +9,7 @@ use countersign_domain::ids::{AttemptId, ChallengeId, PrincipalId};
 use zeroize::Zeroizing;
 
 use super::{
-    MailMessage, MailTransport, SmsMessage, SmsTransport, TransportError, VoiceCall, VoiceTransport, masked_address,
+    MailMessage, MailTransport, SmsAccepted, SmsFailure, SmsMessage, SmsTransport, TransportError, VoiceCall, VoiceTransport, masked_address,
 };
 
 /// Messages that are kept to be looked at.
@@ -98,7 +98,7 @@ impl fmt::Debug for DevelopmentTransports {
 
 #[async_trait]
 impl SmsTransport for DevelopmentTransports {
-    async fn send(&self, message: SmsMessage) -> Result<(), TransportError> {
+    async fn submit(&self, message: SmsMessage) -> Result<SmsAccepted, SmsFailure> {
         tracing::info!(to = %message.to, challenge = %message.challenge, "development transport: an SMS code");
         self.keep(DevelopmentMessage {
             via: "sms",
@@ -108,7 +108,7 @@ impl SmsTransport for DevelopmentTransports {
             attempt: None,
             principal: None,
         });
-        Ok(())
+        Ok(SmsAccepted { message_id: None })
     }
 }
 
