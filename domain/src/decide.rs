@@ -13,6 +13,7 @@ mod devices;
 mod enable;
 mod keys;
 mod messages;
+mod outbox;
 mod principals;
 mod recovery;
 mod settings;
@@ -27,7 +28,11 @@ pub use keys::{
     finish_key_registration, offer_key, sign_in_with_key,
 };
 pub use messages::{
-    CodeQuestion, Enrolment, begin_sms_enrolment, finish_sms_enrolment, send_sign_in_code, sign_in_with_sent_code,
+    CodeQuestion, Enrolment, Sending, begin_sms_enrolment, finish_sms_enrolment, send_sign_in_code,
+    sign_in_with_sent_code,
+};
+pub use outbox::{
+    MESSAGE_ID_BYTES_MAX, Submit, Submitted, begin_submit, drop_message, end_submit, message_secret, redrive, report,
 };
 pub use principals::{Removal, register_user, remove_user, rename_user};
 pub use recovery::{ask_alternative, finish_recovery, prove_alternative};
@@ -42,7 +47,7 @@ use crate::client::Client;
 use crate::device::DeviceKind;
 use crate::event::{
     CodeFault, CredentialReleased, DeviceDeleted, DeviceReleased, Event, KeyFault, PairFault, SignInFactor,
-    SignInFault, SmsFault,
+    SignInFault, SmsDropReason, SmsFault,
 };
 use crate::ids::{AttemptId, ChallengeId, StreamId, UnixMillis};
 use crate::policy::Policy;
@@ -132,6 +137,21 @@ pub enum Verdict {
     KeyRegistered {
         /// The device.
         device: StreamId,
+    },
+    /// A gateway may be asked.
+    SmsSubmit {
+        /// Which try it is, from 1.
+        submit: u8,
+    },
+    /// A gateway is being asked already.
+    SmsHeld {
+        /// Until when its answer is waited for.
+        until: UnixMillis,
+    },
+    /// The message is not to be handed over any more: it was taken, or dropped.
+    SmsOver {
+        /// Why it was dropped.
+        reason: Option<SmsDropReason>,
     },
     /// The proof was refused.
     Denied(Denial),

@@ -9,8 +9,9 @@ pub use crate::wire::v1::{
     HardwareTokenImported, HostRecord, KeyAccepted, KeyChallengeIssued, KeyRefused, KeyRegistered, NameClaimed,
     NameReleased, PairRefused, PasswordRefused, PasswordsLocked, PolicyChosen, PrincipalRegistered, PrincipalRemoved,
     PrincipalRenamed, ResyncRefused, RootLinked, SecurityKeyCreated, SignInRefused, SignInStarted, SignInsEnded,
-    SignedIn, SmsCodeAccepted, SmsCodeIssued, SmsCodeRefused, SmsDeviceCreated, SmsEligibilityChanged, UserAdded,
-    UserRemoved, VirtualDeviceCreated,
+    SignedIn, SmsCodeAccepted, SmsCodeIssued, SmsCodeRefused, SmsDeviceCreated, SmsDropped, SmsEligibilityChanged,
+    SmsPrefixBlocked, SmsPrefixCleared, SmsQueued, SmsRedriven, SmsReported, SmsSubmitFailed, SmsSubmitted,
+    SmsSubmitting, UserAdded, UserRemoved, VirtualDeviceCreated,
 };
 
 use crate::wire_enum;
@@ -328,8 +329,17 @@ events!(
     SmsCodeIssued,
     SmsCodeAccepted,
     SmsCodeRefused,
+    SmsQueued,
+    SmsSubmitting,
+    SmsSubmitted,
+    SmsSubmitFailed,
+    SmsDropped,
+    SmsRedriven,
+    SmsReported,
     AlternativeIssued,
     AlternativeProven,
     AlternativeRefused,
+    SmsPrefixBlocked,
+    SmsPrefixCleared,
     HostRecord,
 );

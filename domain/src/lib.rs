@@ -31,6 +31,7 @@ pub mod principal;
 pub mod rejection;
 pub mod secret;
 pub mod settings;
+pub mod sms;
 pub mod totp;
 pub mod wire;
 

@@ -5,6 +5,7 @@
 
 mod keys;
 mod messages;
+mod outbox;
 mod scene;
 mod sign_ins;
 mod totp;
@@ -34,7 +35,8 @@ struct Chapter {
     caller: fn(PrincipalId) -> Caller,
 }
 
-const CHAPTERS: [&Chapter; 4] = [&totp::CHAPTER, &keys::CHAPTER, &messages::CHAPTER, &sign_ins::CHAPTER];
+const CHAPTERS: [&Chapter; 5] =
+    [&totp::CHAPTER, &keys::CHAPTER, &messages::CHAPTER, &outbox::CHAPTER, &sign_ins::CHAPTER];
 
 /// The table of every state and command under the classic and the modern policy, as Markdown.
 #[must_use]
@@ -132,6 +134,10 @@ fn answer(verdict: &Verdict) -> String {
         Verdict::SignedIn { factor, .. } => format!("signed in, {factor:?}"),
         Verdict::Challenged { .. } => String::from("challenged"),
         Verdict::KeyRegistered { .. } => String::from("registered"),
+        Verdict::SmsSubmit { submit } => format!("try {submit}"),
+        Verdict::SmsHeld { .. } => String::from("being tried"),
+        Verdict::SmsOver { reason: None } => String::from("taken before"),
+        Verdict::SmsOver { reason: Some(reason) } => format!("dropped: {reason:?}"),
         Verdict::Denied(Denial::Code { fault, steps }) => format!("denied: {fault:?} {steps:+}"),
         Verdict::Denied(Denial::Pair(fault)) => format!("denied: {fault:?}"),
         Verdict::Denied(Denial::Key(fault)) => format!("denied: {fault:?}"),

@@ -2,6 +2,8 @@
 
 use core::fmt;
 
+use crate::sms::Countries;
+
 /// The rules that a deployment chose. All numbers of the engine are here.
 ///
 /// Start from a preset and change what you need; [`Policy::check`] says whether the result makes
@@ -68,6 +70,34 @@ pub struct Policy {
     pub sms_sends_max: u32,
     /// Length of a sending window, aligned to UTC, in seconds (A15): 1 to 86400.
     pub sms_sends_window_s: u32,
+    /// Pause before an SMS device may be enrolled after one was given up, in seconds (NT-43): 0 to 604800.
+    pub sms_change_pause_s: u32,
+    /// Tries to hand one code over to gateways: 1 to 20.
+    pub sms_submits_max: u8,
+    /// How often a code is handed over again after nobody knows whether it was taken: 0 to 5. Each may be paid for.
+    pub sms_unknowns_max: u8,
+    /// Length of a budget window of the whole deployment, aligned to UTC, in seconds: 60 to 86400. The budgets, and the
+    /// countries, are the deployment's: what an account chooses does not change them.
+    pub sms_budget_window_s: u32,
+    /// Codes to one number in a budget window: 1 to 1000.
+    pub sms_number_max: u32,
+    /// Codes to one prefix, the number without its last four digits, in a budget window.
+    pub sms_prefix_max: u32,
+    /// Codes to one country in a budget window.
+    pub sms_country_max: u32,
+    /// Codes of one account in a budget window.
+    pub sms_account_max: u32,
+    /// What all codes of a budget window may cost, in millionths of the deployment's currency.
+    pub sms_spend_max_micros: u64,
+    /// Countries that codes are sent to.
+    pub sms_countries: Countries,
+    /// Codes sent to a prefix, and settled, that say enough about it: 1 and more.
+    pub sms_conversion_sample: u32,
+    /// Of these, how many in a hundred have to be used; with fewer, nothing is sent to the prefix for a time: 0 to 100, 0
+    /// never stops.
+    pub sms_conversion_min_percent: u8,
+    /// For how long a prefix stays blocked, in seconds: 60 to 604800.
+    pub sms_block_s: u32,
     /// For how long an alternative factor may be proven, in seconds (A22): 60 to 3600.
     pub alternative_life_s: u32,
     /// Tries at one alternative factor: 1 to 100.
@@ -126,6 +156,19 @@ impl Policy {
             sms_again_after_s: 30,
             sms_sends_max: 5,
             sms_sends_window_s: 900,
+            sms_change_pause_s: 600,
+            sms_submits_max: 6,
+            sms_unknowns_max: 1,
+            sms_budget_window_s: 3600,
+            sms_number_max: 10,
+            sms_prefix_max: 200,
+            sms_country_max: 10_000,
+            sms_account_max: 5_000,
+            sms_spend_max_micros: 500_000_000,
+            sms_countries: Countries::ALL,
+            sms_conversion_sample: 50,
+            sms_conversion_min_percent: 10,
+            sms_block_s: 86_400,
             alternative_life_s: 600,
             alternative_tries_max: 5,
         }
@@ -166,7 +209,7 @@ impl Policy {
     /// # Errors
     /// Names the first field that is out of its range.
     pub fn check(&self) -> Result<(), PolicyError> {
-        let ranges: [(&'static str, u64, u64, u64); 20] = [
+        let ranges: [(&'static str, u64, u64, u64); 32] = [
             ("devices_per_principal_max", self.devices_per_principal_max.into(), 1, 8),
             ("virtual_devices_per_account_max", self.virtual_devices_per_account_max.into(), 1, u64::from(u32::MAX)),
             ("users_per_account_max", self.users_per_account_max.into(), 1, u64::from(u32::MAX)),
@@ -185,6 +228,18 @@ impl Policy {
             ("sms_again_after_s", self.sms_again_after_s.into(), 0, 3600),
             ("sms_sends_max", self.sms_sends_max.into(), 1, 1000),
             ("sms_sends_window_s", self.sms_sends_window_s.into(), 1, 86_400),
+            ("sms_change_pause_s", self.sms_change_pause_s.into(), 0, 604_800),
+            ("sms_submits_max", self.sms_submits_max.into(), 1, 20),
+            ("sms_unknowns_max", self.sms_unknowns_max.into(), 0, 5),
+            ("sms_budget_window_s", self.sms_budget_window_s.into(), 60, 86_400),
+            ("sms_number_max", self.sms_number_max.into(), 1, 1000),
+            ("sms_prefix_max", self.sms_prefix_max.into(), 1, u64::from(u32::MAX)),
+            ("sms_country_max", self.sms_country_max.into(), 1, u64::from(u32::MAX)),
+            ("sms_account_max", self.sms_account_max.into(), 1, u64::from(u32::MAX)),
+            ("sms_conversion_sample", self.sms_conversion_sample.into(), 1, u64::from(u32::MAX)),
+            ("sms_conversion_min_percent", self.sms_conversion_min_percent.into(), 0, 100),
+            ("sms_block_s", self.sms_block_s.into(), 60, 604_800),
+            ("sms_spend_max_micros", self.sms_spend_max_micros, 0, u64::MAX),
             ("alternative_life_s", self.alternative_life_s.into(), 60, 3600),
             ("alternative_tries_max", self.alternative_tries_max.into(), 1, 100),
         ];

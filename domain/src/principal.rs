@@ -1,7 +1,9 @@
 //! The life of a principal and of the devices that it owns.
 
+mod outgoing;
 mod pending;
 
+pub use outgoing::{Message, Outgoing, Phase};
 pub use pending::{
     Alternative, Asked, Associate, CHALLENGES_OPEN_MAX, Ceremony, Errand, KeyChallenge, OPEN_MAX, Pending,
     REFUSALS_MAX, Sent, SentCode, SignIn,
@@ -45,8 +47,12 @@ pub struct Registered {
     pub devices: Vec<Enabled>,
     /// Whether it ever had an SMS device: a participant of the preview (A16).
     pub sms_participant: bool,
+    /// When it last lost an SMS device: another number has to wait (NT-43).
+    pub sms_gone_at: Option<UnixMillis>,
     /// What it was asked and has not answered.
     pub pending: Box<Pending>,
+    /// Codes on their way to it.
+    pub outgoing: Outgoing,
 }
 
 /// What is left of a removed principal.
@@ -152,7 +158,9 @@ impl Principal {
                 created_at: at,
                 devices: Vec::new(),
                 sms_participant: false,
+                sms_gone_at: None,
                 pending: Box::default(),
+                outgoing: Outgoing::default(),
             })),
             (Some(Self::Registered(principal)), Event::PrincipalRemoved(_)) if principal.devices.is_empty() => {
                 Ok(Self::Removed(Removed { id: principal.id, at }))
@@ -209,6 +217,9 @@ impl Registered {
                 });
             }
             Event::DeviceDeactivated(gone) if self.device(gone.device).is_some() => {
+                if self.device(gone.device).is_some_and(|enabled| enabled.kind == DeviceKind::Sms) {
+                    self.sms_gone_at = Some(at);
+                }
                 self.devices.retain(|enabled| enabled.device != gone.device);
                 self.pending.forget(gone.device);
             }
@@ -243,6 +254,7 @@ impl Registered {
                 let device = self.device_at(spent.device, at).ok_or_else(corrupt)?;
                 device.learned.budget_mut(spent.budget).close(spent.window);
             }
+            _ if self.outgoing.fold(event).ok_or_else(corrupt)? => {}
             _ => {
                 self.pending.fold(event, at).ok_or_else(corrupt)?;
                 self.fold_key(event, at).ok_or_else(corrupt)?;

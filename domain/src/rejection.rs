@@ -4,6 +4,7 @@ use core::fmt;
 
 use crate::device::Serial;
 use crate::ids::UnixMillis;
+use crate::sms::{PhoneFault, SmsBudget};
 
 macro_rules! rejections {
     ($( $(#[$doc:meta])* $name:ident $( { $( $(#[$fdoc:meta])* $field:ident : $ty:ty ),* } )? = $code:literal, $text:literal; )*) => {
@@ -74,6 +75,18 @@ rejections! {
     KeyFormNotOffered = 313, "security keys of this form cannot be registered here";
     /// SMS devices cannot be enabled here, or not by this principal (R122, R126, A16).
     SmsNotOffered = 314, "an SMS device cannot be enabled here";
+    /// Codes cannot be sent to this number: the numbering plan says what it is.
+    PhoneNotUsable {
+        /// What is against it.
+        fault: PhoneFault
+    } = 315, "codes cannot be sent to this telephone number";
+    /// Codes are not sent to the number's country.
+    CountryNotServed = 316, "codes are not sent to this country";
+    /// Too few codes sent to numbers like this one came back; nothing is sent there for now.
+    PrefixBlocked {
+        /// Until when.
+        until: UnixMillis
+    } = 317, "no codes are sent to numbers like this one for now";
     /// The device is already enabled for this principal (R64).
     DeviceAlreadyYours = 303, "the device is already enabled for this principal";
     /// The device is enabled for another principal (R64).
@@ -101,6 +114,13 @@ rejections! {
         /// When the next one may be sent.
         again_at: UnixMillis
     } = 405, "another one may not be sent yet";
+    /// A budget of the deployment for codes by SMS is spent (NT-40).
+    SmsBudgetSpent {
+        /// Which.
+        budget: SmsBudget,
+        /// When it opens again.
+        again_at: UnixMillis
+    } = 406, "as many codes were sent as may be for now";
     /// The account has as many virtual devices as the policy allows (R22).
     AccountDeviceLimit {
         /// The limit.
@@ -123,7 +143,14 @@ impl Rejection {
     /// Whether the same command may succeed later without anyone changing anything.
     #[must_use]
     pub const fn is_transient(&self) -> bool {
-        matches!(self, Self::ClockWentBack { .. } | Self::TooManyChallenges { .. } | Self::TooSoon { .. })
+        matches!(
+            self,
+            Self::ClockWentBack { .. }
+                | Self::TooManyChallenges { .. }
+                | Self::TooSoon { .. }
+                | Self::PrefixBlocked { .. }
+                | Self::SmsBudgetSpent { .. }
+        )
     }
 }
 
@@ -138,8 +165,8 @@ mod tests {
     #[test]
     fn codes_are_permanent_and_distinct() {
         let codes = [
-            102, 101, 201, 202, 203, 204, 205, 206, 301, 302, 309, 310, 311, 312, 313, 314, 303, 304, 305, 306, 307,
-            308, 401, 404, 405, 402, 403,
+            102, 101, 201, 202, 203, 204, 205, 206, 301, 302, 309, 310, 311, 312, 313, 314, 315, 316, 317, 303, 304,
+            305, 306, 307, 308, 401, 404, 405, 406, 402, 403,
         ];
         assert_eq!(Rejection::PRECEDENCE, codes);
         assert_eq!(codes.iter().collect::<BTreeSet<_>>().len(), codes.len());

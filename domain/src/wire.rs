@@ -212,9 +212,18 @@ table! {
     0x0340 1 Sealed SmsCodeIssued;
     0x0341 1 Clear  SmsCodeAccepted;
     0x0342 1 Clear  SmsCodeRefused;
+    0x0343 1 Sealed SmsQueued;
+    0x0344 1 Clear  SmsSubmitting;
+    0x0345 1 Clear  SmsSubmitted;
+    0x0346 1 Clear  SmsSubmitFailed;
+    0x0347 1 Clear  SmsDropped;
+    0x0348 1 Clear  SmsRedriven;
+    0x0349 1 Clear  SmsReported;
     0x0350 1 Sealed AlternativeIssued;
     0x0351 1 Sealed AlternativeProven;
     0x0352 1 Sealed AlternativeRefused;
+    0x0401 1 Clear  SmsPrefixBlocked;
+    0x0402 1 Clear  SmsPrefixCleared;
 }
 
 fn pack<T: Serialize>(event_type: u16, type_version: u16, sealing: Sealing, body: &T) -> Result<Encoded, WireError> {

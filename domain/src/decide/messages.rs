@@ -11,12 +11,14 @@ use crate::caller::DeviceAct;
 use crate::device::{Device, DeviceKind, PhoneNumber, Serial};
 use crate::event::{
     DeviceAssigned, DeviceEnabled, SmsCodeAccepted, SmsCodeIssued, SmsCodeRefused, SmsDeviceCreated, SmsFault,
+    SmsQueued,
 };
-use crate::ids::{AttemptId, ChallengeId, StreamId};
+use crate::ids::{AttemptId, ChallengeId, StreamId, UnixMillis, Version};
 use crate::principal::{Errand, Principal, Registered, SentCode};
 use crate::rejection::Rejection;
 use crate::secret::ChallengeSecret;
 use crate::settings::SmsEligibility;
+use crate::sms::{Destination, RouteName};
 use crate::totp::Learned;
 
 /// What a code that came back is to be compared with: the one that follows from this secret.
@@ -24,6 +26,23 @@ use crate::totp::Learned;
 pub struct CodeQuestion {
     /// The secret.
     pub secret: ChallengeSecret,
+}
+
+/// A code that is to be sent, and what was looked up for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sending {
+    /// The challenge.
+    pub challenge: ChallengeId,
+    /// What the code follows from.
+    pub secret: ChallengeSecret,
+    /// The principal's version.
+    pub decision: Version,
+    /// Where it goes.
+    pub destination: Destination,
+    /// Whose turn it is first.
+    pub route: RouteName,
+    /// Whether anything is sent to this number now: the numbering plan, the countries, the budgets.
+    pub admitted: Result<(), Rejection>,
 }
 
 /// What an enrolment needs beside the principal.
@@ -40,16 +59,17 @@ pub struct Enrolment<'a> {
 /// Sends a first code to a number that is to be enrolled; asked again, another one (R118).
 ///
 /// # Errors
-/// As for enabling any device; [`Rejection::SmsNotOffered`], to root always (R122); [`Rejection::TooSoon`].
+/// As for enabling any device; [`Rejection::SmsNotOffered`], to root always (R122); [`Rejection::TooSoon`]; what
+/// [`Sending::admitted`] says.
 pub fn begin_sms_enrolment(
     principal: Option<&Principal>,
     enrolment: Enrolment<'_>,
-    (challenge, secret): (ChallengeId, ChallengeSecret),
+    sending: Sending,
     phone: PhoneNumber,
     context: &Context<'_>,
 ) -> Decision {
     let owner = ready_to_enrol(principal, enrolment, context)?;
-    issue(owner, challenge, secret, enrolment.serial.stream(), &Errand::Enrolment(phone), context)
+    issue(owner, sending, enrolment.serial.stream(), &Errand::Enrolment(phone), context)
 }
 
 /// Enables an SMS device by the code that was sent to it; one code, not two (R119).
@@ -91,17 +111,18 @@ pub fn finish_sms_enrolment(
 /// Sends a code to an enabled SMS device, in a sign-in (R101); asked again, another one.
 ///
 /// # Errors
-/// [`Rejection::ChallengeUnknown`], [`Rejection::FactorUnknown`], [`Rejection::TooSoon`].
+/// [`Rejection::ChallengeUnknown`], [`Rejection::FactorUnknown`], [`Rejection::TooSoon`]; what [`Sending::admitted`]
+/// says.
 pub fn send_sign_in_code(
     principal: Option<&Principal>,
     attempt: AttemptId,
     device: StreamId,
-    (challenge, secret): (ChallengeId, ChallengeSecret),
+    sending: Sending,
     context: &Context<'_>,
 ) -> Decision {
     let (owner, _) = own_turn(principal, attempt, context)?;
     sms_device(owner, device)?;
-    issue(owner, challenge, secret, device, &Errand::SignIn(attempt), context)
+    issue(owner, sending, device, &Errand::SignIn(attempt), context)
 }
 
 /// Completes a sign-in with the newest code that was sent for it.
@@ -171,25 +192,32 @@ fn compare(sent: &SentCode, evidence: Option<bool>, context: &Context<'_>) -> Co
     }
 }
 
-fn issue(
-    owner: &Registered,
-    challenge: ChallengeId,
-    secret: ChallengeSecret,
-    device: StreamId,
-    errand: &Errand,
-    context: &Context<'_>,
-) -> Decision {
-    if let Some(again_at) = owner.pending.sent.again_at(context.now, context.policy) {
+fn issue(owner: &Registered, sending: Sending, device: StreamId, errand: &Errand, context: &Context<'_>) -> Decision {
+    let again_at = owner.pending.sent.again_at(context.now, context.policy);
+    if let Some(again_at) = again_at.max(changed(owner, errand, context)) {
         return Err(Rejection::TooSoon { again_at });
     }
+    sending.admitted?;
     let until = context.now.plus_ms(u64::from(context.policy.sms_code_life_s).saturating_mul(1000));
     let (attempt, phone) = match errand {
         Errand::SignIn(attempt) => (Some(*attempt), None),
         Errand::Enrolment(phone) => (None, Some(phone.clone())),
     };
     let window = owner.pending.sent.current(context.now, context.policy);
+    let Sending { challenge, secret, decision, destination, route, .. } = sending;
     let issued = SmsCodeIssued { challenge, device, attempt, phone, window, until, secret, client: context.client() };
-    record(Verdict::Challenged { challenge, until }, [(owner.stream, issued.into())])
+    let queued = SmsQueued { challenge, device, decision, route, destination, until };
+    let writes = [(owner.stream, issued.into()), (owner.stream, queued.into())];
+    record(Verdict::Challenged { challenge, until }, writes)
+}
+
+/// Until when nobody enrols a number because the last one went moments ago (NT-43).
+fn changed(owner: &Registered, errand: &Errand, context: &Context<'_>) -> Option<UnixMillis> {
+    let pause_ms = u64::from(context.policy.sms_change_pause_s).saturating_mul(1000);
+    // A clock that was further ahead than is borne does not stop anybody (A40).
+    let borne = context.now.plus_ms(u64::from(context.policy.clock_back_max_s).saturating_mul(1000));
+    let gone_at = owner.sms_gone_at.filter(|at| matches!(errand, Errand::Enrolment(_)) && *at <= borne)?;
+    Some(gone_at.plus_ms(pause_ms)).filter(|until| *until > context.now)
 }
 
 fn sms_device(owner: &Registered, device: StreamId) -> Result<(), Rejection> {

@@ -7,19 +7,20 @@ use super::Chapter;
 use super::scene::{NOW, Scene, account_id, lee, name, root, settled};
 use crate::caller::Caller;
 use crate::decide::{
-    Context, Decision, Enrolment, Removal, Step, begin_sign_in, begin_sms_enrolment, deactivate, finish_sms_enrolment,
-    remove_user, send_sign_in_code, sign_in_with_sent_code, verify_code,
+    Context, Decision, Enrolment, Removal, Sending, Step, begin_sign_in, begin_sms_enrolment, deactivate,
+    finish_sms_enrolment, remove_user, send_sign_in_code, sign_in_with_sent_code, verify_code,
 };
 use crate::device::{PhoneNumber, Serial};
 use crate::event::{DeactivateReason, Purpose};
-use crate::ids::{AttemptId, ChallengeId};
+use crate::ids::{AttemptId, ChallengeId, Version};
 use crate::policy::Policy;
 use crate::secret::ChallengeSecret;
 use crate::settings::SmsEligibility;
+use crate::sms::{Country, Destination, Prefix, RouteName};
 
 const ATTEMPT: AttemptId = AttemptId::from_bytes([1; 16]);
-const ENROLMENT: ChallengeId = ChallengeId::from_bytes([2; 16]);
-const SENT: ChallengeId = ChallengeId::from_bytes([3; 16]);
+pub(super) const ENROLMENT: ChallengeId = ChallengeId::from_bytes([2; 16]);
+pub(super) const SENT: ChallengeId = ChallengeId::from_bytes([3; 16]);
 
 pub(super) const CHAPTER: Chapter = Chapter {
     title: "SMS devices",
@@ -29,14 +30,13 @@ pub(super) const CHAPTER: Chapter = Chapter {
     commands: &[
         ("enrol a number", |scene, context| {
             let phone = PhoneNumber::parse("+15550101234").map_err(|_| "phone")?;
-            let sent = (ENROLMENT, ChallengeSecret::new([0; 32]));
-            Ok(begin_sms_enrolment(scene.principal.as_ref(), enrolment(scene)?, sent, phone, context))
+            Ok(begin_sms_enrolment(scene.principal.as_ref(), enrolment(scene)?, sending(ENROLMENT)?, phone, context))
         }),
         ("enrolment, good code", |scene, context| finished(scene, true, context)),
         ("enrolment, wrong code", |scene, context| finished(scene, false, context)),
         ("begin sign-in", |scene, context| Ok(begin_sign_in(scene.principal.as_ref(), ATTEMPT, None, context))),
         ("send a code", |scene, context| {
-            let (device, sent) = (scene.serial.stream(), (SENT, ChallengeSecret::new([0; 32])));
+            let (device, sent) = (scene.serial.stream(), sending(SENT)?);
             Ok(send_sign_in_code(scene.principal.as_ref(), ATTEMPT, device, sent, context))
         }),
         ("good code", |scene, context| Ok(typed(scene, true, context))),
@@ -54,6 +54,15 @@ pub(super) const CHAPTER: Chapter = Chapter {
     ],
     caller: |owner| Caller::at_console(owner, Some(NOW)),
 };
+
+/// A code that nothing stands against.
+pub(super) fn sending(challenge: ChallengeId) -> Result<Sending, &'static str> {
+    let prefix = Prefix::new("+1415555").ok_or("prefix")?;
+    let destination = Destination { number: [0; 16], prefix, country: Country::NONE };
+    let (secret, decision) = (ChallengeSecret::new([0; 32]), Version(1));
+    let route = RouteName::new("main").ok_or("route")?;
+    Ok(Sending { challenge, secret, decision, destination, route, admitted: Ok(()) })
+}
 
 fn enrolment(scene: &Scene) -> Result<Enrolment<'_>, &'static str> {
     let eligibility = scene.account.as_ref().ok_or("account")?.settings.sms;

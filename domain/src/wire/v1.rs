@@ -2,6 +2,7 @@
 
 mod keys;
 mod messages;
+mod outbox;
 mod settings;
 mod sign_in;
 
@@ -10,6 +11,10 @@ pub use keys::{
     SecurityKeyCreated,
 };
 pub use messages::{SmsCodeAccepted, SmsCodeIssued, SmsCodeRefused, SmsDeviceCreated};
+pub use outbox::{
+    SmsDropped, SmsPrefixBlocked, SmsPrefixCleared, SmsQueued, SmsRedriven, SmsReported, SmsSubmitFailed, SmsSubmitted,
+    SmsSubmitting,
+};
 pub use settings::{AliasChanged, AlternativeFactorsSwitched, PolicyChosen, RootLinked, SmsEligibilityChanged};
 pub use sign_in::{
     AlternativeIssued, AlternativeProven, AlternativeRefused, AssociateProven, PasswordRefused, PasswordsLocked,

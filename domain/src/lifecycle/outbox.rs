@@ -1,0 +1,107 @@
+//! Codes on their way to a gateway.
+
+use alloc::string::ToString;
+use alloc::vec;
+use alloc::vec::Vec;
+
+use super::Chapter;
+use super::messages::{ENROLMENT, SENT, sending};
+use super::scene::{NOW, Scene, account_id, lee, name};
+use crate::caller::Caller;
+use crate::decide::{
+    Context, Decision, Submit, Submitted, begin_submit, drop_message, end_sign_ins, end_submit, redrive, report,
+};
+use crate::decide::{Enrolment, begin_sms_enrolment};
+use crate::device::{PhoneNumber, Serial};
+use crate::event::{SmsDelivery, SmsDropReason, SmsSubmitFault};
+use crate::policy::Policy;
+use crate::settings::SmsEligibility;
+use crate::sms::RouteName;
+
+pub(super) const CHAPTER: Chapter = Chapter {
+    title: "Codes on their way",
+    about: "Asked by the sender actors, of the code of an enrolment. A try has 15 seconds until nobody knows how it ended.",
+    scenes,
+    commands: &[
+        ("enrol a number", |scene, context| {
+            let phone = PhoneNumber::parse("+14155550123").map_err(|_| "phone")?;
+            let (device, eligibility) = (scene.device.as_ref(), SmsEligibility::Open);
+            let enrolment = Enrolment { serial: &scene.serial, device, eligibility };
+            let challenge = if scene.now == NOW { ENROLMENT } else { SENT };
+            Ok(begin_sms_enrolment(scene.principal.as_ref(), enrolment, sending(challenge)?, phone, context))
+        }),
+        ("begin a try", |scene, context| begun(scene, None, context)),
+        ("begin a try, money spent", |scene, context| begun(scene, Some(SmsDropReason::Budget), context)),
+        ("taken", |scene, context| Ok(ended(scene, Submitted::Taken(Some("SM1".to_string())), context))),
+        ("throttled", |scene, context| Ok(ended(scene, Submitted::Failed(SmsSubmitFault::Throttled), context))),
+        ("no answer", |scene, context| Ok(ended(scene, Submitted::Failed(SmsSubmitFault::Unknown), context))),
+        ("no such number", |scene, context| {
+            Ok(ended(scene, Submitted::Failed(SmsSubmitFault::InvalidNumber), context))
+        }),
+        ("no route", |scene, context| {
+            Ok(drop_message(scene.principal.as_ref(), ENROLMENT, SmsDropReason::NoRoute, context))
+        }),
+        ("reported enroute", |scene, context| {
+            Ok(report(scene.principal.as_ref(), ENROLMENT, SmsDelivery::Enroute, context))
+        }),
+        ("reported delivered", |scene, context| {
+            Ok(report(scene.principal.as_ref(), ENROLMENT, SmsDelivery::Delivered, context))
+        }),
+        ("re-drive", |scene, context| Ok(redrive(scene.principal.as_ref(), ENROLMENT, context))),
+        ("end sign-ins", |scene, context| Ok(end_sign_ins(scene.principal.as_ref(), context))),
+    ],
+    caller: |owner| Caller::at_console(owner, Some(NOW)),
+};
+
+fn begun(scene: &Scene, against: Option<SmsDropReason>, context: &Context<'_>) -> Result<Decision, &'static str> {
+    let route = RouteName::new("main").ok_or("route")?;
+    let lease = context.now.plus_ms(15_000);
+    let submit = Submit { challenge: ENROLMENT, route, lease, price_micros: 7_500, against };
+    Ok(begin_submit(scene.principal.as_ref(), &submit, context))
+}
+
+/// Of the last try.
+fn ended(scene: &Scene, submitted: Submitted, context: &Context<'_>) -> Decision {
+    let owner = scene.principal.as_ref().and_then(|principal| principal.registered());
+    let submits = owner.and_then(|owner| owner.outgoing.message(ENROLMENT)).map_or(0, |message| message.submits);
+    end_submit(scene.principal.as_ref(), ENROLMENT, submits, submitted, context)
+}
+
+fn scenes(policy: &Policy) -> Result<Vec<Scene>, &'static str> {
+    let rules = Policy { sms_enrolment: true, ..policy.clone() };
+    let advanced = |name, from: &Scene, commands: &[&str]| CHAPTER.advanced(name, from, &rules, commands);
+    let serial = Serial::of_sms(account_id()?, &name("lee")?).map_err(|_| "serial")?;
+    let waiting = advanced("queued", &Scene::absent("nothing queued", &serial, lee()?)?, &["enrol a number"])?;
+    let trying = advanced("a gateway is being asked", &waiting, &["begin a try"])?;
+    let lost = trying.clone().later("a gateway was asked, and nothing was heard for 15 seconds", 15);
+    let throttled = advanced("a try failed", &trying, &["throttled"])?;
+    let unknown = advanced("a try of unknown outcome", &trying, &["no answer"])?;
+    let twice = advanced("two tries of unknown outcome", &unknown, &["begin a try", "no answer"])?;
+    let spent = advanced("six tries failed", &waiting, &["begin a try", "throttled"].repeat(6))?;
+    let taken = advanced("taken", &trying, &["taken"])?;
+    let delivered = advanced("delivered", &taken, &["reported delivered"])?;
+    let dropped = advanced("given up", &waiting, &["no route"])?;
+    let redriven = advanced("given up, and wanted after all", &dropped, &["re-drive"])?;
+    let void = advanced("queued, and void since the sign-ins were ended", &waiting, &["end sign-ins"])?;
+    let newer = waiting.clone().later("queued, and void since a newer code was asked for", 30);
+    let newer = advanced(newer.name, &newer, &["enrol a number"])?;
+    let late = waiting.clone().later("queued, and too late", 300);
+    let given_up_late = dropped.clone().later("given up, and too late", 300);
+    Ok(vec![
+        waiting,
+        trying,
+        lost,
+        throttled,
+        unknown,
+        twice,
+        spent,
+        taken,
+        delivered,
+        dropped,
+        redriven,
+        void,
+        newer,
+        late,
+        given_up_late,
+    ])
+}
