@@ -123,6 +123,8 @@ impl Proof {
             | Verdict::SignedIn { .. }
             | Verdict::Challenged { .. }
             | Verdict::KeyRegistered { .. } => Self::Accepted,
+            // No proof is asked of a sender.
+            Verdict::SmsSubmit { .. } | Verdict::SmsHeld { .. } | Verdict::SmsOver { .. } => Self::Accepted,
             Verdict::Denied(Denial::Locked { until }) => Self::Refused(Refusal::Locked { until }),
             Verdict::Denied(Denial::Code { fault: CodeFault::NotPropagated, .. }) => Self::Refused(Refusal::NotYet),
             Verdict::Denied(_) => Self::Refused(Refusal::Wrong),

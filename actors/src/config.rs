@@ -8,6 +8,7 @@ use countersign_domain::policy::Policy;
 use countersign_store::KeyRing;
 
 use crate::ports::{Clock, Entropy, SystemClock, SystemEntropy};
+use crate::sms::SmsText;
 use crate::transports::Transports;
 use crate::webauthn::RelyingParty;
 
@@ -35,6 +36,8 @@ pub struct Config {
     pub relying_party: RelyingParty,
     /// What sends codes by SMS and mail, and makes calls.
     pub transports: Transports,
+    /// What codes by SMS say.
+    pub sms_text: SmsText,
     /// What bounds the engine.
     pub limits: Limits,
 }
@@ -49,6 +52,7 @@ impl Default for Config {
             key_ring: None,
             relying_party: RelyingParty::default(),
             transports: Transports::default(),
+            sms_text: SmsText { service: "Countersign".to_owned(), host: None },
             limits: Limits::default(),
         }
     }
@@ -60,6 +64,7 @@ impl fmt::Debug for Config {
             .field("policy", &self.policy)
             .field("issuer", &self.issuer)
             .field("relying_party", &self.relying_party)
+            .field("sms_text", &self.sms_text)
             .field("limits", &self.limits)
             .finish_non_exhaustive()
     }
@@ -87,6 +92,8 @@ pub struct Limits {
     pub searches_max: usize,
     /// How often a command is decided again after a lost race.
     pub retries_max: u32,
+    /// How long a request waits to learn whether its code was handed over to a gateway; it goes on without knowing then.
+    pub sms_wait: Duration,
     /// Events since the last snapshot of a principal that make a new one worth its while.
     pub snapshot_every: u64,
     /// Entries of the log since the last checkpoint of the views that make a new one worth its while.
@@ -103,6 +110,7 @@ impl Default for Limits {
             idle: Duration::from_secs(300),
             searches_max: 2,
             retries_max: 16,
+            sms_wait: Duration::from_millis(1500),
             snapshot_every: 32,
             checkpoint_every: 65_536,
         }

@@ -3,6 +3,7 @@
 mod devices;
 mod keys;
 mod messages;
+mod outbox;
 mod people;
 mod queries;
 mod records;
@@ -12,6 +13,7 @@ mod sign_in;
 
 pub use keys::{KeyChallenge, KeyRefusal, KeyRegistration};
 pub use messages::SmsSent;
+pub use outbox::{SmsBlocked, SmsLine, SmsMessageView, SmsReport, SmsRouteView};
 pub use records::RECORDS_MAX;
 pub use recovery::{RecoveryCall, RecoveryProgress, RecoverySent};
 pub use sign_in::{FactorOf, SignInStep, SignedIn, SignedInBy};
@@ -145,13 +147,17 @@ impl Countersign {
             return Err(OpenError::Issuer);
         }
         config.relying_party.check()?;
+        crate::sms::check(&config.transports.sms, &config.sms_text).map_err(OpenError::Sms)?;
         if config.relying_party.attestation_roots.is_some() && !config.policy.security_keys {
             tracing::warn!("keys must attest, and only passkeys are taken, which cannot: no key can be registered");
         }
         let transports = config.transports.clone();
         let key = |label: &str| Ok::<_, OpenError>(Zeroizing::new(*ring.derive(label)?.expose()));
-        let secrets =
-            Secrets { identity: IdentityKey::new(key("commands")?), marks: MarkKey::new(key("codes of sign-ins")?) };
+        let secrets = Secrets {
+            identity: IdentityKey::new(key("commands")?),
+            marks: MarkKey::new(key("codes of sign-ins")?),
+            numbers: MarkKey::new(key("telephone numbers")?),
+        };
         let runtime = Arc::new(Runtime::start(journal, secrets, config)?);
         Ok(Self { runtime, ring, transports })
     }

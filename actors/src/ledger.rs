@@ -12,6 +12,7 @@ use countersign_domain::event::{Event, HostRecord, PasswordRefused, PasswordsLoc
 use countersign_domain::ids::{AccountId, PrincipalId, StreamId, UnixMillis, Version};
 use countersign_domain::principal::Principal;
 use countersign_domain::secret::Seed;
+use countersign_domain::sms::Prefix;
 use countersign_store::Committed;
 
 use crate::answer::Request;
@@ -31,6 +32,8 @@ pub(crate) enum LedgerKey {
     Inventory,
     /// What is recorded of wrong passwords: of an account, or of none that exists.
     Door(Option<AccountId>),
+    /// What stops the sending of codes by SMS.
+    SmsGuard,
     /// A stream of the host's own records.
     Host(String),
 }
@@ -42,6 +45,7 @@ impl LedgerKey {
             Self::Account(account) => Account::stream(*account),
             Self::Inventory => StreamId::derive(&["inventory"]),
             Self::Door(account) => Account::door(*account),
+            Self::SmsGuard => decide::guard_stream(),
             Self::Host(name) => Self::host_stream(name),
         }
     }
@@ -50,7 +54,7 @@ impl LedgerKey {
     const fn account(&self) -> Option<AccountId> {
         match self {
             Self::Account(account) => Some(*account),
-            Self::Inventory | Self::Door(_) | Self::Host(_) => None,
+            Self::Inventory | Self::Door(_) | Self::SmsGuard | Self::Host(_) => None,
         }
     }
 
@@ -67,6 +71,7 @@ impl fmt::Display for LedgerKey {
             Self::Inventory => f.write_str("inventory"),
             Self::Door(Some(account)) => write!(f, "door/{account}"),
             Self::Door(None) => f.write_str("door"),
+            Self::SmsGuard => f.write_str("sms guard"),
             Self::Host(name) => write!(f, "host/{name}"),
         }
     }
@@ -89,6 +94,10 @@ pub(crate) enum LedgerWork {
     Change { setting: Setting },
     /// A wrong password, or the last one before none is looked at any more (R195).
     Refused { who: Option<StreamId>, locked: bool },
+    /// A prefix is not sent to for a time: of so many codes, so few came back.
+    BlockPrefix { prefix: Prefix, sent: u32, used: u32 },
+    /// A prefix is sent to again.
+    ClearPrefix { prefix: Prefix },
     /// A record of the host; `expected` is the version that it must follow.
     Record { expected: Option<u64>, record: HostRecord },
 }
@@ -110,6 +119,8 @@ impl Work for LedgerWork {
                 let who = who.map(|who| *who.as_bytes()).unwrap_or_default();
                 identity.text("password").part(&who).part(&[u8::from(*locked)])
             }
+            Self::BlockPrefix { prefix, .. } => identity.text("block prefix").text(prefix.as_str()),
+            Self::ClearPrefix { prefix } => identity.text("clear prefix").text(prefix.as_str()),
             Self::Record { expected, record } => {
                 let expected = expected.map_or(u64::MAX, |expected| expected).to_be_bytes();
                 identity.text("record").part(&expected).part(&record.kind.to_be_bytes()).part(&record.body)
@@ -216,8 +227,7 @@ impl LedgerCore {
                 (decide::change_setting(account, setting, (claim, has_device), &context), read, None)
             }
             LedgerWork::Refused { who, locked } => {
-                let stream = self.key.stream();
-                let known = self.shared.blocking(move |shared| heads(shared, &[stream])).await?;
+                let (stream, known) = (self.key.stream(), self.known().await?);
                 let (who, client) = (*who, request.client.clone().unwrap_or_default());
                 let event: Event = if *locked {
                     PasswordsLocked { who, client }.into()
@@ -227,9 +237,23 @@ impl LedgerCore {
                 let writes = vec![(stream, event)];
                 (Ok(Outcome::Record(decide::Record { writes, verdict: Verdict::Done })), known, None)
             }
+            LedgerWork::BlockPrefix { prefix, sent, used } => {
+                let known = self.known().await?;
+                // Two who saw the same alarm raise it once.
+                let blocked = self.shared.views(|views| views.sms.blocked.get(prefix).map(|blocked| blocked.until));
+                let decision = if blocked.is_some_and(|until| until > now) {
+                    Ok(Outcome::AlreadySo(Verdict::Done))
+                } else {
+                    decide::block_prefix(prefix.clone(), (*sent, *used), &context)
+                };
+                (decision, known, None)
+            }
+            LedgerWork::ClearPrefix { prefix } => {
+                let known = self.known().await?;
+                (decide::clear_prefix(prefix.clone(), &context), known, None)
+            }
             LedgerWork::Record { expected, record } => {
-                let stream = self.key.stream();
-                let known = self.shared.blocking(move |shared| heads(shared, &[stream])).await?;
+                let (stream, known) = (self.key.stream(), self.known().await?);
                 let version = known.first().map_or(Version::NONE, |(_, version)| *version);
                 if expected.is_some_and(|expected| expected != version.0) {
                     return Err(Error::conflict());
@@ -240,6 +264,12 @@ impl LedgerCore {
             }
         };
         self.write(request, now, decision, &read, seed).await
+    }
+
+    /// The version of the own stream.
+    async fn known(&self) -> Result<Vec<(StreamId, Version)>, Error> {
+        let stream = self.key.stream();
+        self.shared.blocking(move |shared| heads(shared, &[stream])).await
     }
 
     /// Who holds an alias that is to be taken, and the versions of it and of the present one.
@@ -314,7 +344,7 @@ impl LedgerCore {
     async fn is_stale(&self) -> Result<bool, Error> {
         match self.key {
             LedgerKey::Account(account) => moved_on(&self.shared, Account::stream(account), self.at.version).await,
-            LedgerKey::Inventory | LedgerKey::Door(_) | LedgerKey::Host(_) => Ok(false),
+            LedgerKey::Inventory | LedgerKey::Door(_) | LedgerKey::SmsGuard | LedgerKey::Host(_) => Ok(false),
         }
     }
 

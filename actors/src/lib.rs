@@ -12,9 +12,7 @@ pub use countersign_domain::caller::{By, Caller, Channel, Credential};
 pub use countersign_domain::client::Client;
 pub use countersign_domain::decide::Removal;
 pub use countersign_domain::device::{DeviceKind, DeviceName, Path, PhoneError, PhoneNumber, Serial};
-pub use countersign_domain::event::{
-    DeactivateReason, KeyForm, Purpose, SmsDelivery, SmsDropReason, SmsSubmitFault,
-};
+pub use countersign_domain::event::{DeactivateReason, KeyForm, Purpose, SmsDelivery, SmsDropReason, SmsSubmitFault};
 pub use countersign_domain::ids::{
     AccountId, AttemptId, ChallengeId, CommandId, Position, PrincipalId, StreamId, UnixMillis, UserId, Version,
 };
@@ -22,6 +20,7 @@ pub use countersign_domain::policy::{CodeOrder, PairCodes, Policy};
 pub use countersign_domain::rejection::Rejection;
 pub use countersign_domain::secret::Seed;
 pub use countersign_domain::settings::{AccountAlias, AliasError, Preset, Settings, SmsEligibility};
+pub use countersign_domain::sms::{Countries, Country, PhoneFault, Prefix, RouteName, SmsBudget};
 
 mod answer;
 mod code;
@@ -41,6 +40,7 @@ mod resident;
 mod runtime;
 mod sent;
 mod shared;
+mod sms;
 mod totp;
 mod transports;
 mod views;
@@ -52,17 +52,19 @@ pub use code::{Code, CodeFormat};
 pub use config::{Config, Limits};
 pub use engine::{
     Countersign, FactorOf, KeyChallenge, KeyRefusal, KeyRegistration, PAGE_MAX, RECORDS_MAX, RecoveryCall,
-    RecoveryProgress, RecoverySent, SignInStep, SignedIn, SignedInBy, SmsSent,
+    RecoveryProgress, RecoverySent, SignInStep, SignedIn, SignedInBy, SmsBlocked, SmsLine, SmsMessageView, SmsReport,
+    SmsRouteView, SmsSent,
 };
 pub use error::Error;
 pub use open::{Layout, OpenError};
 pub use ports::{Clock, Entropy, ManualClock, NoEntropy, SystemClock, SystemEntropy};
+pub use sms::{SmsEncoding, SmsHealth, SmsRouteError, SmsText, SmsTextError};
 pub use transports::{
     DevelopmentMessage, DevelopmentTransports, MailMessage, MailTransport, SmsAccepted, SmsCallback, SmsCallbackError,
     SmsFailure, SmsKey, SmsMessage, SmsReceipt, SmsRoute, SmsTransport, TransportError, Transports, VoiceCall,
     VoiceTransport,
 };
-pub use views::{AccountView, Assignment, DeviceView, KeyView, UserView};
+pub use views::{AccountView, Assignment, DeviceView, KeyView, SmsState, UserView};
 pub use webauthn::{RelyingParty, RelyingPartyError};
 
 /// The README's example is run with the tests.

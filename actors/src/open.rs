@@ -9,6 +9,7 @@ use countersign_domain::policy::PolicyError;
 use countersign_store::{Fault, KeyError};
 
 use crate::error::Error;
+use crate::sms::SmsRouteError;
 use crate::webauthn::RelyingPartyError;
 
 /// Why an engine does not open. The text says what to do.
@@ -30,6 +31,8 @@ pub enum OpenError {
     Issuer,
     /// Security keys cannot be registered with the relying party.
     RelyingParty(RelyingPartyError),
+    /// The routes of SMS gateways, or the text that they carry, cannot be used.
+    Sms(SmsRouteError),
     /// The store does not open.
     Store(countersign_store::OpenError),
     /// The keys are not to be had, or not the right ones.
@@ -44,6 +47,7 @@ impl fmt::Display for OpenError {
             Self::Policy(cause) => cause.fmt(f),
             Self::Issuer => f.write_str("the issuer must have a character and no colon"),
             Self::RelyingParty(cause) => cause.fmt(f),
+            Self::Sms(cause) => cause.fmt(f),
             Self::Store(cause) => cause.fmt(f),
             Self::Keys(cause) => cause.fmt(f),
             Self::Engine(cause) => cause.fmt(f),

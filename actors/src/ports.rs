@@ -3,11 +3,13 @@
 //! [`KeyRing`]: countersign_store::KeyRing
 
 use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use countersign_domain::ids::UnixMillis;
+use tokio::sync::watch;
 
 /// Where the time comes from. Read once per command.
 ///
@@ -23,6 +25,21 @@ use countersign_domain::ids::UnixMillis;
 pub trait Clock: Send + Sync + 'static {
     /// The present instant in UTC.
     fn now(&self) -> UnixMillis;
+
+    /// Waits for an instant; ready at once when it is past. Awaited on the engine's own tokio runtime. A clock that does
+    /// not go by itself has to say how it is waited for; the given way trusts that it goes as fast as the machine's.
+    fn wait_until(&self, until: UnixMillis) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(async move {
+            loop {
+                let left_ms = until.0.saturating_sub(self.now().0);
+                if left_ms == 0 {
+                    break;
+                }
+                // In short stretches, because the clock may be set.
+                tokio::time::sleep(Duration::from_millis(left_ms.min(1000))).await;
+            }
+        })
+    }
 }
 
 /// The clock of the machine.
@@ -52,29 +69,42 @@ impl Clock for SystemClock {
 /// assert_eq!(clock.now().secs(), 1_700_000_030);
 /// ```
 #[derive(Clone, Debug)]
-pub struct ManualClock(Arc<AtomicU64>);
+pub struct ManualClock(Arc<watch::Sender<u64>>);
 
 impl ManualClock {
     /// A clock that stands at an instant.
     #[must_use]
     pub fn at(now: UnixMillis) -> Self {
-        Self(Arc::new(AtomicU64::new(now.0)))
+        Self(Arc::new(watch::channel(now.0).0))
     }
 
     /// Sets the clock, backwards too.
     pub fn set(&self, now: UnixMillis) {
-        self.0.store(now.0, Ordering::SeqCst);
+        self.0.send_replace(now.0);
     }
 
     /// Moves the clock on by some seconds.
     pub fn advance_s(&self, seconds: u64) {
-        self.0.fetch_add(seconds.saturating_mul(1000), Ordering::SeqCst);
+        self.advance_ms(seconds.saturating_mul(1000));
+    }
+
+    /// Moves the clock on by some milliseconds.
+    pub fn advance_ms(&self, milliseconds: u64) {
+        self.0.send_modify(|now| *now = now.saturating_add(milliseconds));
     }
 }
 
 impl Clock for ManualClock {
     fn now(&self) -> UnixMillis {
-        UnixMillis(self.0.load(Ordering::SeqCst))
+        UnixMillis(*self.0.borrow())
+    }
+
+    fn wait_until(&self, until: UnixMillis) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        let mut ticks = self.0.subscribe();
+        Box::pin(async move {
+            // The clock itself holds the sender.
+            let _gone = ticks.wait_for(|now| *now >= until.0).await.is_err();
+        })
     }
 }
 

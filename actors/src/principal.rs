@@ -1,6 +1,7 @@
 //! A principal's core: its state, its devices' generators, and its commands.
 
 mod challenges;
+mod outgoing;
 mod sign_in;
 mod stored;
 mod work;

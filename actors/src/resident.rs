@@ -50,6 +50,8 @@ pub(crate) enum Given {
     Options(String),
     /// What a code that is to be sent follows from, and where it goes.
     Sending(ChallengeSecret, Option<PhoneNumber>),
+    /// What a code that is to be handed over follows from, and where it goes.
+    Outgoing(ChallengeSecret, PhoneNumber),
     /// How far a sign-in is.
     Open(SignIn),
 }

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::{Builder, JoinHandle};
 
-use countersign_domain::ids::Position;
+use countersign_domain::ids::{ChallengeId, Position};
 use countersign_store::Journal;
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
@@ -23,7 +23,8 @@ use crate::registry;
 use crate::resident::{Answer, Core, Job};
 use crate::sent::MarkKey;
 use crate::shared::{CommandIds, Shared};
-use crate::views::{CHECKPOINT_NAME, FINGERPRINT, Views};
+use crate::sms::{Door, Leave, SmsDesk, spawn_senders};
+use crate::views::{CHECKPOINT_NAME, SmsState, Views, fingerprint};
 use crate::webauthn::Verifier;
 use crate::writer::{self, Completed, Writer};
 
@@ -34,8 +35,10 @@ pub(crate) struct Runtime {
     ledgers: mpsc::Sender<Job<LedgerCore>>,
     identity: IdentityKey,
     permits: Arc<Semaphore>,
+    pub(crate) door: Door,
+    waits: mpsc::Sender<Wait>,
     in_flight_max: u32,
-    closing: AtomicBool,
+    closing: Arc<AtomicBool>,
     threads: Arc<Threads>,
 }
 
@@ -70,20 +73,29 @@ pub(crate) struct Secrets {
     pub(crate) identity: IdentityKey,
     /// Under which codes are remembered while a sign-in is open.
     pub(crate) marks: MarkKey,
+    /// Under which telephone numbers are counted.
+    pub(crate) numbers: MarkKey,
 }
 
 impl Runtime {
     /// Reads the views back and starts the threads.
     pub(crate) fn start(journal: Arc<dyn Journal>, secrets: Secrets, config: Config) -> Result<Self, Error> {
-        let (views, checkpointed) = restore_views(&*journal)?;
+        let window_ms = u64::from(config.policy.sms_budget_window_s).saturating_mul(1000);
+        let (views, checkpointed) = restore_views(&*journal, window_ms)?;
+        let sms = SmsDesk::new(&config.transports.sms, config.sms_text, secrets.numbers);
         let presets = views.presets.clone();
         let keys = Arc::new(Verifier::new(&config.relying_party).map_err(Error::unavailable)?);
         let views = Arc::new(RwLock::new(views));
         let limits = config.limits;
         let (completed, to_hand_out) = mpsc::unbounded_channel();
-        let (writer, writing) =
-            Writer::start(Arc::clone(&journal), Arc::clone(&views), checkpointed, completed, limits)
-                .map_err(Error::unavailable)?;
+        let (writer, writing) = Writer::start(
+            Arc::clone(&journal),
+            Arc::clone(&views),
+            checkpointed,
+            completed,
+            (limits, sms.queued.clone()),
+        )
+        .map_err(Error::unavailable)?;
         let shared = Arc::new(Shared {
             journal,
             clock: config.clock,
@@ -92,6 +104,7 @@ impl Runtime {
             policies: Policies::new(config.policy, presets),
             keys,
             marks: secrets.marks,
+            sms,
             limits,
             issuer: config.issuer,
             views,
@@ -102,7 +115,13 @@ impl Runtime {
         let (principals, for_principals) = mpsc::channel(places);
         let (ledgers, for_ledgers) = mpsc::channel(places);
         let (stop, stopped) = watch::channel(false);
-        let acting = spawn_actors(Arc::clone(&shared), for_principals, for_ledgers, to_hand_out, stopped)?;
+        let (permits, closing) = (Arc::new(Semaphore::new(places)), Arc::new(AtomicBool::new(false)));
+        let door =
+            Door { principals: principals.clone(), permits: Arc::clone(&permits), closing: Arc::clone(&closing) };
+        let (waits, for_waits) = mpsc::channel(places);
+        let queues =
+            Queues { principals: for_principals, ledgers: for_ledgers, completed: to_hand_out, waits: for_waits };
+        let acting = spawn_actors(Arc::clone(&shared), queues, door.clone(), stopped)?;
         let threads = Threads {
             stop,
             writer: shared.writer.clone(),
@@ -114,9 +133,11 @@ impl Runtime {
             principals,
             ledgers,
             identity: secrets.identity,
-            permits: Arc::new(Semaphore::new(places)),
+            permits,
+            door,
+            waits,
             in_flight_max: limits.in_flight_max.max(1),
-            closing: AtomicBool::new(false),
+            closing,
             threads: Arc::new(threads),
         })
     }
@@ -160,6 +181,17 @@ impl Runtime {
         answer.await.unwrap_or_else(|_| Err(Error::interrupted()))
     }
 
+    /// How far a code came, once it is handed over or given up, or when it was waited for long enough. The waiting is done on
+    /// the engine's own thread, because the host's executor may know no timers.
+    pub(crate) async fn sms_state(&self, challenge: ChallengeId) -> SmsState {
+        let (reply, answer) = oneshot::channel();
+        // When nobody can wait for us we do not wait either.
+        if self.waits.try_send((challenge, reply)).is_ok() {
+            let _gone = answer.await.is_err();
+        }
+        self.shared.sms_state(challenge).unwrap_or(SmsState::Waiting)
+    }
+
     /// Whether commands can be done: not closing, the writer at work, the journal sound.
     pub(crate) fn is_ready(&self) -> bool {
         let closing = self.closing.load(Ordering::Acquire);
@@ -196,12 +228,42 @@ impl Drop for Runtime {
     }
 }
 
-/// Starts the thread of the actors. It ends when both registries have let their actors leave.
-fn spawn_actors(
-    shared: Arc<Shared>,
+/// Somebody who waits for a code to be handed over.
+type Wait = (ChallengeId, oneshot::Sender<()>);
+
+/// What comes in on the thread of the actors.
+struct Queues {
     principals: mpsc::Receiver<Job<PrincipalCore>>,
     ledgers: mpsc::Receiver<Job<LedgerCore>>,
     completed: mpsc::UnboundedReceiver<Completed>,
+    waits: mpsc::Receiver<Wait>,
+}
+
+/// Lets those who wait for a code know; each waits for so long at most.
+async fn wait_for_codes(shared: Arc<Shared>, mut waits: mpsc::Receiver<Wait>) {
+    while let Some((challenge, reply)) = waits.recv().await {
+        let shared = Arc::clone(&shared);
+        actix_rt::spawn(async move {
+            let mut ended = shared.sms.ended.subscribe();
+            let waited = async {
+                while matches!(shared.sms_state(challenge), Some(SmsState::Waiting | SmsState::Submitting)) {
+                    if ended.changed().await.is_err() {
+                        break;
+                    }
+                }
+            };
+            // Long enough either way; whoever asked may have gone.
+            let _late = tokio::time::timeout(shared.limits.sms_wait, waited).await.is_err();
+            let _gone = reply.send(());
+        });
+    }
+}
+
+/// Starts the thread of the actors. It ends when both registries have let their actors leave.
+fn spawn_actors(
+    shared: Arc<Shared>,
+    queues: Queues,
+    door: Door,
     stopped: watch::Receiver<bool>,
 ) -> Result<JoinHandle<()>, Error> {
     let (ready, is_ready) = std::sync::mpsc::channel();
@@ -210,12 +272,20 @@ fn spawn_actors(
         system.block_on(async move {
             // Nobody waits any more when the receiver is gone.
             let _gone = ready.send(());
+            let Queues { principals, ledgers, completed, waits } = queues;
             actix_rt::spawn(writer::hand_out(completed));
+            actix_rt::spawn(wait_for_codes(Arc::clone(&shared), waits));
             let principals = registry::serve(Arc::clone(&shared), principals, stopped.clone());
-            let ledgers = registry::serve(shared, ledgers, stopped);
+            let ledgers = registry::serve(Arc::clone(&shared), ledgers, stopped);
             let principals = actix_rt::spawn(principals);
             let ledgers = actix_rt::spawn(ledgers);
+            let senders = spawn_senders(&shared, &door).await;
             let ended = (principals.await, ledgers.await);
+            for sender in senders {
+                if sender.send(Leave).await.is_err() {
+                    tracing::error!("a sender of codes had panicked");
+                }
+            }
             if ended.0.is_err() || ended.1.is_err() {
                 tracing::error!("a registry had panicked");
             }
@@ -228,9 +298,10 @@ fn spawn_actors(
 
 /// The views as of the end of the log: from their checkpoint, and what came after. Also says how much of
 /// the log the checkpoint had.
-fn restore_views(journal: &dyn Journal) -> Result<(Views, u64), Error> {
-    let saved = journal.load_checkpoint(CHECKPOINT_NAME)?.filter(|saved| saved.fingerprint == FINGERPRINT);
-    let mut views = saved.and_then(|saved| Views::from_blocks(saved.position.0, &saved.blocks)).unwrap_or_default();
+fn restore_views(journal: &dyn Journal, window_ms: u64) -> Result<(Views, u64), Error> {
+    let saved = journal.load_checkpoint(CHECKPOINT_NAME)?.filter(|saved| saved.fingerprint == fingerprint(window_ms));
+    let views = saved.and_then(|saved| Views::from_blocks(saved.position.0, &saved.blocks, window_ms));
+    let mut views = views.unwrap_or_else(|| Views::empty(window_ms));
     let mut failed = None;
     let checkpointed = views.folded;
     let from = Position(checkpointed);

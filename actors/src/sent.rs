@@ -1,5 +1,6 @@
 //! Codes that are sent or shown: each follows from the secret of its challenge, so that none is stored.
 
+use countersign_domain::device::PhoneNumber;
 use countersign_domain::ids::AttemptId;
 use countersign_domain::secret::ChallengeSecret;
 use hmac::{Hmac, KeyInit, Mac};
@@ -64,10 +65,19 @@ impl MarkKey {
     /// The mark of a code in one sign-in.
     pub(crate) fn mark(&self, attempt: AttemptId, code: &Code) -> [u8; 16] {
         let digest = keyed(&self.0, &[attempt.as_bytes(), code.as_str().as_bytes()]);
-        let mut mark = [0; 16];
-        mark.copy_from_slice(&digest[..16]);
-        mark
+        shortened(&digest)
     }
+
+    /// The mark of a telephone number.
+    pub(crate) fn mark_number(&self, number: &PhoneNumber) -> [u8; 16] {
+        shortened(&keyed(&self.0, &[b"number", number.e164().as_bytes()]))
+    }
+}
+
+fn shortened(digest: &[u8; 32]) -> [u8; 16] {
+    let mut mark = [0; 16];
+    mark.copy_from_slice(&digest[..16]);
+    mark
 }
 
 fn keyed(key: &[u8; 32], parts: &[&[u8]]) -> Zeroizing<[u8; 32]> {

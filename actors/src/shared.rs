@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use countersign_domain::decide::{Context, Decision, Outcome, Record};
 use countersign_domain::event::Event;
-use countersign_domain::ids::{AccountId, CommandId, Position, StreamId, UnixMillis, Version};
+use countersign_domain::ids::{AccountId, ChallengeId, CommandId, Position, StreamId, UnixMillis, Version};
 use countersign_domain::settings::Settings;
 use countersign_domain::wire::{self, Sealing};
 use countersign_store::{Append, AppendError, Committed, Journal, NewEntry, StreamAppend};
@@ -19,7 +19,8 @@ use crate::policies::Policies;
 use crate::ports::{Clock, Entropy};
 use crate::resident::Answer;
 use crate::sent::MarkKey;
-use crate::views::Views;
+use crate::sms::SmsDesk;
+use crate::views::{SmsState, Views};
 use crate::webauthn::Verifier;
 use crate::writer::{Fact, WriteJob, Writer, Written};
 
@@ -31,6 +32,7 @@ pub(crate) struct Shared {
     pub(crate) policies: Policies,
     pub(crate) keys: Arc<Verifier>,
     pub(crate) marks: MarkKey,
+    pub(crate) sms: SmsDesk,
     pub(crate) limits: Limits,
     pub(crate) issuer: String,
     pub(crate) views: Arc<RwLock<Views>>,
@@ -53,6 +55,11 @@ impl Shared {
     /// What an account has chosen, as far as it is acknowledged.
     pub(crate) fn settings(&self, account: AccountId) -> Settings {
         self.views(|views| views.settings(account))
+    }
+
+    /// How far a code came.
+    pub(crate) fn sms_state(&self, challenge: ChallengeId) -> Option<SmsState> {
+        self.views(|views| views.sms.messages.get(&challenge).map(|row| row.state))
     }
 
     /// Fresh randomness.

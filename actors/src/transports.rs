@@ -16,7 +16,6 @@ use countersign_domain::device::PhoneNumber;
 use countersign_domain::ids::{AttemptId, ChallengeId, PrincipalId};
 use zeroize::Zeroizing;
 
-
 /// A recovery code on its way to a mailbox (R130). `Debug` shows neither code nor address.
 ///
 /// ```

@@ -2,13 +2,16 @@
 //!
 //! They are folded from committed events by the writer, before it answers the command, so a query
 //! never misses what was acknowledged. They are checkpointed behind the acks, and rebuilt when their
-//! code changes ([`FINGERPRINT`]).
+//! code changes ([`fingerprint`]).
 
 mod checkpoint;
 mod rows;
+mod sms;
 
-pub(crate) use checkpoint::{CHECKPOINT_NAME, FINGERPRINT};
+pub(crate) use checkpoint::{CHECKPOINT_NAME, fingerprint};
 pub use rows::{AccountView, Assignment, DeviceView, KeyView, UserView};
+pub use sms::SmsState;
+pub(crate) use sms::{Blocked, BudgetKey, Line, LineKey, MessageRow, SmsViews};
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Bound;
@@ -39,12 +42,19 @@ pub(crate) struct Views {
     account_streams: StreamMap<AccountId>,
     /// Which accounts chose rules of their own.
     pub(crate) presets: Presets,
+    /// Codes by SMS.
+    pub(crate) sms: SmsViews,
 }
 
 impl Views {
+    /// Nothing folded yet; budgets are counted in windows of this length.
+    pub(crate) fn empty(window_ms: u64) -> Self {
+        Self { sms: SmsViews::empty(window_ms), ..Self::default() }
+    }
+
     /// How many principals, devices and accounts there are to write in a checkpoint.
     pub(crate) fn rows(&self) -> usize {
-        self.principals.len() + self.devices.len() + self.accounts.len()
+        self.principals.len() + self.devices.len() + self.accounts.len() + self.sms.messages.len()
     }
 
     /// Takes note of an entry whose content was forgotten.
@@ -153,7 +163,22 @@ impl Views {
             Event::KeyRefused(KeyRefused { device: Some(device), fault: KeyFault::CounterRegressed, .. }) => {
                 self.with_use(*device, |used| used.suspected_clone = true);
             }
-            Event::SmsCodeAccepted(accepted) => self.with_use(accepted.device, |used| used.last_used_at = Some(at)),
+            Event::SmsCodeAccepted(accepted) => {
+                self.with_use(accepted.device, |used| used.last_used_at = Some(at));
+                self.sms.fold(stream, None, event, at);
+            }
+            Event::SmsQueued(_)
+            | Event::SmsSubmitting(_)
+            | Event::SmsSubmitted(_)
+            | Event::SmsSubmitFailed(_)
+            | Event::SmsDropped(_)
+            | Event::SmsRedriven(_)
+            | Event::SmsReported(_)
+            | Event::SmsPrefixBlocked(_)
+            | Event::SmsPrefixCleared(_) => {
+                let account = self.principals.get(&stream).map(|row| row.id.account());
+                self.sms.fold(stream, account, event, at);
+            }
             Event::BudgetSpent(spent) if spent.budget == Budget::Codes => {
                 self.with_use(spent.device, |used| used.locked_window = Some(spent.window));
             }
@@ -293,6 +318,11 @@ impl Views {
         };
         let names = self.names.range((start, Bound::Unbounded));
         names.take_while(move |((of, _), _)| *of == account).filter_map(|(_, stream)| self.principals.get(stream))
+    }
+
+    /// Who the stream of a principal is of.
+    pub(crate) fn id_of(&self, principal: StreamId) -> Option<PrincipalId> {
+        self.principals.get(&principal).map(|row| row.id.clone())
     }
 
     pub(crate) fn user_named(&self, account: AccountId, name: &str) -> Option<UserView> {

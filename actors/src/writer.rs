@@ -13,11 +13,11 @@ use std::time::Duration;
 use countersign_domain::event::Event;
 use countersign_domain::ids::{Position, StreamId, UnixMillis};
 use countersign_store::{Append, AppendError, Committed, Journal};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::config::Limits;
 use crate::error::Error;
-use crate::views::{CHECKPOINT_NAME, FINGERPRINT, Views};
+use crate::views::{CHECKPOINT_NAME, Views, fingerprint};
 
 /// How long the queue must be empty before derived data is written.
 const QUIET: Duration = Duration::from_millis(500);
@@ -77,13 +77,13 @@ impl Writer {
         views: Arc<RwLock<Views>>,
         checkpointed: u64,
         completed: mpsc::UnboundedSender<Completed>,
-        limits: Limits,
+        (limits, sms_queued): (Limits, watch::Sender<u64>),
     ) -> std::io::Result<(Self, JoinHandle<()>)> {
         // One place for each command in flight, and one for the stop.
         let places = usize::try_from(limits.in_flight_max).unwrap_or(usize::MAX).saturating_add(1);
         let (queue, jobs) = sync_channel(places);
         let alive = Arc::new(AtomicBool::new(true));
-        let loop_state = Loop { journal, views, limits, jobs, checkpointed, completed };
+        let loop_state = Loop { journal, views, limits, jobs, checkpointed, completed, sms_queued };
         let flag = AliveFlag(Arc::clone(&alive));
         let thread = Builder::new().name("countersign-writer".to_owned()).spawn(move || {
             let _flag = flag;
@@ -128,6 +128,8 @@ struct Loop {
     jobs: Receiver<Message>,
     checkpointed: u64,
     completed: mpsc::UnboundedSender<Completed>,
+    /// Tells the senders that there is something for them in the log.
+    sms_queued: watch::Sender<u64>,
 }
 
 impl Loop {
@@ -188,12 +190,20 @@ impl Loop {
     }
 
     fn fold(&self, answers: &[Result<Committed, AppendError>], jobs: &[Waiting]) {
+        let mut queued = None;
         let mut views = self.views.write().unwrap_or_else(PoisonError::into_inner);
         for (answer, job) in answers.iter().zip(jobs) {
             let Ok(committed) = answer else { continue };
             for (position, (stream, event)) in (committed.first.0..).zip(&job.facts) {
                 views.fold(Position(position), *stream, event, job.at);
+                if matches!(event, Event::SmsQueued(_) | Event::SmsRedriven(_)) {
+                    queued = Some(position);
+                }
             }
+        }
+        drop(views);
+        if let Some(position) = queued {
+            self.sms_queued.send_replace(position);
         }
     }
 
@@ -204,10 +214,10 @@ impl Loop {
             if views.folded.saturating_sub(self.checkpointed) < enough {
                 return;
             }
-            views.to_blocks().map(|blocks| (views.folded, blocks))
+            views.to_blocks().map(|blocks| (views.folded, views.sms.window_ms, blocks))
         };
-        let Ok((folded, blocks)) = packed else { return };
-        let saved = self.journal.save_checkpoint(CHECKPOINT_NAME, Position(folded), FINGERPRINT, blocks);
+        let Ok((folded, window_ms, blocks)) = packed else { return };
+        let saved = self.journal.save_checkpoint(CHECKPOINT_NAME, Position(folded), fingerprint(window_ms), blocks);
         if let Err(cause) = saved.and_then(|()| self.journal.checkpoint_index()) {
             tracing::warn!(%cause, "the checkpoint was not written; the next start reads more of the log");
         }

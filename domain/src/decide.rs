@@ -11,6 +11,7 @@ mod accounts;
 mod codes;
 mod devices;
 mod enable;
+mod guard;
 mod keys;
 mod messages;
 mod outbox;
@@ -23,6 +24,7 @@ pub use accounts::{create_virtual_device, delete_virtual_device, import_hardware
 pub use codes::{resync, verify_code};
 pub use devices::deactivate;
 pub use enable::{Candidate, enable, rotate};
+pub use guard::{block_prefix, clear_prefix, guard_stream};
 pub use keys::{
     CREDENTIAL_ID_BYTES_MAX, KeyAnswer, KeyProof, KeyQuestion, NewKey, Registering, begin_key_registration,
     finish_key_registration, offer_key, sign_in_with_key,

@@ -1,13 +1,11 @@
 //! SMS devices: enrolment, and codes at a sign-in (R36..R38, R101, R118..R128).
 
-use std::time::Duration;
-
 use countersign_domain::decide::Verdict;
 use countersign_domain::device::{PhoneNumber, Serial};
-use countersign_domain::ids::{AttemptId, ChallengeId, PrincipalId, UnixMillis, Version};
+use countersign_domain::ids::{AttemptId, ChallengeId, PrincipalId, UnixMillis};
+use countersign_domain::rejection::Rejection;
 use countersign_domain::secret::ChallengeSecret;
 use countersign_domain::settings::SmsEligibility;
-use zeroize::Zeroizing;
 
 use super::keys::once;
 use super::{Countersign, acked};
@@ -16,16 +14,16 @@ use crate::code::Code;
 use crate::error::Error;
 use crate::principal::CeremonyWork;
 use crate::resident::{Answer, Given};
-use crate::sent::{Medium, six_digits};
-use crate::transports::{SmsKey, SmsMessage, TransportError};
+use crate::views::SmsState;
 
-/// A code that was decided on, and whether it could be handed over.
+/// A code that was decided on, and how far it came in a moment.
 ///
 /// ```
 /// fn tell(sent: &countersign::SmsSent) -> String {
-///     match sent.delivered {
-///         Ok(()) => format!("we sent a code to {}", sent.to),
-///         Err(_) => format!("we could not send a code to {}; ask for another", sent.to),
+///     if sent.state.is_given_up() {
+///         format!("we could not send a code to {}; ask for another", sent.to)
+///     } else {
+///         format!("a code is on its way to {}", sent.to)
 ///     }
 /// }
 /// ```
@@ -39,8 +37,8 @@ pub struct SmsSent {
     pub until: UnixMillis,
     /// When another may be asked for (A15).
     pub again_at: UnixMillis,
-    /// Whether the transport took it.
-    pub delivered: Result<(), TransportError>,
+    /// How far it came by now.
+    pub state: SmsState,
 }
 
 impl Countersign {
@@ -92,8 +90,8 @@ impl Countersign {
     ) -> Result<Ack<SmsSent>, Error> {
         let (challenge, secret) = self.sending()?;
         let work = CeremonyWork::BeginSms { challenge, secret, phone };
-        let answer = self.principal_work(principal, once(request), work).await?;
-        self.hand_over(principal, &answer).await
+        let answer = self.principal_work(principal, once(request), work).await;
+        self.on_its_way(principal, answer).await
     }
 
     /// Enables an SMS device by the code that was sent to it (R119).
@@ -157,8 +155,8 @@ impl Countersign {
     ) -> Result<Ack<SmsSent>, Error> {
         let (challenge, secret) = self.sending()?;
         let work = CeremonyWork::SendCode { attempt, serial: serial.clone(), challenge, secret };
-        let answer = self.principal_work(principal, once(request), work).await?;
-        self.hand_over(principal, &answer).await
+        let answer = self.principal_work(principal, once(request), work).await;
+        self.on_its_way(principal, answer).await
     }
 
     /// A new challenge and what its code follows from.
@@ -167,28 +165,22 @@ impl Countersign {
         Ok((ChallengeId::from_bytes(shared.random()?), ChallengeSecret::new(shared.random()?)))
     }
 
-    async fn hand_over(&self, principal: &PrincipalId, answer: &Answer) -> Result<Ack<SmsSent>, Error> {
-        let (Verdict::Challenged { challenge, until }, Some(Given::Sending(secret, Some(phone)))) =
+    /// Waits a little until a code is handed over or given up; the sender goes on either way.
+    async fn on_its_way(&self, principal: &PrincipalId, answer: Result<Answer, Error>) -> Result<Ack<SmsSent>, Error> {
+        if let Err(error) = &answer
+            && matches!(error.rejection(), Some(Rejection::PrefixBlocked { .. }))
+        {
+            self.raise_alarm().await;
+        }
+        let answer = answer?;
+        let (Verdict::Challenged { challenge, until }, Some(Given::Sending(_, Some(phone)))) =
             (answer.verdict, answer.given.as_deref())
         else {
             return Err(Error::unavailable("no code was decided on"));
         };
-        let code = six_digits(secret, Medium::Sms);
-        let text = Zeroizing::new(format!("{} is your code. Do not share it.", code.expose()));
-        let key = SmsKey { principal: principal.stream(), version: Version(0) };
-        let life = Duration::from_millis(until.0.saturating_sub(answer.at.0));
-        let message = SmsMessage { to: phone.clone(), text, code, challenge, key, until, life };
-        let delivered = match self.transports.sms.first() {
-            Some(route) => {
-                route.transport.submit(message).await.map(|_| ()).map_err(|_| TransportError::Unavailable)
-            }
-            None => Err(TransportError::NotConfigured),
-        };
-        if let Err(cause) = &delivered {
-            tracing::warn!(%principal, %challenge, %cause, "a code was not handed over");
-        }
+        let state = self.runtime.sms_state(challenge).await;
         let pause_ms = u64::from(self.policy_of(principal.account()).sms_again_after_s).saturating_mul(1000);
         let again_at = answer.at.plus_ms(pause_ms);
-        Ok(acked(SmsSent { challenge, to: phone.to_string(), until, again_at, delivered }, answer))
+        Ok(acked(SmsSent { challenge, to: phone.to_string(), until, again_at, state }, &answer))
     }
 }

@@ -49,10 +49,13 @@ impl PrincipalCore {
             CeremonyWork::BeginSms { challenge, secret, phone } => {
                 let (serial, found) = self.sms_device().await?;
                 let enrolment = self.enrolment(&serial, &found);
-                let (sending, context) = ((*challenge, secret.clone()), self.context(request, now));
+                let (sending, hold) = self.sending((*challenge, secret), Some(phone), now).await?;
+                let context = self.context(request, now);
                 let decision = decide::begin_sms_enrolment(self.state(), enrolment, sending, phone.clone(), &context);
                 let given = Given::Sending(secret.clone(), Some(phone.clone()));
-                Ok(with(self.write(request, now, decision, &[]).await?, given))
+                let answer = self.write(request, now, decision, &[]).await?;
+                drop(hold);
+                Ok(with(answer, given))
             }
             CeremonyWork::FinishSms { challenge, code } => {
                 let (serial, found) = self.sms_device().await?;
@@ -62,8 +65,7 @@ impl PrincipalCore {
                 let decision = compared(decide, Medium::Sms, code.as_str())?;
                 self.write(request, now, decision, &[(serial.stream(), found.version)]).await
             }
-            // Every other command is decided before it gets here.
-            _ => Err(Error::unavailable("the command went to the wrong part of its actor")),
+            work => Box::pin(self.attempt_outgoing(request, work, now)).await,
         }
     }
 

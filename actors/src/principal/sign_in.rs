@@ -116,10 +116,14 @@ impl PrincipalCore {
     ) -> Result<Option<Answer>, Error> {
         let (attempt, serial) = work;
         let device = self.device_of(serial);
-        let given = Given::Sending(sending.1.clone(), self.phone(serial));
+        let phone = self.phone(serial);
+        let (challenge, secret) = sending;
+        let (sending, hold) = self.sending((challenge, &secret), phone.as_ref(), now).await?;
         let context = self.context(request, now);
         let decision = decide::send_sign_in_code(self.state(), attempt, device, sending, &context);
-        Ok(with(self.write(request, now, decision, &[]).await?, given))
+        let answer = self.write(request, now, decision, &[]).await?;
+        drop(hold);
+        Ok(with(answer, Given::Sending(secret, phone)))
     }
 }
 

@@ -16,7 +16,7 @@ use crate::totp::Generator;
 
 /// Changes whenever the encoded state or its fold changes its meaning; older snapshots are then
 /// thrown away.
-const STATE_FINGERPRINT: u64 = 2;
+const STATE_FINGERPRINT: u64 = 3;
 
 /// An enabled device as the ceremonies need it.
 #[derive(Debug)]

@@ -2,11 +2,12 @@
 
 use std::fmt;
 
-use countersign_domain::decide::{Denial, Removal};
+use countersign_domain::decide::{Denial, Removal, Submitted};
 use countersign_domain::device::{DeviceName, Path, PhoneNumber, Serial};
-use countersign_domain::event::{AlternativeFactor, DeactivateReason, KeyForm, Purpose};
-use countersign_domain::ids::{AttemptId, ChallengeId, StreamId};
+use countersign_domain::event::{AlternativeFactor, DeactivateReason, KeyForm, Purpose, SmsDelivery, SmsDropReason};
+use countersign_domain::ids::{AttemptId, ChallengeId, StreamId, UnixMillis};
 use countersign_domain::secret::ChallengeSecret;
+use countersign_domain::sms::RouteName;
 use zeroize::Zeroizing;
 
 use crate::code::Code;
@@ -62,6 +63,16 @@ pub(crate) enum CeremonyWork {
     BeginSms { challenge: ChallengeId, secret: ChallengeSecret, phone: PhoneNumber },
     /// R119.
     FinishSms { challenge: ChallengeId, code: Code },
+    /// A sender wants to ask a gateway.
+    BeginSubmit { challenge: ChallengeId, route: RouteName, lease: UnixMillis, price_micros: u64 },
+    /// What came of it.
+    EndSubmit { challenge: ChallengeId, submit: u8, submitted: Submitted },
+    /// A sender gives a message up.
+    DropSms { challenge: ChallengeId, reason: SmsDropReason },
+    /// A gateway reported.
+    ReportSms { challenge: ChallengeId, delivery: SmsDelivery },
+    /// Somebody wants a message sent after all.
+    RedriveSms { challenge: ChallengeId },
     /// R130.
     AskAlternative { attempt: AttemptId, factor: AlternativeFactor, challenge: ChallengeId, secret: ChallengeSecret },
     /// R130.
@@ -114,6 +125,11 @@ impl CeremonyWork {
             Self::SendCode { .. } => "send code",
             Self::BeginSms { .. } => "begin sms enrolment",
             Self::FinishSms { .. } => "finish sms enrolment",
+            Self::BeginSubmit { .. } => "begin submit",
+            Self::EndSubmit { .. } => "end submit",
+            Self::DropSms { .. } => "drop sms",
+            Self::ReportSms { .. } => "report sms",
+            Self::RedriveSms { .. } => "re-drive sms",
             Self::AskAlternative { .. } => "ask for alternative factor",
             Self::ProveAlternative { .. } => "prove alternative factor",
             Self::FinishRecovery { .. } => "finish recovery",
@@ -182,6 +198,13 @@ impl CeremonyWork {
             }
             Self::FinishSms { challenge, code } => {
                 identity.part(challenge.as_bytes()).text(code.as_str());
+            }
+            Self::BeginSubmit { challenge, .. }
+            | Self::EndSubmit { challenge, .. }
+            | Self::DropSms { challenge, .. }
+            | Self::ReportSms { challenge, .. }
+            | Self::RedriveSms { challenge } => {
+                identity.part(challenge.as_bytes());
             }
             Self::AskAlternative { attempt, factor, .. } => {
                 identity.part(attempt.as_bytes()).part(&[u8::from(*factor)]);

@@ -9,7 +9,8 @@ use countersign_domain::ids::{AttemptId, ChallengeId, PrincipalId};
 use zeroize::Zeroizing;
 
 use super::{
-    MailMessage, MailTransport, SmsAccepted, SmsFailure, SmsMessage, SmsTransport, TransportError, VoiceCall, VoiceTransport, masked_address,
+    MailMessage, MailTransport, SmsAccepted, SmsFailure, SmsMessage, SmsTransport, TransportError, VoiceCall,
+    VoiceTransport, masked_address,
 };
 
 /// Messages that are kept to be looked at.

@@ -7,12 +7,18 @@ use serde::{Deserialize, Serialize};
 
 use super::Views;
 use super::rows::{AccountRow, DeviceRow, PrincipalRow};
+use super::sms::SmsRow;
 
 /// The checkpoint's name in the journal.
 pub(crate) const CHECKPOINT_NAME: &str = "views";
 
 /// Changes whenever a row or the fold changes its meaning; an old checkpoint is then rebuilt.
-pub(crate) const FINGERPRINT: u64 = 2;
+const ROWS: u64 = 3;
+
+/// What the rows mean depends on the length of a budget window as well.
+pub(crate) const fn fingerprint(window_ms: u64) -> u64 {
+    ROWS ^ (window_ms << 8)
+}
 
 /// Rows in one block; a row is a few hundred bytes at most, a block at most 64 KiB.
 const BLOCK_BYTES: usize = 60 * 1024;
@@ -22,6 +28,7 @@ enum Row {
     Account(AccountId, AccountRow),
     Principal(StreamId, PrincipalRow),
     Device(StreamId, DeviceRow),
+    Sms(Box<SmsRow>),
 }
 
 impl Views {
@@ -30,8 +37,9 @@ impl Views {
         let accounts = self.accounts.iter().map(|(id, row)| Row::Account(*id, row.clone()));
         let principals = self.principals.iter().map(|(id, row)| Row::Principal(*id, row.clone()));
         let devices = self.devices.iter().map(|(id, row)| Row::Device(*id, row.clone()));
+        let sms = self.sms.rows().map(|row| Row::Sms(Box::new(row)));
         let mut blocks = vec![Vec::new()];
-        for row in accounts.chain(principals).chain(devices) {
+        for row in accounts.chain(principals).chain(devices).chain(sms) {
             let bytes = postcard::to_allocvec(&row)?;
             match blocks.last_mut() {
                 Some(block) if block.len() + bytes.len() <= BLOCK_BYTES => block.extend_from_slice(&bytes),
@@ -42,8 +50,8 @@ impl Views {
     }
 
     /// The views that were packed; `None` when the bytes are not what [`Self::to_blocks`] made.
-    pub(crate) fn from_blocks(folded: u64, blocks: &[Vec<u8>]) -> Option<Self> {
-        let mut views = Self { folded, ..Self::default() };
+    pub(crate) fn from_blocks(folded: u64, blocks: &[Vec<u8>], window_ms: u64) -> Option<Self> {
+        let mut views = Self { folded, ..Self::empty(window_ms) };
         for block in blocks {
             let mut rest = block.as_slice();
             while !rest.is_empty() {
@@ -57,6 +65,7 @@ impl Views {
 
     fn put(&mut self, row: Row) {
         match row {
+            Row::Sms(row) => self.sms.put(*row),
             Row::Account(id, row) => {
                 self.account_streams.insert(Account::stream(id), id);
                 if let Some(alias) = &row.settings.alias {

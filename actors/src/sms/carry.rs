@@ -1,0 +1,151 @@
+//! One try: the principal is asked, the gateway is asked, and how it ended is recorded.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use countersign_domain::decide::{Submitted, Verdict};
+use countersign_domain::event::{SmsDropReason, SmsSubmitFault};
+use countersign_domain::ids::UnixMillis;
+use countersign_domain::sms::RouteName;
+
+use super::courier::{Courier, back_off};
+use super::receipts;
+use super::sender::{Door, Next, Open, courier, soon};
+use crate::error::Error;
+use crate::principal::CeremonyWork;
+use crate::resident::{Answer, Given};
+use crate::sent::{Medium, six_digits};
+use crate::shared::Shared;
+use crate::transports::{SmsAccepted, SmsFailure, SmsKey, SmsMessage};
+
+/// What the answer of a gateway may take longer than is waited for it, until the try counts as lost.
+const LEASE_MS: u64 = 5_000;
+/// How often it is tried to record how a try ended; after that it is unknown.
+const RECORDS_MAX: u32 = 20;
+
+/// Hands a message over once, with a place that was taken at a courier.
+pub(super) async fn carry(shared: Arc<Shared>, door: Door, open: Open, route: RouteName) -> Next {
+    let Some(courier) = courier(&shared, &route) else { return Next::Stop };
+    let now = shared.clock.now();
+    let time_max_ms = u64::try_from(courier.route.submit_time_max.as_millis()).unwrap_or(u64::MAX);
+    let work = CeremonyWork::BeginSubmit {
+        challenge: open.challenge,
+        route: route.clone(),
+        lease: now.plus_ms(time_max_ms.saturating_add(LEASE_MS)),
+        price_micros: courier.route.price_micros,
+    };
+    let begun = door.ask(open.principal.clone(), work).await;
+    let (submit, message) = match may_submit(&shared, &open, begun) {
+        Ok(go) => go,
+        Err(next) => {
+            courier.give_back();
+            return next;
+        }
+    };
+    let outcome = ask_gateway(&shared, courier, message).await;
+    let dice = shared.random().map_or(0, u64::from_be_bytes);
+    courier.ended(outcome.as_ref().map(|_| ()).map_err(|failure| *failure), shared.clock.now(), dice);
+    let next = next_of(&outcome, submit, shared.clock.now(), dice);
+    let message_id = outcome.as_ref().ok().and_then(|accepted| accepted.message_id.clone());
+    if let Err(failure) = &outcome {
+        tracing::info!(%route, challenge = %open.challenge, submit, %failure, "a code was not handed over");
+    }
+    let submitted = submitted(outcome);
+    if let Some(stop) = record_end(&shared, &door, &open, submit, submitted).await {
+        return stop;
+    }
+    if let Some(id) = message_id {
+        let about = (open.principal.clone(), open.challenge);
+        if let Err(error) = receipts::take_along(&shared, &door, &route, about, &id).await {
+            tracing::warn!(%route, %error, "a delivery report was not recorded");
+        }
+    }
+    next
+}
+
+/// Gives a message up: too late, or nobody carries it there.
+pub(super) async fn give_up(shared: Arc<Shared>, door: Door, open: Open, reason: Option<SmsDropReason>) -> Next {
+    let reason = reason.unwrap_or(SmsDropReason::Expired);
+    let answer = door.ask(open.principal.clone(), CeremonyWork::DropSms { challenge: open.challenge, reason }).await;
+    match may_submit(&shared, &open, answer) {
+        Ok(_) => Next::Done,
+        Err(next) => next,
+    }
+}
+
+/// What the principal says to a try: the message, or what becomes of it instead.
+fn may_submit(shared: &Shared, open: &Open, answer: Result<Answer, Error>) -> Result<(u8, SmsMessage), Next> {
+    let answer = match answer {
+        Ok(answer) => answer,
+        Err(error) if error.rejection().is_some() => return Err(Next::Done),
+        Err(error) if error.is_closed() => return Err(Next::Stop),
+        Err(error) if error.is_retryable() => return Err(Next::At(soon(shared))),
+        Err(error) => {
+            tracing::error!(challenge = %open.challenge, %error, "a code cannot be sent");
+            // One history that cannot be read is no reason not to send to others.
+            return Err(if shared.journal.is_poisoned() { Next::Stop } else { Next::Done });
+        }
+    };
+    match (answer.verdict, answer.given.as_deref()) {
+        (Verdict::SmsSubmit { submit }, Some(Given::Outgoing(secret, phone))) => {
+            let code = six_digits(secret, Medium::Sms);
+            let key = SmsKey { principal: open.principal.stream(), version: open.decision };
+            let life = Duration::from_millis(open.until.0.saturating_sub(answer.at.0));
+            let (text, to) = (shared.sms.text.of(&code), phone.clone());
+            Ok((submit, SmsMessage { to, text, code, challenge: open.challenge, key, until: open.until, life }))
+        }
+        (Verdict::SmsHeld { until }, _) => Err(Next::At(until)),
+        _ => Err(Next::Done),
+    }
+}
+
+/// Waits for the gateway as long as its route says.
+async fn ask_gateway(shared: &Shared, courier: &Courier, message: SmsMessage) -> Result<SmsAccepted, SmsFailure> {
+    let time_max_ms = u64::try_from(courier.route.submit_time_max.as_millis()).unwrap_or(u64::MAX);
+    let until = shared.clock.now().plus_ms(time_max_ms);
+    tokio::select! {
+        biased;
+        outcome = courier.route.transport.submit(message) => outcome,
+        () = shared.clock.wait_until(until) => Err(SmsFailure::Unknown),
+    }
+}
+
+fn submitted(outcome: Result<SmsAccepted, SmsFailure>) -> Submitted {
+    Submitted::Failed(match outcome {
+        Ok(accepted) => return Submitted::Taken(accepted.message_id),
+        Err(SmsFailure::Throttled { .. }) => SmsSubmitFault::Throttled,
+        Err(SmsFailure::Unavailable) => SmsSubmitFault::Unavailable,
+        Err(SmsFailure::Unknown) => SmsSubmitFault::Unknown,
+        Err(SmsFailure::InvalidNumber) => SmsSubmitFault::InvalidNumber,
+        Err(SmsFailure::OptedOut) => SmsSubmitFault::OptedOut,
+        Err(SmsFailure::Refused) => SmsSubmitFault::Refused,
+    })
+}
+
+fn next_of(outcome: &Result<SmsAccepted, SmsFailure>, submit: u8, now: UnixMillis, dice: u64) -> Next {
+    match outcome {
+        Ok(_) | Err(SmsFailure::InvalidNumber | SmsFailure::OptedOut | SmsFailure::Refused) => Next::Done,
+        Err(SmsFailure::Throttled { .. } | SmsFailure::Unavailable | SmsFailure::Unknown) => {
+            let pause = back_off(submit, dice.rotate_left(32));
+            Next::At(now.plus_ms(u64::try_from(pause.as_millis()).unwrap_or(u64::MAX)))
+        }
+    }
+}
+
+/// Records how a try ended. What cannot be recorded is found out as unknown when the lease is over.
+async fn record_end(shared: &Arc<Shared>, door: &Door, open: &Open, submit: u8, submitted: Submitted) -> Option<Next> {
+    for _ in 0..RECORDS_MAX {
+        let work = CeremonyWork::EndSubmit { challenge: open.challenge, submit, submitted: submitted.clone() };
+        match door.ask(open.principal.clone(), work).await {
+            Ok(_) => return None,
+            Err(error) if error.rejection().is_some() || error.is_forgotten() => return Some(Next::Done),
+            Err(error) if error.is_closed() => return Some(Next::Stop),
+            Err(error) if error.is_retryable() => shared.clock.wait_until(soon(shared)).await,
+            Err(error) => {
+                tracing::error!(challenge = %open.challenge, %error, "how a try ended cannot be recorded");
+                return Some(if shared.journal.is_poisoned() { Next::Stop } else { Next::Done });
+            }
+        }
+    }
+    Some(Next::At(soon(shared)))
+}

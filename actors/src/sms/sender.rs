@@ -1,0 +1,367 @@
+//! The sender actors, one a route: they follow the log, ask the principal before each try, and hand messages over.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use actix::prelude::*;
+use countersign_domain::ids::{ChallengeId, Position, PrincipalId, UnixMillis, Version};
+use countersign_domain::sms::{Prefix, RouteName};
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
+
+use super::courier::Ready;
+use super::{Courier, carry, follow, receipts};
+use crate::answer::Request;
+use crate::error::Error;
+use crate::principal::{CeremonyWork, PrincipalCore};
+use crate::resident::{Answer, Job};
+use crate::shared::Shared;
+
+/// Messages that a sender has in mind; the log keeps the rest.
+const OPEN_MAX: usize = 10_000;
+/// Messages that a sender drops at once.
+const DROPS_MAX: usize = 64;
+/// Entries of the log after which a sender writes down how far it came.
+const SAVE_EVERY: u64 = 10_000;
+/// How long a sender waits when the engine is busy, in milliseconds.
+const BUSY_MS: u64 = 100;
+
+/// The senders' way to the principals.
+#[derive(Clone)]
+pub(crate) struct Door {
+    pub(crate) principals: mpsc::Sender<Job<PrincipalCore>>,
+    pub(crate) permits: Arc<Semaphore>,
+    pub(crate) closing: Arc<AtomicBool>,
+}
+
+impl Door {
+    /// Asks a principal.
+    pub(crate) async fn ask(&self, key: PrincipalId, work: CeremonyWork) -> Result<Answer, Error> {
+        if self.closing.load(Ordering::Acquire) {
+            return Err(Error::closed());
+        }
+        let permit = Arc::clone(&self.permits).try_acquire_owned().map_err(|_| Error::busy())?;
+        let (reply, answer) = oneshot::channel();
+        let request = Request::by(countersign_domain::caller::Caller::operator());
+        let job = Job { key, request, work: work.into(), reply, permit };
+        self.principals.try_send(job).map_err(|refused| match refused {
+            mpsc::error::TrySendError::Full(_) => Error::busy(),
+            mpsc::error::TrySendError::Closed(_) => Error::closed(),
+        })?;
+        answer.await.unwrap_or_else(|_| Err(Error::interrupted()))
+    }
+}
+
+/// A message that is to be handed over.
+#[derive(Clone, Debug)]
+pub(crate) struct Open {
+    pub(crate) principal: PrincipalId,
+    pub(crate) challenge: ChallengeId,
+    pub(crate) decision: Version,
+    pub(crate) to: Prefix,
+    pub(crate) until: UnixMillis,
+}
+
+/// A message, and when its next try is due, unless it is being carried.
+struct Waiting {
+    message: Open,
+    due: Option<UnixMillis>,
+}
+
+/// What becomes of a message after it was carried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Next {
+    /// Nothing more.
+    Done,
+    /// Another try, not before then.
+    At(UnixMillis),
+    /// Nobody can be asked any more: the engine closes, or does not work.
+    Stop,
+}
+
+/// The sender of one route.
+pub(crate) struct Sender {
+    shared: Arc<Shared>,
+    door: Door,
+    lane: RouteName,
+    /// Up to where the log was read.
+    read: Position,
+    saved: Position,
+    open: BTreeMap<Position, Waiting>,
+    due: BTreeSet<(UnixMillis, Position)>,
+    ends: BTreeSet<(UnixMillis, Position)>,
+    reading: bool,
+    carried: usize,
+    stopped: bool,
+    alarm: Option<(UnixMillis, SpawnHandle)>,
+}
+
+/// Starts the senders, on the thread of the actors.
+pub(crate) async fn spawn_senders(shared: &Arc<Shared>, door: &Door) -> Vec<Addr<Sender>> {
+    let mut senders = Vec::new();
+    for lane in shared.sms.lanes() {
+        let read = follow::position(shared, &lane).await;
+        let (shared, door) = (Arc::clone(shared), door.clone());
+        senders.push(Sender::start(Sender {
+            shared,
+            door,
+            lane,
+            read,
+            saved: read,
+            open: BTreeMap::new(),
+            due: BTreeSet::new(),
+            ends: BTreeSet::new(),
+            reading: false,
+            carried: 0,
+            stopped: false,
+            alarm: None,
+        }));
+    }
+    senders
+}
+
+impl Actor for Sender {
+    type Context = Context<Self>;
+
+    fn started(&mut self, context: &mut Self::Context) {
+        let news = self.shared.sms.queued.subscribe();
+        context.spawn(news_comes(news).into_actor(self).map(|news, sender, context| sender.heard(news, context)));
+        if let Some(courier) = self.shared.sms.courier(&self.lane) {
+            let transport = Arc::clone(&courier.route.transport);
+            let (shared, door, lane) = (Arc::clone(&self.shared), self.door.clone(), self.lane.clone());
+            let listen = async move {
+                while let Some(receipt) = transport.receipt().await {
+                    if let Err(error) = receipts::receive(&shared, &door, &lane, receipt).await {
+                        tracing::warn!(route = %lane, %error, "a delivery report was not recorded");
+                    }
+                }
+            };
+            context.spawn(listen.into_actor(self));
+        }
+        self.look(context);
+    }
+}
+
+/// Waits until something is queued; gives the receiver back, or nothing when the engine ends.
+async fn news_comes(mut news: watch::Receiver<u64>) -> Option<watch::Receiver<u64>> {
+    news.changed().await.ok()?;
+    Some(news)
+}
+
+/// Asks a sender to write down how far it came, and to end.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Leave;
+
+impl Handler<Leave> for Sender {
+    type Result = ResponseActFuture<Self, ()>;
+
+    fn handle(&mut self, _leave: Leave, _context: &mut Self::Context) -> Self::Result {
+        self.stopped = true;
+        let (shared, lane, at) = (Arc::clone(&self.shared), self.lane.clone(), self.low_water());
+        let save = async move { follow::save(&shared, &lane, at).await };
+        Box::pin(save.into_actor(self).map(|(), _sender, context| context.stop()))
+    }
+}
+
+impl Sender {
+    fn heard(&mut self, news: Option<watch::Receiver<u64>>, context: &mut Context<Self>) {
+        let Some(news) = news else { return };
+        context.spawn(news_comes(news).into_actor(self).map(|news, sender, context| sender.heard(news, context)));
+        self.look(context);
+    }
+
+    /// Up to where everything is done.
+    fn low_water(&self) -> Position {
+        self.open.keys().next().copied().unwrap_or(self.read)
+    }
+
+    /// Reads on in the log, while there is room for what it says.
+    fn look(&mut self, context: &mut Context<Self>) {
+        if self.reading || self.stopped || self.open.len() >= OPEN_MAX || self.read >= self.shared.journal.head() {
+            return;
+        }
+        self.reading = true;
+        let (shared, lane, from) = (Arc::clone(&self.shared), self.lane.clone(), self.read);
+        let room = OPEN_MAX - self.open.len();
+        let read = async move { follow::read(&shared, &lane, from, room).await };
+        context.spawn(read.into_actor(self).map(|found, sender, context| sender.took(found, context)));
+    }
+
+    fn took(&mut self, found: Result<follow::Found, Error>, context: &mut Context<Self>) {
+        self.reading = false;
+        let found = match found {
+            Ok(found) => found,
+            Err(error) => {
+                tracing::error!(route = %self.lane, %error, "the log cannot be read; nothing more is sent");
+                self.stopped = true;
+                return;
+            }
+        };
+        self.read = found.read;
+        let now = self.shared.clock.now();
+        for (position, open) in found.messages {
+            self.ends.insert((open.until, position));
+            self.due.insert((now, position));
+            self.open.insert(position, Waiting { message: open, due: Some(now) });
+        }
+        self.pump(context);
+        self.look(context);
+    }
+
+    /// Hands over what is due, as far as gateways take it, and gives up what is too late.
+    fn pump(&mut self, context: &mut Context<Self>) {
+        if self.stopped {
+            return;
+        }
+        let now = self.shared.clock.now();
+        while let Some(&(_, position)) = self.ends.first().filter(|(until, _)| *until <= now)
+            && self.carried < DROPS_MAX
+        {
+            // What is being carried has its turn when it comes back.
+            self.ends.pop_first();
+            if let Some(open) = self.take_due(position) {
+                let give_up = carry::give_up(Arc::clone(&self.shared), self.door.clone(), open, None);
+                self.carry(position, give_up, context);
+            }
+        }
+        let mut wake = self.ends.first().map(|(until, _)| *until);
+        while let Some(&(due, position)) = self.due.first() {
+            if due > now {
+                wake = wake.into_iter().chain([due]).min();
+                break;
+            }
+            let Some(open) = self.open.get(&position).map(|waiting| waiting.message.clone()) else {
+                self.due.pop_first();
+                continue;
+            };
+            match self.place(&open, now) {
+                Place::With(courier) => {
+                    self.take_due(position);
+                    let (shared, door) = (Arc::clone(&self.shared), self.door.clone());
+                    self.carry(position, carry::carry(shared, door, open, courier), context);
+                }
+                Place::Nowhere => {
+                    self.take_due(position);
+                    let reason = Some(countersign_domain::event::SmsDropReason::NoRoute);
+                    let give_up = carry::give_up(Arc::clone(&self.shared), self.door.clone(), open, reason);
+                    self.carry(position, give_up, context);
+                }
+                Place::At(at) => {
+                    wake = wake.into_iter().chain([at]).min();
+                    break;
+                }
+                // Whoever comes back makes room.
+                Place::Full => break,
+            }
+        }
+        // What is late already waits for somebody to come back.
+        self.wake_at(wake.filter(|at| *at > now), context);
+    }
+
+    /// Takes a message out of those that are due, if it is among them.
+    fn take_due(&mut self, position: Position) -> Option<Open> {
+        let waiting = self.open.get_mut(&position)?;
+        let due = waiting.due.take()?;
+        self.due.remove(&(due, position));
+        Some(waiting.message.clone())
+    }
+
+    /// The gateway that takes a message now.
+    fn place(&self, open: &Open, now: UnixMillis) -> Place {
+        let (mut soonest, mut full) = (None, false);
+        let routes = self.shared.sms.routes_to(&open.to);
+        if routes.is_empty() {
+            return Place::Nowhere;
+        }
+        for courier in routes {
+            match courier.take_place(now) {
+                Ready::Now => return Place::With(courier.name.clone()),
+                Ready::At(at) => soonest = soonest.into_iter().chain([at]).min(),
+                Ready::Full => full = true,
+            }
+        }
+        match soonest {
+            _ if full => Place::Full,
+            Some(at) => Place::At(at),
+            None => Place::Full,
+        }
+    }
+
+    fn carry(
+        &mut self,
+        position: Position,
+        carried: impl Future<Output = Next> + 'static,
+        context: &mut Context<Self>,
+    ) {
+        self.carried += 1;
+        context.spawn(
+            carried.into_actor(self).map(move |next, sender, context| sender.came_back(position, next, context)),
+        );
+    }
+
+    fn came_back(&mut self, position: Position, next: Next, context: &mut Context<Self>) {
+        self.carried -= 1;
+        self.shared.sms.ended.send_modify(|count| *count = count.wrapping_add(1));
+        match next {
+            Next::Done => {
+                if let Some(waiting) = self.open.remove(&position) {
+                    self.ends.remove(&(waiting.message.until, position));
+                }
+            }
+            Next::At(at) => {
+                let due = at.max(self.shared.clock.now().plus_ms(1));
+                if let Some(waiting) = self.open.get_mut(&position) {
+                    waiting.due = Some(due);
+                    self.due.insert((due, position));
+                    self.ends.insert((waiting.message.until, position));
+                }
+            }
+            Next::Stop => self.stopped = true,
+        }
+        let done = self.low_water();
+        if done.0.saturating_sub(self.saved.0) >= SAVE_EVERY {
+            self.saved = done;
+            let (shared, lane) = (Arc::clone(&self.shared), self.lane.clone());
+            context.spawn(async move { follow::save(&shared, &lane, done).await }.into_actor(self));
+        }
+        self.look(context);
+        self.pump(context);
+    }
+
+    /// Wakes up at an instant, and at no other.
+    fn wake_at(&mut self, at: Option<UnixMillis>, context: &mut Context<Self>) {
+        if self.alarm.map(|(at, _)| at) == at {
+            return;
+        }
+        if let Some((_, alarm)) = self.alarm.take() {
+            context.cancel_future(alarm);
+        }
+        let Some(at) = at else { return };
+        let clock = Arc::clone(&self.shared.clock);
+        let wait = async move { clock.wait_until(at).await };
+        let alarm = context.spawn(wait.into_actor(self).map(|(), sender, context| {
+            sender.alarm = None;
+            sender.pump(context);
+        }));
+        self.alarm = Some((at, alarm));
+    }
+}
+
+/// Where a message can go now.
+enum Place {
+    With(RouteName),
+    At(UnixMillis),
+    Full,
+    Nowhere,
+}
+
+/// How long to wait when the engine was busy.
+pub(super) fn soon(shared: &Shared) -> UnixMillis {
+    shared.clock.now().plus_ms(BUSY_MS)
+}
+
+/// The courier of a name; it is there as long as the engine is.
+pub(super) fn courier<'a>(shared: &'a Shared, name: &RouteName) -> Option<&'a Courier> {
+    shared.sms.courier(name)
+}
