@@ -6,7 +6,7 @@ use countersign_tests::keys::HandMade;
 use crate::support::{World, name};
 
 /// A number that nobody has.
-pub const NUMBER: &str = "+15550101234";
+pub const NUMBER: &str = "+14155551234";
 
 pub fn number() -> PhoneNumber {
     PhoneNumber::parse(NUMBER).unwrap()

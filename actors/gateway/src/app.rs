@@ -441,7 +441,7 @@ mod tests {
         assert!(with(|init| init.account_id = Some("12".into())).is_err());
         assert!(with(|init| init.administrator = "a b".into()).is_err());
         assert!(with(|init| init.root_phone = Some("555".into())).is_err());
-        assert_eq!(with(|init| init.root_phone = Some("+1 555 010 1234".into())), Ok(()));
+        assert_eq!(with(|init| init.root_phone = Some("+1 415 555 1234".into())), Ok(()));
         for bad in ["", "root", "@x", "a@", "a b@c"] {
             let init = Init { root_email: bad.into(), ..Init::default() };
             assert!(founding(&init).is_err(), "{bad}");

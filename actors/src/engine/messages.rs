@@ -77,7 +77,7 @@ impl Countersign {
     /// # engine.open_account(Request::by(Caller::operator()), account, DeviceName::new("root")?).await?;
     /// let root = PrincipalId::Root(account);
     /// let request = Request::by(Caller::at_console(root.clone(), None));
-    /// let refused = engine.begin_sms_enrolment(request, &root, PhoneNumber::parse("+15550101234")?).await;
+    /// let refused = engine.begin_sms_enrolment(request, &root, PhoneNumber::parse("+14155551234")?).await;
     /// assert_eq!(refused.unwrap_err().rejection(), Some(&Rejection::SmsNotOffered));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// # }).unwrap();
@@ -114,7 +114,7 @@ impl Countersign {
     /// # engine.register_user(operator(), account, id.clone(), DeviceName::new("lee")?, Path::root()).await?;
     /// # let lee = PrincipalId::User(account, id);
     /// let by_lee = || Request::by(Caller::at_console(lee.clone(), None));
-    /// let sent = engine.begin_sms_enrolment(by_lee(), &lee, PhoneNumber::parse("+15550101234")?).await?.value;
+    /// let sent = engine.begin_sms_enrolment(by_lee(), &lee, PhoneNumber::parse("+14155551234")?).await?.value;
     /// let code = Code::parse(&outbox.messages()[0].code)?;
     /// let proof = engine.finish_sms_enrolment(by_lee(), &lee, sent.challenge, code).await?.value;
     /// assert!(proof.is_accepted());

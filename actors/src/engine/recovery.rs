@@ -165,7 +165,7 @@ impl Countersign {
     /// # use countersign::*;
     /// # async fn page(engine: Countersign, root: PrincipalId, attempt: AttemptId) -> Result<String, Error> {
     /// let request = Request::by(Caller::at_console(root.clone(), None));
-    /// let phone = PhoneNumber::parse("+15550101234").expect("a number");
+    /// let phone = PhoneNumber::parse("+14155551234").expect("a number");
     /// let call = engine.call_recovery_phone(request, &root, attempt, &phone).await?.value;
     /// Ok(format!("key in {}", call.show.expose()))
     /// # }

@@ -46,9 +46,9 @@ mod tests {
         }
         for (number, fault) in [
             ("+15550101234", PhoneFault::NotAllocated),
-            ("+19001234567", PhoneFault::Premium),
+            ("+19002345678", PhoneFault::Premium),
             ("+4930901820", PhoneFault::NotMobile),
-            ("+18001234567", PhoneFault::Company),
+            ("+18002345678", PhoneFault::Company),
             ("+445612345678", PhoneFault::VoiceOverIp),
             ("+1234567", PhoneFault::NotAllocated),
             ("+999999999999999", PhoneFault::NotAllocated),

@@ -61,7 +61,7 @@ pub const HANDS: usize = 4;
 pub const SOFTS: usize = 2;
 
 /// Numbers of phones, and how they are shown.
-pub const NUMBERS: [(&str, &str); 2] = [("+15550101234", "+•••••••1234"), ("+1234567", "+•••••67")];
+pub const NUMBERS: [(&str, &str); 2] = [("+14155551234", "+•••••••1234"), ("+4915112345678", "+•••••••••5678")];
 
 /// Aliases of accounts.
 pub const ALIASES: [&str; 2] = ["corp", "example-corp"];

@@ -25,7 +25,7 @@ pub(super) fn part(contact: &RootContact, frame: &Frame) -> Part {
     let email = Field::text("email", "E-mail address").kind("email", "email").value(&*contact.email).length_max(254);
     let phone = Field::text("phone", "Phone number").kind("tel", "tel").optional().length_max(64);
     let phone = phone.value(contact.phone.as_deref().unwrap_or_default());
-    let phone = phone.hint("With + and the country code, such as +1 555 010 1234.");
+    let phone = phone.hint("With + and the country code, such as +1 415 555 1234.");
     let current = Field::password(CURRENT, "Current password", "current-password").length_max(FIELD_CHARS_MAX);
     let lead = "You sign in with this e-mail address. When your device is lost, both let you in.";
     let mut part = Part::new("contact", "Where the root user is reached", lead);
@@ -47,7 +47,7 @@ pub(super) async fn change(visit: &mut Visit<'_>, signed: &Signed, account: Acco
     let phone = match (!typed.is_empty()).then(|| PhoneNumber::parse(&typed)).transpose() {
         Ok(phone) => phone.map(|phone| phone.e164().to_owned()),
         Err(_) => {
-            let text = "A phone number begins with + and the country code, such as +1 555 010 1234.";
+            let text = "A phone number begins with + and the country code, such as +1 415 555 1234.";
             return wrong(visit, "phone", &typed, text);
         }
     };

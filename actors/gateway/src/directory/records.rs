@@ -293,10 +293,10 @@ mod tests {
         let mut state = State::default();
         let account = AccountId::from_number(123_456_789_012).unwrap();
         let set = |email, phone| encode(&RootContactSetV1 { account: account.into(), email, phone }).unwrap();
-        state.fold(ROOT_CONTACT_SET, &set("old@example.com", Some("+15550101234")), UnixMillis(1)).unwrap();
+        state.fold(ROOT_CONTACT_SET, &set("old@example.com", Some("+14155551234")), UnixMillis(1)).unwrap();
         state.fold(FOUNDED, &founded(), UnixMillis(2)).unwrap();
         assert_eq!(state.root_of_email("old@example.com"), None);
-        assert_eq!(state.root_contact(account).unwrap().phone.as_deref(), Some("+15550101234"));
+        assert_eq!(state.root_contact(account).unwrap().phone.as_deref(), Some("+14155551234"));
         state.fold(ROOT_CONTACT_SET, &set("New@example.com", None), UnixMillis(3)).unwrap();
         assert_eq!(state.root_of_email("new@example.com"), Some(account));
         assert_eq!(state.root_of_email("root@example.com"), None);

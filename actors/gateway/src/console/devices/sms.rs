@@ -43,7 +43,7 @@ pub(super) async fn phone(visit: &mut Visit<'_>, signed: &Signed, subject: &Subj
     if visit.post {
         let typed = visit.field("phone").to_owned();
         let Ok(phone) = PhoneNumber::parse(&typed) else {
-            let text = "A phone number begins with + and the country code, such as +1 555 010 1234.";
+            let text = "A phone number begins with + and the country code, such as +1 415 555 1234.";
             return visit.tell(&here, &Flash::bad(text).at("phone").keep("phone", &typed));
         };
         return match send(visit, signed, subject, phone).await? {
@@ -60,7 +60,7 @@ pub(super) async fn phone(visit: &mut Visit<'_>, signed: &Signed, subject: &Subj
         .lead("A code is sent to the phone at once, and at each sign-in from then on.")
         .notice(Some(SMS_CHARGES))
         .notice(ending.then_some(SMS_ENDING))
-        .field(phone.hint("With + and the country code, such as +1 555 010 1234."));
+        .field(phone.hint("With + and the country code, such as +1 415 555 1234."));
     visit.show(&page)
 }
 

@@ -61,7 +61,7 @@ fn root_is_never_offered_sms_and_names_its_device_as_root_does() {
         root.get("/console/devices/add").await.shows("Virtual MFA device").hides("SMS");
         root.get("/console/devices/add/sms").await.status(403);
         root.get("/console/devices").await;
-        root.post("/console/devices/add/sms", &[("phone", "+15550101234")]).await.status(403);
+        root.post("/console/devices/add/sms", &[("phone", "+14155551234")]).await.status(403);
         root.get("/console/devices/add/virtual").await.shows("root-account-mfa-device");
         assert!(world.outbox.messages().is_empty());
     });
@@ -89,7 +89,7 @@ fn sms_is_offered_as_the_account_has_it() {
             .await
             .shows("begins with +")
             .shows("value=\"555\"");
-        browser.post("/console/devices/add/sms", &[("phone", "+1 555 010 1234")]).await.shows("+•••••••1234");
+        browser.post("/console/devices/add/sms", &[("phone", "+1 415 555 1234")]).await.shows("+•••••••1234");
         let sent = world.outbox.messages().last().unwrap().code.to_string();
         let page = browser.post("/console/devices/add/sms/code", &[("code", &sent)]).await.at("/console/devices");
         page.shows("assigned").shows("+•••••••1234").hides("5550101234");

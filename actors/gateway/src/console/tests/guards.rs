@@ -236,9 +236,9 @@ fn what_a_development_server_shows_exists_there_alone() {
         let world = World::with(Setup { development: true, sends: true, ..Setup::default() }).await;
         let mut browser = world.lee().await;
         browser.get("/console/devices/add/sms").await;
-        browser.post("/console/devices/add/sms", &[("phone", "+15550101234")]).await;
+        browser.post("/console/devices/add/sms", &[("phone", "+14155551234")]).await;
         let code = world.outbox.messages().last().unwrap().code.to_string();
-        world.browser().get("/console/development").await.shows(&code).shows("+15550101234");
+        world.browser().get("/console/development").await.shows(&code).shows("+14155551234");
         for host in ["evil.example", "localhost.evil.example:7617", ""] {
             Browser { host, ..world.browser() }.get("/console/development").await.status(404).hides(&code);
         }

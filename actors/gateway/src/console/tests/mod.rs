@@ -95,7 +95,7 @@ impl World {
         let founding = Founding {
             account: Some(ACCOUNT.parse().unwrap()),
             root_email: "root@example.com".into(),
-            root_phone: Some(PhoneNumber::parse("+1 555 010 1234").unwrap()),
+            root_phone: Some(PhoneNumber::parse("+1 415 555 1234").unwrap()),
             administrator: DeviceName::new("administrator").unwrap(),
         };
         let founded = directory.found(founding).await.unwrap();

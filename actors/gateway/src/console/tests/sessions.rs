@@ -108,7 +108,7 @@ fn what_one_session_began_no_other_one_finishes() {
         let world = World::new().await;
         let (mut first, mut second) = (world.lee().await, world.lee().await);
         first.get("/console/devices/add/sms").await;
-        let page = first.post("/console/devices/add/sms", &[("phone", "+1 (555) 010-1234")]).await;
+        let page = first.post("/console/devices/add/sms", &[("phone", "+1 (415) 555-1234")]).await;
         page.at("/console/devices/add/sms/code").shows("+•••••••1234");
         let code = world.outbox.messages().last().unwrap().code.to_string();
         second.jar.insert(ENROLMENT.into(), first.cookie(ENROLMENT).unwrap());

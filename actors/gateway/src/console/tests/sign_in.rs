@@ -188,14 +188,14 @@ fn a_server_that_cannot_send_says_so() {
         let world = World::with(Setup::default()).await;
         let mut browser = world.lee().await;
         browser.get("/console/devices/add/sms").await.shows("carrier");
-        let page = browser.post("/console/devices/add/sms", &[("phone", "+15550101234")]).await;
+        let page = browser.post("/console/devices/add/sms", &[("phone", "+14155551234")]).await;
         page.at("/console/devices/add/sms/code").shows("Messages cannot be sent by this server");
     });
 }
 
 async fn enrol_sms(world: &World) {
     let by = || Request::by(Caller::at_console(world.lee.clone(), None));
-    let phone = PhoneNumber::parse("+15550101234").unwrap();
+    let phone = PhoneNumber::parse("+14155551234").unwrap();
     let sent = world.engine.begin_sms_enrolment(by(), &world.lee, phone).await.unwrap().value;
     let code = Code::parse(&world.outbox.messages().last().unwrap().code).unwrap();
     let proof = world.engine.finish_sms_enrolment(by(), &world.lee, sent.challenge, code).await.unwrap().value;

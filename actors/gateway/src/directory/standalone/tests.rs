@@ -206,12 +206,12 @@ fn where_root_is_reached_is_kept_and_can_be_changed() {
     run(async {
         let engine = Countersign::in_memory(Config::default()).unwrap();
         let directory = Standalone::open(engine.clone()).unwrap();
-        let phone = PhoneNumber::parse("+1 555 010 1234").unwrap();
+        let phone = PhoneNumber::parse("+1 415 555 1234").unwrap();
         let account = directory.found(Founding { root_phone: Some(phone), ..founding() }).await.unwrap().account;
         let contact =
             |email: &str, phone: Option<&str>| RootContact { email: email.into(), phone: phone.map(Into::into) };
         let known = Standalone::open(engine).unwrap().root_contact(account).await.unwrap().unwrap();
-        assert!(known == contact("root@example.com", Some("+15550101234")));
+        assert!(known == contact("root@example.com", Some("+14155551234")));
         let changed = contact("new@example.com", None);
         directory.set_root_contact(by(), account, &changed).await.unwrap();
         assert!(directory.root_contact(account).await.unwrap() == Some(changed));

@@ -31,7 +31,7 @@ impl World {
     /// Has a user enrol a phone in the console.
     async fn phone(&self, owner: &PrincipalId) -> String {
         let by = || Request::by(Caller::at_console(owner.clone(), None));
-        let number = PhoneNumber::parse("+15550101234").unwrap();
+        let number = PhoneNumber::parse("+14155551234").unwrap();
         let sent = self.engine.begin_sms_enrolment(by(), owner, number).await.unwrap().value;
         let code = Code::parse(&self.outbox.messages().last().unwrap().code).unwrap();
         assert!(self.engine.finish_sms_enrolment(by(), owner, sent.challenge, code).await.unwrap().value.is_accepted());
