@@ -11,6 +11,7 @@ mod pending;
 mod people;
 mod recovery;
 mod registrations;
+mod senders;
 mod settings;
 mod shown;
 mod sign_in;
