@@ -51,7 +51,7 @@ use crate::event::{
     CodeFault, CredentialReleased, DeviceDeleted, DeviceReleased, Event, KeyFault, PairFault, SignInFactor,
     SignInFault, SmsDropReason, SmsFault,
 };
-use crate::ids::{AttemptId, ChallengeId, StreamId, UnixMillis};
+use crate::ids::{AttemptId, ChallengeId, PrincipalId, StreamId, UnixMillis};
 use crate::policy::Policy;
 use crate::principal::{Enabled, Principal, Registered};
 use crate::rejection::Rejection;
@@ -191,6 +191,8 @@ impl Verdict {
             Event::AlternativeIssued(issued) => {
                 Some(Self::Challenged { challenge: issued.challenge, until: issued.until })
             }
+            Event::SmsSubmitting(begun) => Some(Self::SmsSubmit { submit: begun.submit }),
+            Event::SmsDropped(dropped) => Some(Self::SmsOver { reason: Some(dropped.reason) }),
             Event::KeyRefused(refused) => Some(Self::Denied(Denial::Key(refused.fault))),
             Event::SmsCodeRefused(refused) => Some(Self::Denied(Denial::Sms(refused.fault))),
             Event::AlternativeRefused(_) => Some(Self::Denied(Denial::Alternative)),
@@ -265,6 +267,12 @@ fn record<const N: usize>(verdict: Verdict, writes: [(StreamId, Event); N]) -> D
 /// The principal, if it exists (R64).
 fn existing(principal: Option<&Principal>) -> Result<&Registered, Rejection> {
     principal.and_then(Principal::registered).ok_or(Rejection::PrincipalUnknown)
+}
+
+/// Keeps out who is of another account.
+fn of_this_account(owner: &Registered, context: &Context<'_>) -> Result<(), Rejection> {
+    let elsewhere = |caller: &PrincipalId| caller.account() != owner.id.account();
+    if context.caller.principal.as_ref().is_some_and(elsewhere) { Err(Rejection::ChannelNotAllowed) } else { Ok(()) }
 }
 
 /// What stands before the question whether a device exists, in order of precedence: the self-management

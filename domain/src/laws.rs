@@ -16,6 +16,7 @@ mod challenges;
 mod codes;
 mod holdings;
 mod keys;
+mod outbox;
 mod rules;
 mod sign_ins;
 mod subject;
@@ -33,6 +34,7 @@ use challenges::Challenges;
 use codes::Codes;
 use holdings::Holdings;
 use keys::Keys;
+use outbox::Outbox;
 use rules::Rules;
 use sign_ins::SignIns;
 use subject::Subject;
@@ -102,6 +104,10 @@ laws! {
     SignInIsProven = "a sign-in rests on a proof of its own";
     /// No more tries at a code that was sent are evaluated than the account's rules allow (A15).
     SmsTriesHold = "tries at a code that was sent are limited";
+    /// Each message stands behind its code, under a key of its own; it is tried one try at a time, in its time, no
+    /// more often than the account's rules allow, and while somebody waits for it; what becomes of it follows from a
+    /// try (A15, NT-42).
+    MessagesAreAccountedFor = "a code is handed over as decided";
 }
 
 /// A place where a law is broken.
@@ -131,6 +137,7 @@ pub struct LawBook {
     keys: Keys,
     challenges: Challenges,
     sign_ins: SignIns,
+    outbox: Outbox,
     last: Position,
 }
 
@@ -146,6 +153,7 @@ impl LawBook {
             keys: Keys::default(),
             challenges: Challenges::default(),
             sign_ins: SignIns::default(),
+            outbox: Outbox::default(),
             last: Position(0),
         }
     }
@@ -166,6 +174,7 @@ impl LawBook {
         self.keys.observe(fact, &mut broken);
         let answered = self.challenges.observe(fact, &self.rules, &mut broken);
         self.sign_ins.observe(fact, answered, &self.holdings, &mut broken);
+        self.outbox.observe(fact, &self.rules, &mut broken);
         let place = |law| Violation { law, stream: fact.stream, position: fact.position };
         broken.into_iter().map(place).collect()
     }

@@ -254,7 +254,7 @@ impl Registered {
                 let device = self.device_at(spent.device, at).ok_or_else(corrupt)?;
                 device.learned.budget_mut(spent.budget).close(spent.window);
             }
-            _ if self.outgoing.fold(event).ok_or_else(corrupt)? => {}
+            _ if self.outgoing.fold(event, &self.pending.codes).ok_or_else(corrupt)? => {}
             _ => {
                 self.pending.fold(event, at).ok_or_else(corrupt)?;
                 self.fold_key(event, at).ok_or_else(corrupt)?;

@@ -227,6 +227,8 @@ impl fmt::Debug for Prefix {
 }
 
 /// Where a code goes, as far as budgets count it.
+///
+/// `Debug` shows the country only: the prefix and the last four digits, which a masked number shows, are the number.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Destination {
     /// A keyed hash of the number: the same for the same number, and no way back to it.
@@ -239,7 +241,7 @@ pub struct Destination {
 
 impl fmt::Debug for Destination {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} in {}", self.prefix, self.country)
+        write!(f, "Destination({})", self.country)
     }
 }
 

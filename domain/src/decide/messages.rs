@@ -35,7 +35,7 @@ pub struct Sending {
     pub challenge: ChallengeId,
     /// What the code follows from.
     pub secret: ChallengeSecret,
-    /// The principal's version.
+    /// The principal's version before the code is issued.
     pub decision: Version,
     /// Where it goes.
     pub destination: Destination,
@@ -59,8 +59,8 @@ pub struct Enrolment<'a> {
 /// Sends a first code to a number that is to be enrolled; asked again, another one (R118).
 ///
 /// # Errors
-/// As for enabling any device; [`Rejection::SmsNotOffered`], to root always (R122); [`Rejection::TooSoon`]; what
-/// [`Sending::admitted`] says.
+/// As for enabling any device; [`Rejection::SmsNotOffered`], to root always (R122); [`Rejection::TooSoon`], also for a
+/// while after a number was given up (NT-43); what [`Sending::admitted`] says.
 pub fn begin_sms_enrolment(
     principal: Option<&Principal>,
     enrolment: Enrolment<'_>,
@@ -68,7 +68,7 @@ pub fn begin_sms_enrolment(
     phone: PhoneNumber,
     context: &Context<'_>,
 ) -> Decision {
-    let owner = ready_to_enrol(principal, enrolment, context)?;
+    let owner = ready_to_enrol(principal, enrolment, context).map_err(|own| earlier(own, &sending.admitted))?;
     issue(owner, sending, enrolment.serial.stream(), &Errand::Enrolment(phone), context)
 }
 
@@ -95,6 +95,10 @@ pub fn finish_sms_enrolment(
     };
     if let Err(rejection) = ready_to_enrol(principal, enrolment, context) {
         return Step::Decided(Err(rejection));
+    }
+    // A code that was asked for before the change is no way around the pause after it.
+    if let Some(again_at) = changed(owner, context) {
+        return Step::Decided(Err(Rejection::TooSoon { again_at }));
     }
     let fault = match compare(sent, evidence, context) {
         Compared::Ask(question) => return Step::Ask(question),
@@ -193,11 +197,17 @@ fn compare(sent: &SentCode, evidence: Option<bool>, context: &Context<'_>) -> Co
 }
 
 fn issue(owner: &Registered, sending: Sending, device: StreamId, errand: &Errand, context: &Context<'_>) -> Decision {
-    let again_at = owner.pending.sent.again_at(context.now, context.policy);
-    if let Some(again_at) = again_at.max(changed(owner, errand, context)) {
-        return Err(Rejection::TooSoon { again_at });
+    let changed = matches!(errand, Errand::Enrolment(_)).then(|| changed(owner, context)).flatten();
+    let again_at = owner.pending.sent.again_at(context.now, context.policy).max(changed);
+    if let Some(again_at) = again_at {
+        return Err(earlier(Rejection::TooSoon { again_at }, &sending.admitted));
     }
     sending.admitted?;
+    // Challenges are random: only one that is asked for twice is known, and a message has one life.
+    if let Some(known) = owner.outgoing.message(sending.challenge) {
+        let (challenge, until) = (known.challenge, known.until);
+        return Ok(Outcome::AlreadySo(Verdict::Challenged { challenge, until }));
+    }
     let until = context.now.plus_ms(u64::from(context.policy.sms_code_life_s).saturating_mul(1000));
     let (attempt, phone) = match errand {
         Errand::SignIn(attempt) => (Some(*attempt), None),
@@ -211,12 +221,20 @@ fn issue(owner: &Registered, sending: Sending, device: StreamId, errand: &Errand
     record(Verdict::Challenged { challenge, until }, writes)
 }
 
+/// The reason that is given where another one stands against the number itself (R56).
+fn earlier(own: Rejection, admitted: &Result<(), Rejection>) -> Rejection {
+    match admitted {
+        Err(other) if other.rank() < own.rank() => other.clone(),
+        _ => own,
+    }
+}
+
 /// Until when nobody enrols a number because the last one went moments ago (NT-43).
-fn changed(owner: &Registered, errand: &Errand, context: &Context<'_>) -> Option<UnixMillis> {
+fn changed(owner: &Registered, context: &Context<'_>) -> Option<UnixMillis> {
     let pause_ms = u64::from(context.policy.sms_change_pause_s).saturating_mul(1000);
     // A clock that was further ahead than is borne does not stop anybody (A40).
     let borne = context.now.plus_ms(u64::from(context.policy.clock_back_max_s).saturating_mul(1000));
-    let gone_at = owner.sms_gone_at.filter(|at| matches!(errand, Errand::Enrolment(_)) && *at <= borne)?;
+    let gone_at = owner.sms_gone_at.filter(|at| *at <= borne)?;
     Some(gone_at.plus_ms(pause_ms)).filter(|until| *until > context.now)
 }
 

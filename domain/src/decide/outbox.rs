@@ -8,7 +8,7 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::{Context, Decision, Outcome, Record, Verdict, existing, record};
+use super::{Context, Decision, Outcome, Record, Verdict, existing, of_this_account, record};
 use crate::event::{
     Event, SmsDelivery, SmsDropReason, SmsDropped, SmsRedriven, SmsReported, SmsSubmitFailed, SmsSubmitFault,
     SmsSubmitted, SmsSubmitting,
@@ -29,7 +29,7 @@ pub struct Submit {
     pub challenge: ChallengeId,
     /// Whose gateway.
     pub route: RouteName,
-    /// When the outcome is unknown if nothing is recorded by then.
+    /// When the outcome is unknown if nothing is recorded by then; later than now.
     pub lease: UnixMillis,
     /// What it costs.
     pub price_micros: u64,
@@ -55,40 +55,21 @@ pub fn message_secret(owner: &Registered, challenge: ChallengeId) -> Option<(&Ch
 
 /// Begins a try to hand a code over, or finds that it is not to be sent any more.
 ///
+/// A lease that is over by now protects nothing: the try counts as lost to whoever asks next.
+///
 /// # Errors
 /// [`Rejection::PrincipalUnknown`]; [`Rejection::ChallengeUnknown`] when the principal has no such message any more.
 pub fn begin_submit(principal: Option<&Principal>, submit: &Submit, context: &Context<'_>) -> Decision {
     let (owner, message) = message_of(principal, submit.challenge)?;
-    let mut writes = Vec::with_capacity(2);
-    let mut unknowns = message.unknowns;
-    match message.phase {
-        Phase::Waiting => {}
-        Phase::Submitting { lease } if lease > context.now => {
-            return Ok(Outcome::AlreadySo(Verdict::SmsHeld { until: lease }));
-        }
-        // Whoever asked the gateway is gone, or would have said how it ended.
-        Phase::Submitting { .. } => {
-            let fault = SmsSubmitFault::Unknown;
-            let lost = SmsSubmitFailed { challenge: message.challenge, submit: message.submits, fault };
-            writes.push((owner.stream, lost.into()));
-            unknowns = unknowns.saturating_add(1);
-        }
-        Phase::Taken | Phase::Reported(_) => return Ok(Outcome::AlreadySo(Verdict::SmsOver { reason: None })),
-        Phase::Dropped(reason) => return Ok(Outcome::AlreadySo(Verdict::SmsOver { reason: Some(reason) })),
-    }
-    let reason = stale(owner, message, context)
-        .or(submit.against)
-        .or_else(|| (unknowns > context.policy.sms_unknowns_max).then_some(SmsDropReason::Unknown))
-        .or_else(|| {
-            (message.submits.saturating_sub(message.forgiven) >= context.policy.sms_submits_max
-                || message.submits == u8::MAX)
-                .then_some(SmsDropReason::SubmitsSpent)
-        });
-    if let Some(reason) = reason {
-        return dropped(writes, owner.stream, message.challenge, reason);
+    let Turn { mut writes, unknowns } = match turn(owner, message, context) {
+        Ok(turn) => turn,
+        Err(verdict) => return Ok(Outcome::AlreadySo(verdict)),
+    };
+    let Submit { challenge, ref route, lease, price_micros, against } = *submit;
+    if let Some(reason) = worthless(owner, message, context).or_else(|| spent(message, unknowns, context)).or(against) {
+        return dropped(writes, owner.stream, challenge, reason);
     }
     let number = message.submits.saturating_add(1);
-    let Submit { challenge, ref route, lease, price_micros, .. } = *submit;
     let begun = SmsSubmitting { challenge, submit: number, route: route.clone(), lease, price_micros };
     writes.push((owner.stream, begun.into()));
     Ok(Outcome::Record(Record { writes, verdict: Verdict::SmsSubmit { submit: number } }))
@@ -111,7 +92,9 @@ pub fn end_submit(
     }
     match submitted {
         Submitted::Taken(id) => {
-            let message_id = id.filter(|id| (1..=MESSAGE_ID_BYTES_MAX).contains(&id.len()));
+            // A name that cannot be kept is none: the message was taken all the same.
+            let fits = |id: &String| (1..=MESSAGE_ID_BYTES_MAX).contains(&id.len()) && !id.contains(char::is_control);
+            let message_id = id.filter(fits);
             record(Verdict::Done, [(owner.stream, SmsSubmitted { challenge, submit, message_id }.into())])
         }
         Submitted::Failed(fault) => {
@@ -135,14 +118,12 @@ pub fn drop_message(
     context: &Context<'_>,
 ) -> Decision {
     let (owner, message) = message_of(principal, challenge)?;
-    match message.phase {
-        Phase::Waiting => {
-            let reason = stale(owner, message, context).unwrap_or(reason);
-            dropped(Vec::new(), owner.stream, challenge, reason)
+    match turn(owner, message, context) {
+        Err(verdict) => Ok(Outcome::AlreadySo(verdict)),
+        Ok(Turn { writes, unknowns }) => {
+            let own = worthless(owner, message, context).or_else(|| spent(message, unknowns, context));
+            dropped(writes, owner.stream, challenge, own.unwrap_or(reason))
         }
-        Phase::Submitting { lease } => Ok(Outcome::AlreadySo(Verdict::SmsHeld { until: lease })),
-        Phase::Taken | Phase::Reported(_) => Ok(Outcome::AlreadySo(Verdict::SmsOver { reason: None })),
-        Phase::Dropped(reason) => Ok(Outcome::AlreadySo(Verdict::SmsOver { reason: Some(reason) })),
     }
 }
 
@@ -157,12 +138,7 @@ pub fn report(
     _context: &Context<'_>,
 ) -> Decision {
     let (owner, message) = message_of(principal, challenge)?;
-    let news = match message.phase {
-        Phase::Reported(known) => !known.is_final() && delivery > known,
-        // A report proves that the message was taken, whatever the try came to.
-        _ => message.submits > 0,
-    };
-    if !news {
+    if !message.is_news(delivery) {
         return Ok(Outcome::AlreadySo(Verdict::Done));
     }
     record(Verdict::Done, [(owner.stream, SmsReported { challenge, delivery }.into())])
@@ -171,28 +147,66 @@ pub fn report(
 /// Sends a code after all that was given up, while it is still good.
 ///
 /// # Errors
-/// [`Rejection::ChallengeUnknown`] when the message was not given up, or its code is not good any more: another code
-/// has to be asked for then.
+/// [`Rejection::ChannelNotAllowed`] to who is of another account; [`Rejection::ChallengeUnknown`] when the message was
+/// not given up, or its code is not good any more: another code has to be asked for then.
 pub fn redrive(principal: Option<&Principal>, challenge: ChallengeId, context: &Context<'_>) -> Decision {
+    of_this_account(existing(principal)?, context)?;
     let (owner, message) = message_of(principal, challenge)?;
-    if !matches!(message.phase, Phase::Dropped(_)) || stale(owner, message, context).is_some() {
+    if !matches!(message.phase, Phase::Dropped(_)) || worthless(owner, message, context).is_some() {
         return Err(Rejection::ChallengeUnknown);
     }
     record(Verdict::Done, [(owner.stream, SmsRedriven { challenge, by: context.caller.by() }.into())])
 }
 
-/// Why a code is not worth sending any more: too late, or not the one that is waited for.
-fn stale(owner: &Registered, message: &Message, context: &Context<'_>) -> Option<SmsDropReason> {
+/// A message that waits for its next step.
+struct Turn {
+    /// What is to be written before it.
+    writes: Vec<(StreamId, Event)>,
+    /// Tries of which nobody knows how they ended, the one that is to be written among them.
+    unknowns: u8,
+}
+
+/// Whose turn it is: the message's own, or else what there is to say of it.
+fn turn(owner: &Registered, message: &Message, context: &Context<'_>) -> Result<Turn, Verdict> {
+    match message.phase {
+        Phase::Waiting => Ok(Turn { writes: Vec::with_capacity(1), unknowns: message.unknowns }),
+        Phase::Submitting { lease } if lease > context.now => Err(Verdict::SmsHeld { until: lease }),
+        // Whoever asked the gateway is gone, or would have said how it ended.
+        Phase::Submitting { .. } => {
+            let (challenge, submit, fault) = (message.challenge, message.submits, SmsSubmitFault::Unknown);
+            let mut writes = Vec::with_capacity(2);
+            writes.push((owner.stream, SmsSubmitFailed { challenge, submit, fault }.into()));
+            Ok(Turn { writes, unknowns: message.unknowns.saturating_add(1) })
+        }
+        Phase::Taken | Phase::Reported(_) => Err(Verdict::SmsOver { reason: None }),
+        Phase::Dropped(reason) => Err(Verdict::SmsOver { reason: Some(reason) }),
+    }
+}
+
+/// Why a code is not worth sending any more: too late, or not one that would still be taken.
+///
+/// What makes a code void has taken it out of what is pending already: a newer one, the end of the sign-ins, the
+/// loss of the device, the code itself.
+fn worthless(owner: &Registered, message: &Message, context: &Context<'_>) -> Option<SmsDropReason> {
     if message.until <= context.now {
         return Some(SmsDropReason::Expired);
     }
-    let awaited = message_secret(owner, message.challenge).is_some_and(|(_, errand)| match errand {
-        Errand::SignIn(attempt) => {
-            owner.pending.sign_in(*attempt, context.now).is_some() && owner.device(message.device).is_some()
-        }
-        Errand::Enrolment(_) => owner.device(message.device).is_none(),
+    let sent = owner.pending.codes.iter().find(|sent| sent.id == message.challenge);
+    let awaited = sent.filter(|sent| sent.tries < context.policy.sms_tries_max).is_some_and(|sent| match sent.errand {
+        Errand::SignIn(attempt) => owner.pending.sign_in(attempt, context.now).is_some(),
+        Errand::Enrolment(_) => true,
     });
     (!awaited).then_some(SmsDropReason::Void)
+}
+
+/// Why a code is not handed over once more, good as it is.
+fn spent(message: &Message, unknowns: u8, context: &Context<'_>) -> Option<SmsDropReason> {
+    if unknowns > context.policy.sms_unknowns_max {
+        return Some(SmsDropReason::Unknown);
+    }
+    let counted = message.submits.saturating_sub(message.forgiven);
+    let all = counted >= context.policy.sms_submits_max || message.submits == u8::MAX;
+    all.then_some(SmsDropReason::SubmitsSpent)
 }
 
 fn dropped(

@@ -5,11 +5,11 @@
 //! (R99), the budgets of the devices do (R91).
 
 use super::codes::verify_code;
-use super::{Context, Decision, Denial, Outcome, Record, Step, Verdict, existing, record};
+use super::{Context, Decision, Denial, Outcome, Record, Step, Verdict, existing, of_this_account, record};
 use crate::event::{
     AssociateProven, Purpose, SignInFactor, SignInFault, SignInRefused, SignInStarted, SignInsEnded, SignedIn,
 };
-use crate::ids::{AttemptId, PrincipalId, StreamId};
+use crate::ids::{AttemptId, StreamId};
 use crate::principal::{Associate, Principal, Registered, SignIn};
 use crate::rejection::Rejection;
 use crate::totp::{CodeMatches, CodeSearch};
@@ -43,10 +43,7 @@ pub fn begin_sign_in(
 /// [`Rejection::PrincipalUnknown`]; [`Rejection::ChannelNotAllowed`] to who is of another account.
 pub fn end_sign_ins(principal: Option<&Principal>, context: &Context<'_>) -> Decision {
     let owner = existing(principal)?;
-    let elsewhere = |caller: &PrincipalId| caller.account() != owner.id.account();
-    if context.caller.principal.as_ref().is_some_and(elsewhere) {
-        return Err(Rejection::ChannelNotAllowed);
-    }
+    of_this_account(owner, context)?;
     let pending = &owner.pending;
     if pending.sign_ins.is_empty() && pending.keys.is_empty() && pending.codes.is_empty() {
         return Ok(Outcome::AlreadySo(Verdict::Done));

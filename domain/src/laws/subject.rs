@@ -15,6 +15,7 @@ pub(super) enum Subject {
     Principal(Principal),
     Host,
     Door,
+    Guard,
     Broken,
 }
 
@@ -23,6 +24,7 @@ impl Subject {
         let after = match (before, event) {
             (Some(Self::Host) | None, Event::HostRecord(_)) => Ok(Self::Host),
             (Some(Self::Door) | None, Event::PasswordRefused(_) | Event::PasswordsLocked(_)) => Ok(Self::Door),
+            (Some(Self::Guard) | None, Event::SmsPrefixBlocked(_) | Event::SmsPrefixCleared(_)) => Ok(Self::Guard),
             (None, Event::AccountOpened(_)) => Account::evolve(None, event, at).map(Self::Account),
             (Some(Self::Account(state)), _) => Account::evolve(Some(state), event, at).map(Self::Account),
             (None, Event::NameClaimed(_) | Event::CredentialClaimed(_)) => {
@@ -33,7 +35,7 @@ impl Subject {
             (Some(Self::Principal(state)), _) => Principal::evolve(Some(state), event, at).map(Self::Principal),
             (None, _) => Device::evolve(None, event, at).map(Self::Device),
             (Some(Self::Device(state)), _) => Device::evolve(Some(state), event, at).map(Self::Device),
-            (Some(Self::Host | Self::Door | Self::Broken), _) => return Self::Broken,
+            (Some(Self::Host | Self::Door | Self::Guard | Self::Broken), _) => return Self::Broken,
         };
         after.unwrap_or(Self::Broken)
     }

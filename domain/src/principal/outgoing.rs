@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
-use super::OPEN_MAX;
+use super::{OPEN_MAX, SentCode};
 use crate::event::{Event, SmsDelivery, SmsDropReason, SmsQueued, SmsSubmitFault};
 use crate::ids::{ChallengeId, StreamId, UnixMillis, Version};
 use crate::sms::RouteName;
@@ -72,17 +72,22 @@ impl Outgoing {
     }
 
     /// Folds an event; `None` when it cannot follow, `Some(false)` when it is of something else.
-    pub(super) fn fold(&mut self, event: &Event) -> Option<bool> {
+    pub(super) fn fold(&mut self, event: &Event, codes: &[SentCode]) -> Option<bool> {
         match event {
             Event::SmsQueued(queued) => {
+                let same = |sent: &&SentCode| sent.id == queued.challenge && sent.device == queued.device;
+                codes.iter().find(same).filter(|sent| sent.until == queued.until)?;
+                if self.message(queued.challenge).is_some() {
+                    return None;
+                }
                 if self.0.len() >= OPEN_MAX {
                     self.0.remove(0);
                 }
                 self.0.push(Message::queued(queued));
             }
             Event::SmsSubmitting(submitting) => {
-                let message = self.find(submitting.challenge)?;
-                message.submits = submitting.submit;
+                let message = self.waiting(submitting.challenge)?;
+                message.submits = message.submits.checked_add(1).filter(|number| *number == submitting.submit)?;
                 message.phase = Phase::Submitting { lease: submitting.lease };
             }
             Event::SmsSubmitted(submitted) => {
@@ -95,15 +100,23 @@ impl Outgoing {
                 }
                 message.phase = Phase::Waiting;
             }
-            Event::SmsDropped(dropped) => self.find(dropped.challenge)?.phase = Phase::Dropped(dropped.reason),
+            Event::SmsDropped(dropped) => self.waiting(dropped.challenge)?.phase = Phase::Dropped(dropped.reason),
             Event::SmsRedriven(redriven) => {
-                let message = self.find(redriven.challenge)?;
+                let given_up = |message: &&mut Message| matches!(message.phase, Phase::Dropped(_));
+                let message = self.find(redriven.challenge).filter(given_up)?;
                 (message.phase, message.forgiven, message.unknowns) = (Phase::Waiting, message.submits, 0);
             }
-            Event::SmsReported(reported) => self.find(reported.challenge)?.phase = Phase::Reported(reported.delivery),
+            Event::SmsReported(reported) => {
+                let message = self.find(reported.challenge).filter(|message| message.is_news(reported.delivery))?;
+                message.phase = Phase::Reported(reported.delivery);
+            }
             _ => return Some(false),
         }
         Some(true)
+    }
+
+    fn waiting(&mut self, challenge: ChallengeId) -> Option<&mut Message> {
+        self.find(challenge).filter(|message| message.phase == Phase::Waiting)
     }
 
     fn submit_ended(&mut self, challenge: ChallengeId, submit: u8) -> Option<&mut Message> {
@@ -113,6 +126,16 @@ impl Outgoing {
 }
 
 impl Message {
+    /// Whether a report says more than is known. It proves that the message was taken, whatever the tries came to; of
+    /// one that was never tried it can say nothing.
+    #[must_use]
+    pub fn is_news(&self, delivery: SmsDelivery) -> bool {
+        match self.phase {
+            Phase::Reported(known) => !known.is_final() && delivery > known,
+            _ => self.submits > 0,
+        }
+    }
+
     fn queued(queued: &SmsQueued) -> Self {
         let SmsQueued { challenge, device, decision, ref route, until, .. } = *queued;
         let (route, phase) = (route.clone(), Phase::Waiting);

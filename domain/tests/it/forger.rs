@@ -12,6 +12,7 @@ use countersign_domain::secret::Seed;
 use countersign_domain::settings::Preset;
 use countersign_domain::totp::{Attempts, Learned, Spent};
 
+use crate::senders::{destination, route};
 use crate::stage::{account, key, named, phone, root, secret, sms, state, user};
 
 pub const BY: By = By { who: None, channel: Channel::Operator, mfa: false };
@@ -288,6 +289,70 @@ impl Forger {
                 client: Client::default(),
             },
         );
+    }
+
+    /// dana has an SMS device, and a sign-in in which a code waits to be handed over: attempt 2, challenge 3.
+    pub fn with_message() -> (Self, StreamId) {
+        let (mut forger, device) = Self::with_sms();
+        forger.send(device, 3, Some(attempt(2)));
+        forger.queue(device, 3);
+        assert_eq!(forger.broken, []);
+        (forger, device)
+    }
+
+    /// How many events dana's stream has.
+    pub fn version(&self) -> u64 {
+        self.versions.iter().find(|(stream, _)| *stream == dana()).map_or(0, |(_, version)| *version)
+    }
+
+    /// The next event of dana's stream follows this version, whatever is written already.
+    pub fn wind_back(&mut self, before: Version) {
+        self.versions.iter_mut().filter(|(stream, _)| *stream == dana()).for_each(|(_, version)| *version = before.0);
+    }
+
+    /// The message of the code that was issued last.
+    pub fn queued(&self, device: StreamId, number: u8) -> SmsQueued {
+        let (challenge, until) = (challenge(number), self.now.plus_ms(300_000));
+        let decision = Version(self.version() - 1);
+        SmsQueued { challenge, device, decision, route: route(), destination: destination(), until }
+    }
+
+    pub fn queue(&mut self, device: StreamId, number: u8) {
+        let queued = self.queued(device, number);
+        self.write(dana(), queued);
+    }
+
+    pub fn try_it(&mut self, number: u8, submit: u8) {
+        let (challenge, lease, price_micros) = (challenge(number), self.now.plus_ms(15_000), 7_500);
+        self.write(dana(), SmsSubmitting { challenge, submit, route: route(), lease, price_micros });
+    }
+
+    pub fn taken(&mut self, number: u8, submit: u8) {
+        self.write(dana(), SmsSubmitted { challenge: challenge(number), submit, message_id: None });
+    }
+
+    pub fn failed(&mut self, number: u8, submit: u8, fault: SmsSubmitFault) {
+        self.write(dana(), SmsSubmitFailed { challenge: challenge(number), submit, fault });
+    }
+
+    /// Tries that end so, from this one to that one.
+    pub fn tries(&mut self, number: u8, submits: std::ops::RangeInclusive<u8>, fault: SmsSubmitFault) {
+        for submit in submits {
+            self.try_it(number, submit);
+            self.failed(number, submit, fault);
+        }
+    }
+
+    pub fn give_up(&mut self, number: u8) {
+        self.write(dana(), SmsDropped { challenge: challenge(number), reason: SmsDropReason::NoRoute });
+    }
+
+    pub fn redrive(&mut self, number: u8) {
+        self.write(dana(), SmsRedriven { challenge: challenge(number), by: BY });
+    }
+
+    pub fn reported(&mut self, number: u8, delivery: SmsDelivery) {
+        self.write(dana(), SmsReported { challenge: challenge(number), delivery });
     }
 
     pub fn came_back(&mut self, device: StreamId, number: u8) {

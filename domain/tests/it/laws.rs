@@ -5,19 +5,23 @@
 
 use countersign_domain::account::Account;
 use countersign_domain::event::*;
-use countersign_domain::ids::{AccountId, UnixMillis};
+use countersign_domain::ids::{AccountId, StreamId, UnixMillis};
 use countersign_domain::laws::Law;
 use countersign_domain::policy::Policy;
 use countersign_domain::settings::Preset;
 use countersign_domain::totp::Budget;
 
+use crate::forged_messages::{OF_OUTCOMES, OF_QUEUES, OF_TRIES};
 use crate::forged_sign_ins::{OF_ROOT, OF_SIGN_INS};
 use crate::forger::{BY, Forger, START, WINDOW, dana, lee};
 use crate::forgeries::{Forgery, OF_CHALLENGES, OF_CHOSEN_RULES, OF_DEVICES, OF_KEYS};
+use crate::senders::destination;
 use crate::stage::{phone, root, sms};
 
 fn forgeries() -> impl Iterator<Item = &'static Forgery> {
-    [OF_DEVICES, OF_CHOSEN_RULES, OF_KEYS, OF_CHALLENGES, OF_SIGN_INS, OF_ROOT].into_iter().flatten()
+    let of_devices = [OF_DEVICES, OF_CHOSEN_RULES, OF_KEYS, OF_CHALLENGES];
+    let of_messages = [OF_QUEUES, OF_TRIES, OF_OUTCOMES];
+    of_devices.into_iter().chain([OF_SIGN_INS, OF_ROOT]).chain(of_messages).flatten()
 }
 
 #[test]
@@ -72,6 +76,71 @@ fn sound_histories_break_no_law() {
         forger.in_by(dana(), 2, SignInFactor::Device, Some(device));
         assert_eq!(forger.end(), []);
     }
+}
+
+#[test]
+fn sound_ways_of_codes_break_no_law() {
+    type Way = (&'static str, fn(&mut Forger));
+    let ways: &[Way] = &[
+        ("taken and delivered", |forger| {
+            forger.tries(3, 1..=5, SmsSubmitFault::Throttled);
+            forger.try_it(3, 6);
+            forger.taken(3, 6);
+            SmsDelivery::ALL[..3].iter().for_each(|delivery| forger.reported(3, *delivery));
+        }),
+        ("as often as may be, wanted after all, and again", |forger| {
+            forger.tries(3, 1..=6, SmsSubmitFault::Unavailable);
+            forger.give_up(3);
+            forger.redrive(3);
+            forger.tries(3, 7..=8, SmsSubmitFault::Unknown);
+            forger.give_up(3);
+            forger.redrive(3);
+            forger.tries(3, 9..=9, SmsSubmitFault::Unknown);
+        }),
+        ("reported on after all, given up as it was", |forger| {
+            forger.tries(3, 1..=2, SmsSubmitFault::Unknown);
+            forger.give_up(3);
+            forger.wait_s(86_400);
+            forger.reported(3, SmsDelivery::Delivered);
+        }),
+        ("reported on before the gateway answered", |forger| {
+            forger.try_it(3, 1);
+            forger.reported(3, SmsDelivery::Delivered);
+        }),
+        ("handed over in its last millisecond", |forger| {
+            forger.now = UnixMillis(forger.now.0 + 299_999);
+            forger.try_it(3, 1);
+            forger.wait_s(60);
+            forger.taken(3, 1);
+        }),
+        ("two codes, side by side", |forger| {
+            forger.send(sms("lee").stream(), 4, None);
+            forger.queue(sms("lee").stream(), 4);
+            [4, 3].into_iter().for_each(|number| forger.try_it(number, 1));
+            [3, 4].into_iter().for_each(|number| forger.taken(number, 1));
+        }),
+        ("a code of a release that did not queue it", |forger| {
+            forger.send(sms("dana").stream(), 4, None);
+            forger.send(sms("dana").stream(), 5, None);
+            forger.queue(sms("dana").stream(), 5);
+        }),
+    ];
+    for (what, forge) in ways {
+        let (mut forger, _) = Forger::with_message();
+        forge(&mut forger);
+        assert_eq!(forger.end(), [], "{what}");
+    }
+}
+
+#[test]
+fn prefixes_are_blocked_and_cleared_in_a_stream_of_their_own() {
+    assert_sound("a prefix", |forger| {
+        let (guard, prefix) = (StreamId::derive(&["any"]), destination().prefix);
+        for until in [UnixMillis(0), UnixMillis(1)] {
+            forger.write(guard, SmsPrefixBlocked { prefix: prefix.clone(), sent: 50, used: 4, until });
+            forger.write(guard, SmsPrefixCleared { prefix: prefix.clone(), by: BY });
+        }
+    });
 }
 
 /// What was decided under the old rules may be written within the minute after a change.

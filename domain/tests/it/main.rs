@@ -1,5 +1,6 @@
 //! The domain from outside: scenarios of the decisions, forged histories, the generated table.
 
+mod forged_messages;
 mod forged_sign_ins;
 mod forger;
 mod forgeries;
@@ -11,6 +12,7 @@ mod pending;
 mod people;
 mod recovery;
 mod registrations;
+mod senders;
 mod settings;
 mod shown;
 mod sign_in;

@@ -312,6 +312,7 @@ fn a_late_code_is_told_from_a_wrong_one_in_the_log() {
 #[test]
 fn taking_the_device_away_forgets_its_codes() {
     let (mut stage, lee) = equipped();
+    stage.deployment.sms_change_pause_s = 30;
     let attempt = stage.begin(&lee);
     let code = sent(&mut stage, &lee, attempt);
     stage.deactivate(&lee, &sms("lee")).unwrap();

@@ -229,8 +229,8 @@ impl Stage {
     pub fn begin_sms(&mut self, who: &PrincipalId, serial: &Serial, number: &str) -> Answer {
         let (challenge, number) = (self.ticket(), PhoneNumber::parse(number).unwrap());
         self.ask(who, |stage, context| {
-            let sent = (challenge, secret(challenge));
-            begin_sms_enrolment(stage.principal(who), stage.enrolment(serial), sent, number.clone(), context)
+            let (sending, enrolment) = (stage.sending(who, challenge), stage.enrolment(serial));
+            begin_sms_enrolment(stage.principal(who), enrolment, sending, number.clone(), context)
         })
     }
 
@@ -261,8 +261,8 @@ impl Stage {
     pub fn send(&mut self, who: &PrincipalId, attempt: AttemptId, serial: &Serial) -> Answer {
         let (challenge, device) = (self.ticket(), serial.stream());
         self.ask(who, |stage, context| {
-            let sent = (challenge, secret(challenge));
-            send_sign_in_code(stage.principal(who), attempt, device, sent, context)
+            let sending = stage.sending(who, challenge);
+            send_sign_in_code(stage.principal(who), attempt, device, sending, context)
         })
     }
 

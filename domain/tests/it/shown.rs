@@ -11,8 +11,10 @@ use countersign_domain::ids::*;
 use countersign_domain::policy::Policy;
 use countersign_domain::principal::{Ceremony, Errand, KeyChallenge, SentCode};
 use countersign_domain::secret::{ChallengeSecret, Opaque, Seed};
+use countersign_domain::sms::{Country, Destination, Prefix};
 use countersign_domain::wire::{self, Sealing, TYPES};
 
+use crate::senders::route;
 use crate::stage::{Stage, account, key, named, phone, root, sms, state, user};
 
 const AGENT: &str = "Sentinelfox/99";
@@ -25,7 +27,7 @@ const SECRET: [u8; 32] = [0xb7; 32];
 fn assert_hidden(what: &str, shown: &dyn Debug) {
     for text in [format!("{shown:?}"), format!("{shown:#?}")] {
         let squeezed: String = text.to_lowercase().chars().filter(|c| c.is_ascii_alphanumeric()).collect();
-        let sentinels = ["sentinelfox", "1985110077", "c633644d", "9876543", "183183", "b7b7"];
+        let sentinels = ["sentinelfox", "1985110077", "c633644d", "9876543", "1769876", "183183", "b7b7"];
         for sentinel in sentinels {
             assert!(!squeezed.contains(sentinel), "{what} shows {sentinel}: {text}");
         }
@@ -38,6 +40,11 @@ fn client() -> Client {
 
 fn number() -> PhoneNumber {
     PhoneNumber::parse(NUMBER).unwrap()
+}
+
+/// Its digits but the last four, and a mark of it: beside the last four, that the number shows, they would be all of it.
+fn destination() -> Destination {
+    Destination { number: [0xb7; 16], prefix: Prefix::of(&number()), country: Country::parse("DE").unwrap() }
 }
 
 fn opaque() -> Opaque {
@@ -79,7 +86,8 @@ fn telling() -> Vec<Event> {
         state: opaque(),
         client: client(),
     };
-    let phone = Some(number());
+    let (phone, route, decision) = (Some(number()), route(), Version(9));
+    let destination = destination();
     vec![
         AliasChanged { alias: None, by }.into(),
         PasswordRefused { who: None, client: client() }.into(),
@@ -97,6 +105,7 @@ fn telling() -> Vec<Event> {
         asked.into(),
         SmsCodeIssued { challenge, device, attempt: None, phone, window, until, secret: secret(), client: client() }
             .into(),
+        SmsQueued { challenge, device, decision, route, destination, until }.into(),
         AlternativeIssued { attempt, factor, challenge, until, window, secret: secret(), client: client() }.into(),
         AlternativeProven { attempt, factor, client: client() }.into(),
         AlternativeRefused { attempt, factor, client: client() }.into(),
@@ -158,7 +167,9 @@ fn no_state_and_no_decision_shows_one() {
             device: None,
             eligibility: countersign_domain::settings::SmsEligibility::Open,
         };
-        let decision = begin_sms_enrolment(stage.principal(&lee), enrolment, (sent, secret()), number(), context);
+        let sending = Sending { secret: secret(), destination: destination(), ..stage.sending(&lee, sent) };
+        assert_hidden("a code to be sent", &sending);
+        let decision = begin_sms_enrolment(stage.principal(&lee), enrolment, sending, number(), context);
         assert_hidden("a decision", &decision);
         decision
     });

@@ -33,6 +33,8 @@ pub struct Stage {
     /// Who asks; where it is `None`, everybody for themselves, at the console, with a second factor proven.
     pub caller: Option<Caller>,
     pub client: Client,
+    /// Whether the deployment sends codes to anybody's number now.
+    pub admitted: Result<(), Rejection>,
     pub log: Vec<(StreamId, Event)>,
     principals: BTreeMap<StreamId, Principal>,
     devices: BTreeMap<StreamId, Device>,
@@ -110,6 +112,7 @@ impl Stage {
             deployment,
             caller: None,
             client: Client::new(Some([203, 0, 113, 7].into()), "Firefox/130"),
+            admitted: Ok(()),
             log: Vec::new(),
             principals: BTreeMap::new(),
             devices: BTreeMap::new(),
@@ -198,6 +201,11 @@ impl Stage {
     pub fn ticket(&mut self) -> ChallengeId {
         self.tickets += 1;
         ChallengeId::from_bytes([self.tickets; 16])
+    }
+
+    /// How many events a principal's stream has.
+    pub fn version(&self, who: &PrincipalId) -> Version {
+        Version(self.versions.get(&who.stream()).copied().unwrap_or_default())
     }
 
     /// The names of the last events, oldest first.
