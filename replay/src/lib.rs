@@ -7,5 +7,6 @@
 
 pub mod ask;
 pub mod fold;
+pub mod own;
 pub mod source;
 pub mod verify;

@@ -1,0 +1,15 @@
+//! Countersign's own log: read in place, folded by the domain itself, and asked.
+//!
+//! [`OwnStore`] reads the files of a store without opening, locking, copying or changing any of them, also while a server
+//! writes them. Everything else takes any log that can be read in its order ([`Entries`]), a journal in memory included.
+
+mod error;
+pub mod medium;
+mod place;
+mod read;
+mod store;
+
+pub use error::OwnError;
+pub use place::{Kind, kind_of, locate};
+pub use read::{Entries, Sealed, each_entry, each_entry_of, event_of, fact};
+pub use store::OwnStore;

@@ -1,0 +1,138 @@
+//! Reading a log: entries become facts, or are named as sealed.
+
+use std::ops::ControlFlow;
+
+use countersign_domain::event::Event;
+use countersign_domain::ids::Position;
+use countersign_domain::laws::Fact;
+use countersign_domain::wire;
+use countersign_store::{EntryRef, Header, Journal, KeyError, ReadError};
+use zeroize::Zeroizing;
+
+use super::error::OwnError;
+
+/// A log that can be read in its order.
+pub trait Entries {
+    /// How many entries there are.
+    fn head(&self) -> Position;
+
+    /// Visits the entries from a position on; gives the position after the last one that was visited.
+    ///
+    /// # Errors
+    /// At the first entry that does not hold together.
+    fn scan(
+        &self,
+        from: Position,
+        visit: &mut dyn FnMut(EntryRef<'_>) -> ControlFlow<()>,
+    ) -> Result<Position, ReadError>;
+
+    /// The body of an entry in the clear.
+    ///
+    /// # Errors
+    /// When it is sealed and cannot be opened.
+    fn unseal(&self, header: &Header, body: &[u8]) -> Result<Vec<u8>, KeyError>;
+}
+
+impl<J: Journal + ?Sized> Entries for J {
+    fn head(&self) -> Position {
+        Journal::head(self)
+    }
+
+    fn scan(
+        &self,
+        from: Position,
+        visit: &mut dyn FnMut(EntryRef<'_>) -> ControlFlow<()>,
+    ) -> Result<Position, ReadError> {
+        Journal::scan(self, from, visit)
+    }
+
+    fn unseal(&self, header: &Header, body: &[u8]) -> Result<Vec<u8>, KeyError> {
+        Journal::unseal(self, header, body)
+    }
+}
+
+/// Why the content of an entry is not known, though nothing is wrong with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Sealed {
+    /// No key ring is at hand, or not the key that is needed.
+    NoKey,
+    /// The key was destroyed on purpose.
+    Destroyed,
+}
+
+impl Sealed {
+    /// The reason as a word.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::NoKey => "no key",
+            Self::Destroyed => "key destroyed",
+        }
+    }
+}
+
+/// The event of an entry, or why it is not known.
+///
+/// # Errors
+/// When the body was changed, or is no event that this release knows.
+pub fn event_of(log: &dyn Entries, entry: &EntryRef<'_>) -> Result<Result<Event, Sealed>, OwnError> {
+    let (kind, version) = (entry.header.event_type, entry.header.type_version);
+    let decoded = if entry.header.is_sealed() {
+        match log.unseal(&entry.header, entry.body) {
+            Ok(body) => wire::decode(kind, version, &Zeroizing::new(body)),
+            Err(KeyError::Destroyed(_)) => return Ok(Err(Sealed::Destroyed)),
+            Err(KeyError::Ring(_) | KeyError::Missing(_)) => return Ok(Err(Sealed::NoKey)),
+            Err(cause) => return Err(OwnError::Key { position: entry.position, cause }),
+        }
+    } else {
+        wire::decode(kind, version, entry.body)
+    };
+    match decoded {
+        Ok(event) => Ok(Ok(event)),
+        Err(cause) => Err(OwnError::Event { position: entry.position, cause: cause.to_string() }),
+    }
+}
+
+/// The place of an entry, with its event.
+#[must_use]
+pub const fn fact<'a>(entry: &EntryRef<'_>, event: &'a Event) -> Fact<'a> {
+    let header = &entry.header;
+    Fact { position: entry.position, stream: header.stream, version: header.version, at: header.time, event }
+}
+
+/// Visits the entries from a position on, each with its event or why that is not known. The visitor ends the pass with a
+/// break, or with an error.
+///
+/// # Errors
+/// The visitor's, and what stops the reading: nothing is passed over.
+pub fn each_entry(
+    log: &dyn Entries,
+    from: Position,
+    visit: &mut dyn FnMut(&EntryRef<'_>, Result<&Event, Sealed>) -> Result<ControlFlow<()>, OwnError>,
+) -> Result<(), OwnError> {
+    each_entry_of(log, from, &mut |_| true, visit)
+}
+
+/// The same for the entries that are wanted by their header; the bodies of the others are not looked at.
+///
+/// # Errors
+/// As [`each_entry`].
+pub fn each_entry_of(
+    log: &dyn Entries,
+    from: Position,
+    wanted: &mut dyn FnMut(&Header) -> bool,
+    visit: &mut dyn FnMut(&EntryRef<'_>, Result<&Event, Sealed>) -> Result<ControlFlow<()>, OwnError>,
+) -> Result<(), OwnError> {
+    let mut failed = None;
+    log.scan(from, &mut |entry| {
+        if !wanted(&entry.header) {
+            return ControlFlow::Continue(());
+        }
+        let visited = event_of(log, &entry).and_then(|event| visit(&entry, event.as_ref().map_err(|sealed| *sealed)));
+        visited.unwrap_or_else(|error| {
+            failed = Some(error);
+            ControlFlow::Break(())
+        })
+    })?;
+    failed.map_or(Ok(()), Err)
+}

@@ -1,0 +1,4 @@
+//! What is asked of our own log, and how it is read.
+
+mod medium;
+mod world;
