@@ -21,7 +21,7 @@ mod rules;
 mod sign_ins;
 mod subject;
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec;
 use alloc::vec::Vec;
 use core::fmt;
@@ -52,6 +52,19 @@ pub struct Fact<'a> {
     pub at: UnixMillis,
     /// The event.
     pub event: &'a Event,
+}
+
+/// One entry of a log whose event cannot be read: it is sealed, and its key was destroyed or is not at hand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unread {
+    /// Its place in the global order.
+    pub position: Position,
+    /// Its stream.
+    pub stream: StreamId,
+    /// Its version in the stream.
+    pub version: Version,
+    /// The number of its type; see [`crate::wire`].
+    pub event_type: u16,
 }
 
 macro_rules! laws {
@@ -110,6 +123,23 @@ laws! {
     MessagesAreAccountedFor = "a code is handed over as decided";
 }
 
+impl Law {
+    /// Whether the law rests on events that are never sealed, so that it can be judged where others cannot be read.
+    #[must_use]
+    pub const fn is_in_the_clear(self) -> bool {
+        matches!(
+            self,
+            Self::VersionsHaveNoGap
+                | Self::OneOwner
+                | Self::AssignedIsEnabled
+                | Self::CounterAcceptedOnce
+                | Self::PairsIncrease
+                | Self::CounterIncreases
+                | Self::CredentialClaimedOnce
+        )
+    }
+}
+
 /// A place where a law is broken.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Violation {
@@ -138,6 +168,8 @@ pub struct LawBook {
     challenges: Challenges,
     sign_ins: SignIns,
     outbox: Outbox,
+    /// Streams of which something could not be read.
+    unread: BTreeSet<StreamId>,
     last: Position,
 }
 
@@ -154,6 +186,7 @@ impl LawBook {
             challenges: Challenges::default(),
             sign_ins: SignIns::default(),
             outbox: Outbox::default(),
+            unread: BTreeSet::new(),
             last: Position(0),
         }
     }
@@ -175,15 +208,58 @@ impl LawBook {
         let answered = self.challenges.observe(fact, &self.rules, &mut broken);
         self.sign_ins.observe(fact, answered, &self.holdings, &mut broken);
         self.outbox.observe(fact, &self.rules, &mut broken);
+        if self.is_obscure(fact) {
+            broken.retain(|law| law.is_in_the_clear());
+        }
         let place = |law| Violation { law, stream: fact.stream, position: fact.position };
         broken.into_iter().map(place).collect()
+    }
+
+    /// Takes the next entry when its event cannot be read. From here on the stream is judged by those laws only that rest
+    /// on what is never sealed ([`Law::is_in_the_clear`]): the others would take what is hidden for what is missing.
+    ///
+    /// ```
+    /// use countersign_domain::ids::{Position, StreamId, Version};
+    /// use countersign_domain::laws::{LawBook, Unread};
+    /// use countersign_domain::policy::Policy;
+    ///
+    /// let mut laws = LawBook::new(Policy::classic());
+    /// let stream = StreamId::derive(&["user", "123456789012", "AIDALEE"]);
+    /// let registered = Unread { position: Position(0), stream, version: Version(1), event_type: 0x0301 };
+    /// assert_eq!(laws.observe_unread(&registered), []);
+    /// assert_eq!(laws.unread_streams(), 1);
+    /// ```
+    pub fn observe_unread(&mut self, unread: &Unread) -> Vec<Violation> {
+        let Unread { position, stream, version, event_type } = *unread;
+        self.last = position;
+        self.unread.insert(stream);
+        let before = self.subjects.insert(stream, (version, Subject::Unread)).map_or(Version::NONE, |(before, _)| before);
+        self.codes.observe_unread(stream, event_type);
+        let gap = (before.next() != version).then_some(Law::VersionsHaveNoGap);
+        gap.into_iter().map(|law| Violation { law, stream, position }).collect()
+    }
+
+    /// How many streams could not be read wholly, and were judged by some of the laws only.
+    #[must_use]
+    pub fn unread_streams(&self) -> usize {
+        self.unread.len()
+    }
+
+    /// Whether an event is of somebody of whom not all is known.
+    fn is_obscure(&self, fact: &Fact<'_>) -> bool {
+        let owner = match fact.event {
+            Event::PairRefused(refused) => Some(refused.owner),
+            _ => None,
+        };
+        !self.unread.is_empty() && [Some(fact.stream), owner].into_iter().flatten().any(|of| self.unread.contains(&of))
     }
 
     /// Says which laws over the whole log are broken at its end.
     #[must_use]
     pub fn finish(&self) -> Vec<Violation> {
         let position = self.last;
-        let found = self.holdings.finish().chain(self.keys.finish());
+        let judged = |(law, stream): &(Law, StreamId)| law.is_in_the_clear() || !self.unread.contains(stream);
+        let found = self.holdings.finish().chain(self.keys.finish()).filter(judged);
         found.map(|(law, stream)| Violation { law, stream, position }).collect()
     }
 

@@ -8,6 +8,7 @@ use super::{Fact, Law};
 use crate::event::{CodeFault, Event};
 use crate::ids::{StreamId, UnixMillis};
 use crate::totp::Budget;
+use crate::wire::TYPES;
 
 /// Windows before and after the present one whose counts are kept.
 const WINDOWS_KEPT: u64 = 8;
@@ -79,6 +80,15 @@ impl Codes {
         }
         if let Some(attempt) = attempt(fact) {
             broken.extend(self.attempt(&attempt, fact.at, rules));
+        }
+    }
+
+    /// Each creation brings another seed, whether it can be read or not.
+    pub(super) fn observe_unread(&mut self, stream: StreamId, event_type: u16) {
+        let is_creation = |name| matches!(name, "VirtualDeviceCreated" | "HardwareTokenImported");
+        if TYPES.iter().any(|(id, _, name, _)| *id == event_type && is_creation(*name)) {
+            self.accepted.remove(&stream);
+            self.pairs.remove(&stream);
         }
     }
 

@@ -16,12 +16,15 @@ pub(super) enum Subject {
     Host,
     Door,
     Guard,
+    /// Something of it could not be read.
+    Unread,
     Broken,
 }
 
 impl Subject {
     pub(super) fn evolve(before: Option<Self>, event: &Event, at: UnixMillis) -> Self {
         let after = match (before, event) {
+            (Some(Self::Unread), _) => return Self::Unread,
             (Some(Self::Host) | None, Event::HostRecord(_)) => Ok(Self::Host),
             (Some(Self::Door) | None, Event::PasswordRefused(_) | Event::PasswordsLocked(_)) => Ok(Self::Door),
             (Some(Self::Guard) | None, Event::SmsPrefixBlocked(_) | Event::SmsPrefixCleared(_)) => Ok(Self::Guard),

@@ -3,13 +3,25 @@
 //! [`OwnStore`] reads the files of a store without opening, locking, copying or changing any of them, also while a server
 //! writes them. Everything else takes any log that can be read in its order ([`Entries`]), a journal in memory included.
 
+pub mod ask;
+pub mod cmd;
+pub mod cmd_ask;
+pub mod cmd_verify;
+mod cut;
 mod error;
 pub mod medium;
+mod observe;
 mod place;
+pub mod policy_file;
 mod read;
+pub mod states;
 mod store;
+pub mod verify;
+pub mod words;
 
+pub use cut::Cut;
 pub use error::OwnError;
+pub use observe::{Class, Observed, What, observe, observe_sealed};
 pub use place::{Kind, kind_of, locate};
 pub use read::{Entries, Sealed, each_entry, each_entry_of, event_of, fact};
 pub use store::OwnStore;

@@ -28,7 +28,7 @@ impl OwnStore {
     pub fn open(path: &Path, ring: Option<&Path>) -> Result<Self, OwnError> {
         let (store, ring) = locate(path, ring)?;
         let image = Image::open(&store)?;
-        if let Some(acked) = image.acked().filter(|acked| *acked > image.head().0) {
+        if let Some(acked) = image.acked()?.filter(|acked| *acked > image.head().0) {
             return Err(OwnError::Short { found: image.head().0, acked });
         }
         let keys = Keys::open(&store, ring.as_deref())?;

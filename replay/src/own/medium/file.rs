@@ -5,6 +5,7 @@
 //! given another content since is read anew, until nothing has moved any more.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::fs::File;
 use std::io;
 use std::path::Path;
@@ -46,6 +47,13 @@ pub struct Broken {
     pub at: u64,
     /// Whether it is where the engine was writing last: a write that was cut short by a power cut looks like that, too.
     pub at_end: bool,
+}
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let end = if self.at_end { ", where it was written last" } else { "" };
+        write!(f, "the log's file is not as it was written at byte {}{end}", self.at)
+    }
 }
 
 /// The file, and what was found in it.

@@ -30,8 +30,8 @@ pub struct Image {
     store: PathBuf,
     found: Mutex<Found>,
     head: Position,
-    /// Entries that are known to have been acknowledged.
-    acked: Option<u64>,
+    /// Entries that are known to have been acknowledged, or why that is not known.
+    acked: Result<Option<u64>, Fault>,
 }
 
 #[derive(Debug)]
@@ -76,13 +76,14 @@ impl Image {
     /// When a file cannot be read.
     pub fn open(store: &Path) -> Result<Self, Fault> {
         // Before the log, so that the log has at least as many.
-        let acked = high_water(store)?;
+        let acked = high_water(store);
+        let least = acked.clone().ok().flatten().unwrap_or_default();
         let path = store.join("log").join("db");
         let file = EngineFile::open(&path).map_err(|cause| failed("the log", &path, &cause))?;
         let places = file.places().collect();
         let mut found = Found { file, places };
         for _ in 0..LOOKS_MAX {
-            let whole = found.gapless() == found.end() && acked.is_none_or(|acked| found.end() >= acked);
+            let whole = found.gapless() == found.end() && found.end() >= least;
             if whole || !found.refresh().map_err(|cause| failed("the log", &path, &cause))? {
                 break;
             }
@@ -102,9 +103,11 @@ impl Image {
     }
 
     /// How many entries are known to have been acknowledged.
-    #[must_use]
-    pub const fn acked(&self) -> Option<u64> {
-        self.acked
+    ///
+    /// # Errors
+    /// When the file that says so is not what was written.
+    pub fn acked(&self) -> Result<Option<u64>, Fault> {
+        self.acked.clone()
     }
 
     /// Bytes of the engine's file that were understood.

@@ -4,6 +4,7 @@ mod file;
 mod frame;
 mod image;
 mod keys;
+mod side;
 
 use std::fs::File;
 use std::io;
@@ -11,6 +12,7 @@ use std::io;
 pub use file::Broken;
 pub use image::{Image, Stretch};
 pub use keys::Keys;
+pub use side::check as check_side_files;
 
 /// Reads some bytes at a place; 0 at the end of the file.
 #[cfg(unix)]

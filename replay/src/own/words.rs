@@ -1,0 +1,54 @@
+//! Text for people: instants, and what must not reach a terminal.
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use countersign_domain::ids::UnixMillis;
+
+/// Characters of one value that are shown; what is longer is cut.
+const SHOWN_MAX: usize = 512;
+
+/// An instant in UTC, with milliseconds where there are any.
+#[must_use]
+pub fn instant(at: UnixMillis) -> String {
+    let parsed = i64::try_from(at.0).ok().and_then(DateTime::<Utc>::from_timestamp_millis);
+    let form = if at.0.is_multiple_of(1000) { SecondsFormat::Secs } else { SecondsFormat::Millis };
+    parsed.map_or_else(|| format!("{} ms", at.0), |parsed| parsed.to_rfc3339_opts(form, true))
+}
+
+/// Text with nothing in it that a terminal would obey, or that turns its direction.
+#[must_use]
+pub fn shown(text: &str) -> String {
+    let hidden = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+    };
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars().take(SHOWN_MAX) {
+        if hidden(c) { out.extend(c.escape_unicode()) } else { out.push(c) }
+    }
+    out
+}
+
+/// A count with its noun: `1 entry`, `2 entries`.
+#[must_use]
+pub fn counted(count: u64, one: &str, many: &str) -> String {
+    if count == 1 { format!("1 {one}") } else { format!("{count} {many}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_that_a_terminal_obeys_is_shown() {
+        assert_eq!(shown("a\u{1b}[31mb\u{202e}c\nd\u{7f}"), "a\\u{1b}[31mb\\u{202e}c\\u{a}d\\u{7f}");
+        assert_eq!(shown(&"x".repeat(10_000)).len(), SHOWN_MAX);
+        assert_eq!(shown("Zoë"), "Zoë");
+    }
+
+    #[test]
+    fn instants_are_utc_and_have_milliseconds_only_where_there_are_some() {
+        assert_eq!(instant(UnixMillis(1_700_000_050_000)), "2023-11-14T22:14:10Z");
+        assert_eq!(instant(UnixMillis(1_700_000_050_007)), "2023-11-14T22:14:10.007Z");
+        assert_eq!(instant(UnixMillis(u64::MAX)), "18446744073709551615 ms");
+    }
+}
