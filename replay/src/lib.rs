@@ -1,12 +1,7 @@
-//! Reads a journal back into states and checks it, offline.
+//! Reads logs back into states and checks them, offline.
 //!
-//! A library first: [`fold`] turns entries into facts and facts into states by the domain's own fold,
-//! [`verify`](mod@verify) checks that nothing was changed and that the laws hold, [`ask`] answers
-//! what was true at an instant, citing the entries that decide it. The tool `countersign-replay` is a
-//! thin front over them.
+//! A library first. [`own`] reads Countersign's own store, in place and while a server writes it, folds it by the domain's
+//! own fold and answers what was true, why, and what another policy would have made of it. The tool `countersign-replay` is
+//! a thin front over it.
 
-pub mod ask;
-pub mod fold;
 pub mod own;
-pub mod source;
-pub mod verify;

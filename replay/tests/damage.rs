@@ -52,9 +52,9 @@ fn a_whole_store_verifies_and_tells_what_was_true_then() {
     let (code, said) = replay(&["verify"], dir.path());
     assert_eq!((code, said.contains("3 entries in 2 streams")), (Some(0), true), "{said}");
     let at = |instant: &str| replay(&["state", "--at", instant], dir.path()).1;
-    assert_eq!(at("1970-01-01T00:00:09Z"), "");
-    assert!(at("1970-01-01T00:00:10Z").contains("lee                      disabled"));
-    assert!(at("1970-01-01T00:00:20Z").contains("lee                      deleted"));
+    assert!(at("1970-01-01T00:00:09Z").contains("lee#1                       nonexistent"));
+    assert!(at("1970-01-01T00:00:10Z").contains("lee#1                       disabled (created)"));
+    assert!(at("1970-01-01T00:00:20Z").contains("lee#1                       deleted"));
     assert_eq!(replay(&["state", "--at", "yesterday"], dir.path()).0, Some(2));
 }
 

@@ -39,7 +39,7 @@ struct Attested<T> {
 fn attested<T: Serialize>(
     store: &OwnStore,
     answer: T,
-    pub json: bool,
+    json: bool,
     sealed: ask::Sealing,
     text: impl FnOnce(&T) -> String,
 ) -> Result<Output, OwnError> {

@@ -33,9 +33,13 @@ pub trait Entries {
     fn unseal(&self, header: &Header, body: &[u8]) -> Result<Vec<u8>, KeyError>;
 }
 
-impl<J: Journal + ?Sized> Entries for J {
+/// A journal that is open already, in memory or on disk.
+#[derive(Clone, Copy)]
+pub struct OpenJournal<'a>(pub &'a dyn Journal);
+
+impl Entries for OpenJournal<'_> {
     fn head(&self) -> Position {
-        Journal::head(self)
+        self.0.head()
     }
 
     fn scan(
@@ -43,11 +47,11 @@ impl<J: Journal + ?Sized> Entries for J {
         from: Position,
         visit: &mut dyn FnMut(EntryRef<'_>) -> ControlFlow<()>,
     ) -> Result<Position, ReadError> {
-        Journal::scan(self, from, visit)
+        self.0.scan(from, visit)
     }
 
     fn unseal(&self, header: &Header, body: &[u8]) -> Result<Vec<u8>, KeyError> {
-        Journal::unseal(self, header, body)
+        self.0.unseal(header, body)
     }
 }
 

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use countersign_domain::ids::{CommandId, Position, StreamId, UnixMillis, Version};
 use countersign_domain::policy::Policy;
-use countersign_replay::own::{Entries, Kind, OwnError, OwnStore, kind_of};
+use countersign_replay::own::{Entries, Kind, OpenJournal, OwnError, OwnStore, kind_of};
 use countersign_store::{Append, Journal, NewEntry, StreamAppend};
 
 use crate::world::{World, sled};
@@ -95,7 +95,7 @@ fn a_store_is_read_as_its_engine_reads_it_and_not_a_byte_changes() {
     assert!(sealed > 100, "{sealed}");
     assert_eq!(files(dir.path()), before, "the store was changed");
     drop(store);
-    assert_eq!(read, leaves(&sled(dir.path())));
+    assert_eq!(read, leaves(&OpenJournal(&sled(dir.path()))));
 }
 
 #[test]
@@ -121,7 +121,7 @@ fn a_store_that_is_written_meanwhile_is_read_whole_each_time() {
         }
         reads
     });
-    let whole = leaves(&*journal);
+    let whole = leaves(&OpenJournal(&*journal));
     assert!(reads.len() > 3, "{} reads", reads.len());
     eprintln!("{} reads while {} entries were written", reads.len(), whole.len());
     for read in reads {

@@ -1,0 +1,26 @@
+//! The questions to our own store only, each of which is answered in the library.
+
+use clap::Subcommand;
+use countersign_replay::own::{cmd, cmd_ask};
+
+use super::Answered;
+
+/// Questions to a store of our own.
+#[derive(Subcommand)]
+pub(crate) enum Own {
+    Timeline(cmd_ask::TimelineArgs),
+    Signins(cmd_ask::SignInsArgs),
+    Rotations(cmd_ask::RotationsArgs),
+    Findings(cmd_ask::FindingsArgs),
+    Diff(cmd_ask::DiffArgs),
+}
+
+pub(crate) fn run(own: &Own) -> Answered {
+    Ok(cmd::finish(match own {
+        Own::Timeline(args) => cmd_ask::timeline(args),
+        Own::Signins(args) => cmd_ask::signins(args),
+        Own::Rotations(args) => cmd_ask::rotations(args),
+        Own::Findings(args) => cmd_ask::findings(args),
+        Own::Diff(args) => cmd_ask::diff(args),
+    }))
+}

@@ -1,0 +1,177 @@
+//! Who had what when, from our own log.
+
+use countersign_domain::event::Purpose;
+use countersign_domain::ids::{Position, UnixMillis};
+use countersign_domain::policy::Policy;
+use countersign_replay::own::ask::{self, PrincipalState};
+use countersign_replay::own::{Entries, OpenJournal, OwnStore};
+
+use crate::world::{World, phone};
+
+fn brief(found: &PrincipalState) -> String {
+    let basis = found.basis.map_or_else(String::new, |basis| format!("({basis})"));
+    let id = found.id.trim_start_matches("123456789012/");
+    format!("{id} {}{basis} {}", found.status, found.devices.join(" ")).trim_end().to_owned()
+}
+
+fn states(log: &dyn Entries, at: Option<UnixMillis>) -> Vec<String> {
+    ask::state(log, at, None).unwrap().principals.iter().map(brief).collect()
+}
+
+/// Lee gets a phone, loses it, is removed; another lee comes; kim is renamed and rotates.
+fn story() -> (World, Vec<UnixMillis>) {
+    let mut world = World::in_memory(Policy::modern());
+    let mut at = vec![world.now];
+    world.wait_s(100);
+    let lee = world.user("lee", 1);
+    let kim = world.user("Kim", 2);
+    at.push(world.now);
+    world.wait_s(100);
+    let one = world.create("one");
+    world.enable(&lee, &one, 0).unwrap();
+    let kims = world.create("kims");
+    world.enable(&kim, &kims, 3).unwrap();
+    at.push(world.now);
+    world.wait_s(100);
+    world.deactivate(&lee, &one).unwrap();
+    world.rename(&kim, "kimberly").unwrap();
+    at.push(world.now);
+    world.wait_s(100);
+    world.remove(&lee).unwrap();
+    let again = world.user("LEE", 3);
+    world.enable(&again, &one, 0).unwrap();
+    at.push(world.now);
+    world.wait_s(100);
+    let new = world.create("kims-new");
+    world.rotate(&kim, &phone("kims"), &new).unwrap();
+    at.push(world.now);
+    (world, at)
+}
+
+#[test]
+fn states_at_each_instant_are_those_that_were() {
+    let (world, at) = story();
+    let log = &OpenJournal(&*world.journal);
+    let [one, kims, new] = ["one", "kims", "kims-new"].map(phone);
+    assert_eq!(states(log, Some(at[0])), ["root disabled(created)", "Kim#1 nonexistent", "LEE#2 nonexistent", "lee#1 nonexistent"]);
+    assert_eq!(states(log, Some(at[1]))[..2], ["root disabled(created)", "Kim#1 disabled(created)"]);
+    assert_eq!(
+        states(log, Some(at[2]))[1..],
+        [
+            format!("Kim#1 enabled(lifecycle) {kims}"),
+            "LEE#2 nonexistent".to_owned(),
+            format!("lee#1 enabled(lifecycle) {one}"),
+        ]
+    );
+    assert_eq!(
+        states(log, Some(at[3]))[1..],
+        ["LEE#2 nonexistent".to_owned(), format!("kimberly#1 enabled(lifecycle) {kims}"), "lee#1 disabled(deactivated)".into()]
+    );
+    assert_eq!(
+        states(log, None)[1..],
+        [
+            format!("LEE#2 enabled(lifecycle) {one}"),
+            format!("kimberly#1 enabled(lifecycle) {new}"),
+            "lee#1 deleted".to_owned(),
+        ]
+    );
+    assert_eq!(states(log, None), states(log, at.last().copied()));
+    assert_eq!(states(log, Some(UnixMillis(1)))[0], "root nonexistent");
+}
+
+#[test]
+fn citations_are_the_entries_that_decide() {
+    let (world, _) = story();
+    let log = &OpenJournal(&*world.journal);
+    for found in ask::state(log, None, None).unwrap().principals {
+        assert!(!found.citations.is_empty(), "{found:?}");
+        for position in found.citations {
+            let entry = world.journal.read_at(Position(position)).unwrap().unwrap();
+            let wanted: &[u16] = match (found.status, found.basis) {
+                ("enabled", _) => &[0x0310],
+                ("disabled", Some("created")) => &[0x0301],
+                ("disabled", _) => &[0x0315],
+                _ => &[0x0303],
+            };
+            assert!(wanted.contains(&entry.header.event_type), "{} {:#x}", found.id, entry.header.event_type);
+        }
+    }
+}
+
+#[test]
+fn a_principal_is_named_in_several_ways() {
+    let (world, _) = story();
+    let ids = |wanted: &str| -> Vec<String> {
+        let found = ask::state(&OpenJournal(&*world.journal), None, Some(wanted)).unwrap().principals;
+        found.into_iter().map(|found| found.id).collect()
+    };
+    let (first, second) = ("123456789012/lee#1", "123456789012/LEE#2");
+    assert_eq!(ids("lee"), [second, first]);
+    assert_eq!(ids("123456789012/Lee"), [second, first]);
+    assert_eq!(ids(first), [first]);
+    assert_eq!(ids("AIDA00000003"), [second]);
+    assert_eq!(ids("root"), ["123456789012/root"]);
+    assert_eq!(ids("123456789012/root"), ["123456789012/root"]);
+    assert!(ids("nobody").is_empty() && ids("").is_empty());
+}
+
+#[test]
+fn rotations_differences_and_timelines_say_what_happened() {
+    let (world, at) = story();
+    let log = &OpenJournal(&*world.journal);
+    let rotations = ask::rotations(log).unwrap().rotations;
+    let [rotation] = rotations.as_slice() else { panic!("{rotations:?}") };
+    let expected = (phone("kims").to_string(), phone("kims-new").to_string(), 0);
+    assert_eq!((rotation.old.clone(), rotation.new.clone(), rotation.gap_s), expected);
+    assert_eq!(rotation.id, "123456789012/kimberly#1");
+
+    let changed = ask::diff(log, at[2], Some(at[3])).unwrap().changed;
+    let changed: Vec<String> = changed.iter().map(|change| brief(&change.after)).collect();
+    assert_eq!(changed.len(), 2, "{changed:?}");
+
+    let timeline = ask::timeline(log, "123456789012/lee#1").unwrap();
+    let kinds: Vec<&str> = timeline.principals[0].entries.iter().map(|entry| entry.kind).collect();
+    assert_eq!(kinds, ["principal_created", "device_assigned", "device_unassigned", "principal_deleted"]);
+    assert!(ask::timeline(log, "nobody").unwrap_err().is_usage());
+}
+
+#[test]
+fn sign_ins_say_what_they_rested_on() {
+    let mut world = World::in_memory(Policy::classic());
+    let lee = world.user("lee", 1);
+    world.sign_in(&lee, None).unwrap();
+    let one = world.create("one");
+    world.enable(&lee, &one, 0).unwrap();
+    world.wait_s(60);
+    world.sign_in(&lee, Some((&one, 0))).unwrap();
+    world.wait_s(60);
+    world.sign_in(&lee, Some((&one, 7))).unwrap();
+    world.verify(&lee, &one, Some(0), Purpose::SessionToken).unwrap();
+    let signins = ask::signins(&OpenJournal(&*world.journal), false).unwrap().signins;
+    let brief: Vec<_> = signins.iter().map(|found| (found.outcome, found.class)).collect();
+    assert_eq!(brief, [("success", "no_mfa"), ("success", "mfa"), ("failure", "mfa")]);
+    assert_eq!(ask::signins(&OpenJournal(&*world.journal), true).unwrap().signins.len(), 1);
+    assert_eq!(ask::findings(&OpenJournal(&*world.journal)).unwrap().findings, []);
+}
+
+#[test]
+fn without_keys_devices_and_roots_are_known_and_names_are_not() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut world = World::at(dir.path(), Policy::classic());
+    let lee = world.user("lee", 1);
+    let one = world.create("one");
+    world.enable(&lee, &one, 0).unwrap();
+    world.sign_in(&lee, Some((&one, 1))).unwrap();
+    world.journal.close().unwrap();
+    std::fs::rename(dir.path().join("keyring"), dir.path().join("elsewhere")).unwrap();
+    let store = OwnStore::open(dir.path(), None).unwrap();
+    let answer = ask::state(&store, None, None).unwrap();
+    let expected = [
+        "root disabled(created)".to_owned(),
+        format!("sealed:{} enabled(lifecycle) sealed:{}", lee.stream(), one.stream()),
+    ];
+    assert_eq!(answer.principals.iter().map(brief).collect::<Vec<_>>(), expected);
+    assert!(answer.sealed.no_key >= 4, "{:?}", answer.sealed);
+    let signins = ask::signins(&store, false).unwrap().signins;
+    assert_eq!((signins.len(), signins[0].outcome, signins[0].class), (1, "success", "unknown"));
+}
