@@ -44,8 +44,8 @@ pub fn leaves(log: &dyn Entries) -> Vec<[u8; 32]> {
 }
 
 /// Appends of some entries to streams of their own or to old ones; no events, which a log does not mind.
-fn append(journal: &dyn Journal, versions: &mut BTreeMap<u64, u64>, number: u64, bytes: usize) -> u64 {
-    let (stream, count) = (number * number % 97, 1 + number % 3);
+pub fn append(journal: &dyn Journal, versions: &mut BTreeMap<u64, u64>, salt: u64, number: u64, bytes: usize) -> u64 {
+    let (stream, count) = (salt << 32 | number * number % 97, 1 + number % 3);
     let version = versions.entry(stream).or_default();
     let entry = NewEntry {
         event_type: 0x8001,
@@ -60,7 +60,7 @@ fn append(journal: &dyn Journal, versions: &mut BTreeMap<u64, u64>, number: u64,
         entries: (0..count).map(|_| entry.clone()).collect(),
     }];
     *version += count;
-    let command = CommandId::from_bytes(u128::from(number + 1).to_be_bytes());
+    let command = CommandId::from_bytes((u128::from(salt) << 64 | u128::from(number + 1)).to_be_bytes());
     let done = journal.append(Append { command, streams }).unwrap();
     done.first.0 + u64::from(done.count)
 }
@@ -73,7 +73,7 @@ fn a_store_is_read_as_its_engine_reads_it_and_not_a_byte_changes() {
     for round in 0..4 {
         let journal = sled(dir.path());
         for number in round * 400..(round + 1) * 400 {
-            append(&journal, &mut versions, number, 1_500);
+            append(&journal, &mut versions, 0, number, 1_500);
         }
         if round % 2 == 0 {
             journal.close().unwrap();
@@ -107,7 +107,7 @@ fn a_store_that_is_written_meanwhile_is_read_whole_each_time() {
         scope.spawn(|| {
             let mut versions = BTreeMap::new();
             for number in 0..6_000 {
-                acked.store(append(&*journal, &mut versions, number, 700), Ordering::SeqCst);
+                acked.store(append(&*journal, &mut versions, 0, number, 700), Ordering::SeqCst);
             }
             done.store(true, Ordering::SeqCst);
         });
