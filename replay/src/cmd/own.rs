@@ -1,7 +1,7 @@
 //! The questions to our own store only, each of which is answered in the library.
 
 use clap::Subcommand;
-use countersign_replay::own::{cmd, cmd_ask};
+use countersign_replay::own::{cmd, cmd_ask, cmd_explain};
 
 use super::Answered;
 
@@ -13,6 +13,7 @@ pub(crate) enum Own {
     Rotations(cmd_ask::RotationsArgs),
     Findings(cmd_ask::FindingsArgs),
     Diff(cmd_ask::DiffArgs),
+    Explain(cmd_explain::ExplainArgs),
 }
 
 pub(crate) fn run(own: &Own) -> Answered {
@@ -22,5 +23,6 @@ pub(crate) fn run(own: &Own) -> Answered {
         Own::Rotations(args) => cmd_ask::rotations(args),
         Own::Findings(args) => cmd_ask::findings(args),
         Own::Diff(args) => cmd_ask::diff(args),
+        Own::Explain(args) => cmd_explain::explain(args),
     }))
 }

@@ -3,17 +3,22 @@
 //! [`OwnStore`] reads the files of a store without opening, locking, copying or changing any of them, also while a server
 //! writes them. Everything else takes any log that can be read in its order ([`Entries`]), a journal in memory included.
 
+pub mod again;
 pub mod ask;
 pub mod cmd;
 pub mod cmd_ask;
+pub mod cmd_explain;
 pub mod cmd_verify;
 mod cut;
+pub mod describe;
 mod error;
+pub mod explain;
 pub mod medium;
 mod observe;
 mod place;
 pub mod policy_file;
 mod read;
+pub mod scene;
 pub mod states;
 mod store;
 pub mod verify;
