@@ -1,7 +1,7 @@
 //! The questions to our own store only, each of which is answered in the library.
 
 use clap::Subcommand;
-use countersign_replay::own::{cmd, cmd_ask, cmd_explain};
+use countersign_replay::own::{cmd, cmd_ask, cmd_explain, cmd_forecast, cmd_what_if};
 
 use super::Answered;
 
@@ -14,6 +14,8 @@ pub(crate) enum Own {
     Findings(cmd_ask::FindingsArgs),
     Diff(cmd_ask::DiffArgs),
     Explain(cmd_explain::ExplainArgs),
+    WhatIf(cmd_what_if::WhatIfArgs),
+    Forecast(cmd_forecast::ForecastArgs),
 }
 
 pub(crate) fn run(own: &Own) -> Answered {
@@ -24,5 +26,7 @@ pub(crate) fn run(own: &Own) -> Answered {
         Own::Findings(args) => cmd_ask::findings(args),
         Own::Diff(args) => cmd_ask::diff(args),
         Own::Explain(args) => cmd_explain::explain(args),
+        Own::WhatIf(args) => cmd_what_if::what_if(args),
+        Own::Forecast(args) => cmd_forecast::forecast(args),
     }))
 }

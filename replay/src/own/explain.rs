@@ -224,7 +224,7 @@ fn explained(part: &Part, states: &States, asked: bool) -> Explained {
 }
 
 /// The principal that events are about, among those that there were before.
-fn concerned(scene: &Scene, events: &[(StreamId, Event)]) -> Option<StreamId> {
+pub(super) fn concerned(scene: &Scene, events: &[(StreamId, Event)]) -> Option<StreamId> {
     events.iter().find_map(|(stream, event)| match event {
         Event::PairRefused(refused) => Some(refused.owner),
         Event::DeviceReleased(released) => Some(released.owner),

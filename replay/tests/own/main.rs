@@ -2,7 +2,9 @@
 
 mod asks;
 mod explain;
+mod forecast;
 mod killed;
 mod medium;
 mod verify;
+mod what_if;
 mod world;

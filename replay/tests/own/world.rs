@@ -32,6 +32,8 @@ pub struct World {
     pub now: UnixMillis,
     pub policy: Policy,
     pub commands: u64,
+    /// Who asks; the operator, when it is `None`.
+    pub caller: Option<Caller>,
     principals: BTreeMap<StreamId, Principal>,
     devices: BTreeMap<StreamId, Device>,
     accounts: BTreeMap<StreamId, Account>,
@@ -79,6 +81,7 @@ impl World {
             now: START,
             policy,
             commands: 0,
+            caller: None,
             principals: BTreeMap::new(),
             devices: BTreeMap::new(),
             accounts: BTreeMap::new(),
@@ -225,7 +228,7 @@ impl World {
         decide: impl Fn(&Self, Option<&Evidence>, &Context<'_>) -> Step<Question>,
         find: impl FnOnce(Question) -> Evidence,
     ) -> Answer {
-        let (policy, caller) = (self.policy.clone(), Caller::operator());
+        let (policy, caller) = (self.policy.clone(), self.caller.clone().unwrap_or_else(Caller::operator));
         let client = Client::new(Some([203, 0, 113, 7].into()), "Firefox/130 \u{1b}[31m");
         let context = Context { now: self.now, policy: &policy, caller: &caller, client: Some(&client) };
         let decision = match decide(self, None, &context) {

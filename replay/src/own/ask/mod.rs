@@ -9,4 +9,5 @@ pub use history::{
     each_observed, findings, signins, timeline,
 };
 pub use rotations::{Rotation, RotationsAnswer, rotations};
+pub(super) use state::concerns;
 pub use state::{PrincipalState, Sealing, StateAnswer, state};

@@ -115,7 +115,7 @@ pub fn state(log: &dyn Entries, at: Option<UnixMillis>, wanted: Option<&str>) ->
 }
 
 /// Whether entries of a type belong to an account, a device or a principal.
-pub(super) const fn concerns(event_type: u16) -> bool {
+pub(in crate::own) const fn concerns(event_type: u16) -> bool {
     matches!(event_type, 0x0101..=0x011f | 0x0200..=0x03ff)
 }
 
