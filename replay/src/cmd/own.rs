@@ -1,7 +1,7 @@
 //! The questions to our own store only, each of which is answered in the library.
 
 use clap::Subcommand;
-use countersign_replay::own::{cmd, cmd_ask, cmd_explain, cmd_forecast, cmd_what_if};
+use countersign_replay::own::{cmd, cmd_ask, cmd_explain, cmd_forecast, cmd_rebuild, cmd_step, cmd_what_if};
 
 use super::Answered;
 
@@ -16,6 +16,8 @@ pub(crate) enum Own {
     Explain(cmd_explain::ExplainArgs),
     WhatIf(cmd_what_if::WhatIfArgs),
     Forecast(cmd_forecast::ForecastArgs),
+    Step(cmd_step::StepArgs),
+    Rebuild(cmd_rebuild::RebuildArgs),
 }
 
 pub(crate) fn run(own: &Own) -> Answered {
@@ -28,5 +30,7 @@ pub(crate) fn run(own: &Own) -> Answered {
         Own::Explain(args) => cmd_explain::explain(args),
         Own::WhatIf(args) => cmd_what_if::what_if(args),
         Own::Forecast(args) => cmd_forecast::forecast(args),
+        Own::Step(args) => cmd_step::step(args),
+        Own::Rebuild(args) => cmd_rebuild::rebuild(args),
     }))
 }

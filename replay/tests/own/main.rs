@@ -6,5 +6,6 @@ mod forecast;
 mod killed;
 mod medium;
 mod verify;
+mod walk;
 mod what_if;
 mod world;
