@@ -16,6 +16,7 @@ use super::ask::Asking;
 use super::cast;
 use super::hands::Hands;
 use super::perform::Model;
+use super::replayed::{self, Remembered};
 use super::rules::Rules;
 use super::scenes::{SCENES, prelude};
 use super::steps::{Step, any_step};
@@ -116,6 +117,7 @@ pub struct Real<D> {
     sent: usize,
     noted: usize,
     compared: Position,
+    remembered: Remembered,
     deployment: PhantomData<D>,
 }
 
@@ -159,6 +161,7 @@ impl<D: Deployment> Real<D> {
             sent: 0,
             noted: 0,
             compared: Position(0),
+            remembered: Remembered::default(),
             deployment: PhantomData,
         };
         real.start();
@@ -208,9 +211,12 @@ impl<D: Deployment> Real<D> {
             }
             self.compare_log(model, asked.noted);
         }
+        let earliest = model.asked[self.sent..].iter().map(|asked| asked.now).min().unwrap_or(model.now);
         self.sent = model.asked.len();
         self.clock.set(UnixMillis(model.now));
         views::compare(self.engine(), model, &self.hands.names);
+        let engine = self.engine.as_ref().unwrap();
+        self.remembered.note(engine, UnixMillis(earliest), UnixMillis(model.now));
     }
 
     /// What was recorded since the last command, told in the model's words, is what the model noted.
@@ -238,6 +244,8 @@ impl<D: Deployment> Real<D> {
         check_laws(&*self.journal, &policy::<D>());
         let verified = self.journal.verify().unwrap();
         assert_eq!(verified.entries, self.compared.0);
+        self.remembered.compare(&*self.journal);
+        replayed::check(&*self.journal, &policy::<D>());
     }
 }
 

@@ -18,6 +18,7 @@ mod perform;
 mod phones;
 mod recovery;
 mod regressions;
+mod replayed;
 mod resolve;
 mod rules;
 mod scenes;

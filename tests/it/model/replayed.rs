@@ -1,0 +1,95 @@
+//! What the replay says of a history afterwards, beside what the engine said while it was made.
+
+use std::collections::BTreeMap;
+
+use countersign::domain::laws::{LawBook, Unread};
+use countersign::store::Journal;
+use countersign::*;
+use countersign_replay::own::ask::state;
+use countersign_replay::own::rebuild;
+use countersign_replay::own::what_if::what_if;
+use countersign_replay::own::{Entries, OpenJournal, each_entry, fact};
+
+use super::cast::{self, PEOPLE};
+
+/// The devices of each principal; `None` is of one that does not exist.
+type Status = BTreeMap<String, Option<Vec<String>>>;
+
+/// What the engine answered at the instants of a history.
+#[derive(Debug, Default)]
+pub struct Remembered {
+    answers: Vec<(UnixMillis, Status)>,
+}
+
+impl Remembered {
+    /// Notes what the engine answers now, after commands that were decided at `earliest` and later.
+    pub fn note(&mut self, engine: &Countersign, earliest: UnixMillis, now: UnixMillis) {
+        // Where the clock was set back, what was answered at those instants is not over yet.
+        self.answers.retain(|(at, _)| *at < earliest.min(now));
+        let status = (0..PEOPLE.len()).map(|person| {
+            let id = cast::principal(person);
+            let serials = || engine.devices(&id).into_iter().map(|device| device.serial.to_string()).collect();
+            (id.to_string(), engine.principal(&id).map(|_| serials()))
+        });
+        self.answers.push((now, status.collect()));
+    }
+
+    /// Asks the log for each of these instants.
+    pub fn compare(&self, journal: &dyn Journal) {
+        for (at, expected) in &self.answers {
+            assert_eq!(status_at(journal, Some(*at)), known(expected), "at {at:?}");
+        }
+        if let Some((_, last)) = self.answers.last() {
+            assert_eq!(status_at(journal, None), known(last), "at the end");
+        }
+    }
+}
+
+/// Without those that do not exist: the log may never have heard of them.
+fn known(status: &Status) -> BTreeMap<String, Vec<String>> {
+    status.iter().filter_map(|(id, devices)| Some((id.clone(), devices.clone()?))).collect()
+}
+
+fn status_at(journal: &dyn Journal, at: Option<UnixMillis>) -> BTreeMap<String, Vec<String>> {
+    let answer = state(&OpenJournal(journal), at, None).unwrap();
+    let present = answer.principals.into_iter().filter(|found| matches!(found.status, "enabled" | "disabled"));
+    let named = present.map(|found| {
+        assert_eq!(found.status == "enabled", !found.devices.is_empty());
+        let account = found.account.unwrap();
+        (format!("{account}/{}", found.uid.as_deref().unwrap_or("root")), found.devices)
+    });
+    named.collect()
+}
+
+/// Under the policy that it was made under a history comes out the same, and what is derived from it is what it comes to.
+pub fn check(journal: &dyn Journal, policy: &Policy) {
+    let found = what_if(&OpenJournal(journal), policy, policy).unwrap();
+    assert_eq!((found.otherwise, found.same), (vec![], found.decided));
+    let rebuilt = rebuild::compare(journal).unwrap();
+    assert!(rebuilt.same, "{rebuilt:#?}");
+    assert_eq!(rebuilt.snapshots.of_another_form, 0);
+    check_laws_in_the_dark(journal, policy);
+}
+
+/// The laws raise no alarm at what is sealed, whichever of the streams it is.
+fn check_laws_in_the_dark(journal: &dyn Journal, policy: &Policy) {
+    let hidden: [fn(u8) -> bool; 3] = [|_| true, |first| first % 2 == 0, |first| first % 2 == 1];
+    for is_hidden in hidden {
+        let mut laws = LawBook::new(policy.clone());
+        let log = OpenJournal(journal);
+        let visited = each_entry(&log, Position(0), &mut |entry, event| {
+            let header = &entry.header;
+            let broken = if header.is_sealed() && is_hidden(header.stream.as_bytes()[0]) {
+                let (position, stream, version) = (entry.position, header.stream, header.version);
+                laws.observe_unread(&Unread { position, stream, version, event_type: header.event_type })
+            } else {
+                laws.observe(&fact(entry, event.unwrap()))
+            };
+            assert_eq!(broken, [], "{event:?}");
+            Ok(std::ops::ControlFlow::Continue(()))
+        });
+        visited.unwrap();
+        assert_eq!(laws.finish(), []);
+        assert!(log.head().0 > 0);
+    }
+}
