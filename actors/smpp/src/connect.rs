@@ -4,12 +4,12 @@ use std::io;
 
 use futures_util::Stream;
 use futures_util::future::{Either, FutureExt};
+use rusmpp::CommandStatus;
 use rusmpp::pdus::{BindReceiver, BindTransceiver, BindTransmitter};
 use rusmpp::types::COctetString;
 use rusmpp::values::InterfaceVersion;
-use rusmpp::{CommandId, CommandStatus};
 use rusmppc::error::Error;
-use rusmppc::{Client, ConnectionBuilder, Event};
+use rusmppc::{ConnectionBuilder, Event};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -18,6 +18,7 @@ use tracing::instrument::WithSubscriber;
 use tracing::subscriber::NoSubscriber;
 use zeroize::Zeroizing;
 
+use crate::lively::{LivelyClient, LivelyStream, Owed};
 use crate::pdu::c_string;
 use crate::settings::{Role, Settings};
 
@@ -26,7 +27,7 @@ const COMMAND_MAX: usize = 4096;
 
 /// A link that is bound.
 pub(crate) struct Bound<E> {
-    pub client: Client,
+    pub client: LivelyClient,
     pub events: E,
     /// What reads and writes; it ends with the link.
     pub connection: JoinHandle<()>,
@@ -60,19 +61,21 @@ pub(crate) async fn open(
         .no_response_timeout()
         .disable_interface_version_check()
         .no_spawn();
+    let owed = Owed::default();
     let (client, events, connection) = match &settings.tls {
         None => {
-            let (client, events, connection) = builder.connected(tcp);
+            let (client, events, connection) = builder.connected(LivelyStream::new(tcp, owed.clone()));
             (client, Either::Left(events), connection.left_future())
         }
         Some((server, config)) => {
             let handshake = TlsConnector::from(config.clone()).connect(server.clone(), tcp);
             let tls = timeout(limit, handshake).await.map_err(late("TLS was not finished"))?;
             let tls = tls.map_err(|cause| NotBound::Failed("TLS failed", Some(cause)))?;
-            let (client, events, connection) = builder.connected(tls);
+            let (client, events, connection) = builder.connected(LivelyStream::new(tls, owed.clone()));
             (client, Either::Right(events), connection.right_future())
         }
     };
+    let client = LivelyClient::new(client, owed);
     // The codec would log whole commands: passwords, numbers, texts.
     let connection = tokio::spawn(connection.with_subscriber(NoSubscriber::default()));
     match timeout(limit, bind(&client, settings, role)).await {
@@ -91,35 +94,28 @@ async fn connect(settings: &Settings) -> io::Result<TcpStream> {
     Ok(stream)
 }
 
-async fn bind(client: &Client, settings: &Settings, role: Role) -> Result<(), Error> {
+async fn bind(client: &LivelyClient, settings: &Settings, role: Role) -> Result<(), Error> {
     let version = InterfaceVersion::Smpp3_4;
     let (system_id, system_type) = (c_string(&settings.system_id), c_string(&settings.system_type));
     let (system_id, system_type) = (system_id.unwrap_or_default(), system_type.unwrap_or_default());
     let password = password(&settings.password);
-    let answer = match role {
+    match role {
         Role::Transceiver => {
             let bind = BindTransceiver::builder().system_id(system_id).password(password).system_type(system_type);
-            client.bind_transceiver(bind.interface_version(version).build()).await.map(|_| ())
+            let bind = bind.interface_version(version).build();
+            client.bind(async |client| client.bind_transceiver(bind).await).await
         }
         Role::Transmitter => {
             let bind = BindTransmitter::builder().system_id(system_id).password(password).system_type(system_type);
-            client.bind_transmitter(bind.interface_version(version).build()).await.map(|_| ())
+            let bind = bind.interface_version(version).build();
+            client.bind(async |client| client.bind_transmitter(bind).await).await
         }
         Role::Receiver => {
             let bind = BindReceiver::builder().system_id(system_id).password(password).system_type(system_type);
-            client.bind_receiver(bind.interface_version(version).build()).await.map(|_| ())
+            let bind = bind.interface_version(version).build();
+            client.bind(async |client| client.bind_receiver(bind).await).await
         }
-    };
-    match answer {
-        // An answer without a body is one.
-        Err(Error::UnexpectedResponse { response }) if is_accepted(response.id(), response.status()) => Ok(()),
-        answer => answer,
     }
-}
-
-const fn is_accepted(id: CommandId, status: CommandStatus) -> bool {
-    matches!(status, CommandStatus::EsmeRok)
-        && matches!(id, CommandId::BindTransceiverResp | CommandId::BindTransmitterResp | CommandId::BindReceiverResp)
 }
 
 fn password(password: &Zeroizing<String>) -> COctetString<1, 9> {

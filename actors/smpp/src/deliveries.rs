@@ -6,15 +6,16 @@ use std::fmt;
 use countersign::SmsReceipt;
 use futures_util::stream::FuturesUnordered;
 use futures_util::{Stream, StreamExt};
-use rusmpp::pdus::{DeliverSm, DeliverSmResp};
-use rusmpp::{Command, CommandId, CommandStatus, Pdu};
+use rusmpp::pdus::DeliverSm;
+use rusmpp::{Command, CommandId, Pdu};
+use rusmppc::Event;
 use rusmppc::error::Error;
-use rusmppc::{Client, Event};
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, watch};
 
 use crate::health::{SmppHealth, count};
 use crate::ids::IdForm;
+use crate::lively::{Answer, LivelyClient};
 use crate::receipt::{self, Delivered};
 use crate::settings::Settings;
 
@@ -45,31 +46,9 @@ impl fmt::Display for Ended {
     }
 }
 
-/// An answer to a command of the SMSC, by its sequence number.
-#[derive(Clone, Copy, Debug)]
-enum Answer {
-    Taken(u32),
-    Later(u32),
-    Alive(u32),
-    Unbound(u32),
-    NotUnderstood(u32),
-}
-
-async fn answer(client: Client, answer: Answer) -> Result<(), Error> {
-    match answer {
-        Answer::Taken(number) => client.deliver_sm_resp(number, DeliverSmResp::default()).await,
-        Answer::Later(number) => {
-            client.status(CommandStatus::EsmeRxTAppn).deliver_sm_resp(number, DeliverSmResp::default()).await
-        }
-        Answer::Alive(number) => client.enquire_link_resp(number).await,
-        Answer::Unbound(number) => client.unbind_resp(number).await,
-        Answer::NotUnderstood(number) => client.status(CommandStatus::EsmeRinvcmdid).generic_nack(number).await,
-    }
-}
-
 /// The receiving side of a link.
 pub(crate) struct Deliveries<'a> {
-    client: Client,
+    client: LivelyClient,
     receipts: mpsc::Sender<SmsReceipt>,
     health: &'a watch::Sender<SmppHealth>,
     ids: IdForm,
@@ -80,7 +59,7 @@ pub(crate) struct Deliveries<'a> {
 
 impl<'a> Deliveries<'a> {
     pub(crate) fn new(
-        client: Client,
+        client: LivelyClient,
         receipts: mpsc::Sender<SmsReceipt>,
         settings: &Settings,
         health: &'a watch::Sender<SmppHealth>,
@@ -114,11 +93,11 @@ impl<'a> Deliveries<'a> {
                 },
             };
             if let Some(Answer::Unbound(_)) = next {
-                answers.extend(next.map(|next| answer(self.client.clone(), next)));
+                answers.extend(next.map(|next| self.client.clone().answer(next)));
                 while answers.next().await.is_some_and(|written| written.is_ok()) {}
                 return Ended::Unbound;
             }
-            answers.extend(next.map(|next| answer(self.client.clone(), next)));
+            answers.extend(next.map(|next| self.client.clone().answer(next)));
             if answers.len() > ANSWERS_MAX {
                 return Ended::Deaf;
             }

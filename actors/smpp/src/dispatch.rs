@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use countersign::{SmsAccepted, SmsFailure};
 use rusmpp::pdus::SubmitSm;
-use rusmppc::Client;
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
+use crate::lively::LivelyClient;
 use crate::outcome;
 use crate::settings::Settings;
 
@@ -24,7 +24,7 @@ pub(crate) struct Job {
 /// Hands messages over until nobody has any more.
 pub(crate) async fn run(
     settings: Arc<Settings>,
-    client: watch::Receiver<Option<Client>>,
+    client: watch::Receiver<Option<LivelyClient>>,
     mut jobs: mpsc::Receiver<Job>,
 ) {
     let window = Arc::new(Semaphore::new(settings.window));
@@ -63,9 +63,9 @@ pub(crate) async fn run(
 async fn place<'a>(
     settings: &Settings,
     window: &'a Semaphore,
-    client: &watch::Receiver<Option<Client>>,
-) -> Result<(tokio::sync::SemaphorePermit<'a>, Client), SmsFailure> {
-    let bound = || client.borrow().clone().filter(Client::is_active).ok_or(SmsFailure::Unavailable);
+    client: &watch::Receiver<Option<LivelyClient>>,
+) -> Result<(tokio::sync::SemaphorePermit<'a>, LivelyClient), SmsFailure> {
+    let bound = || client.borrow().clone().filter(|client| !client.is_closed()).ok_or(SmsFailure::Unavailable);
     // Without a link there is nothing to wait for.
     bound()?;
     match timeout(settings.response_time_max, window.acquire()).await {
@@ -75,8 +75,8 @@ async fn place<'a>(
     }
 }
 
-async fn hand_over(settings: &Settings, client: &Client, message: SubmitSm) -> Result<SmsAccepted, SmsFailure> {
-    match timeout(settings.response_time_max, client.submit_sm(message)).await {
+async fn hand_over(settings: &Settings, client: &LivelyClient, message: SubmitSm) -> Result<SmsAccepted, SmsFailure> {
+    match timeout(settings.response_time_max, client.submit(message)).await {
         Ok(answer) => outcome::of_answer(answer, settings.ids, &settings.statuses),
         Err(_) => Err(SmsFailure::Unknown),
     }

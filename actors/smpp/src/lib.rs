@@ -8,6 +8,7 @@
 //! |---|---|
 //! | `transport` | the port, and the thread behind it |
 //! | `link`, `connect`, `backoff` | a bind that is kept, and tried again after a loss, ever later |
+//! | `lively` | the protocol's client, without its stalls |
 //! | `dispatch`, `pdu`, `outcome` | a message as `submit_sm`, its place in the window, and what the answer means |
 //! | `deliveries`, `receipt`, `ids` | `deliver_sm` as a receipt, and the answer to it |
 //! | `config`, `settings`, `address`, `source`, `tls` | a setup, checked |
@@ -33,6 +34,7 @@ mod error;
 mod health;
 mod ids;
 mod link;
+mod lively;
 mod outcome;
 mod pdu;
 mod receipt;

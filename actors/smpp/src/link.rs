@@ -1,13 +1,12 @@
 //! A link that is kept bound.
 
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use countersign::SmsReceipt;
 use futures_util::Stream;
 use rusmpp::CommandStatus;
-use rusmppc::{Client, Event};
+use rusmppc::Event;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, timeout};
 
@@ -15,6 +14,7 @@ use crate::backoff::{Backoff, random};
 use crate::connect::{self, Bound, NotBound};
 use crate::deliveries::{Deliveries, Ended};
 use crate::health::{SmppHealth, count};
+use crate::lively::LivelyClient;
 use crate::settings::{Role, Settings};
 use crate::stop::Stop;
 
@@ -27,7 +27,7 @@ pub(crate) struct Link {
     pub role: Role,
     pub health: watch::Sender<SmppHealth>,
     /// Where messages are submitted, while this link is bound.
-    pub client: watch::Sender<Option<Client>>,
+    pub client: watch::Sender<Option<LivelyClient>>,
     pub receipts: mpsc::Sender<SmsReceipt>,
     pub stop: Stop,
 }
@@ -81,9 +81,10 @@ impl Link {
     fn not_bound(&self, not_bound: &NotBound) -> Session {
         match not_bound {
             NotBound::Refused(status) => {
-                count(&self.health, |health| &mut health.refusals);
                 tracing::warn!(link = ?self.role, ?status, "the gateway refuses the bind");
+                count(&self.health, |health| &mut health.refusals);
                 match status {
+                    // It is busy, or has not noticed yet that the last link is gone.
                     CommandStatus::EsmeRsyserr | CommandStatus::EsmeRthrottled | CommandStatus::EsmeRalybnd => {
                         Session::Failed
                     }
@@ -91,9 +92,9 @@ impl Link {
                 }
             }
             NotBound::Failed(what, cause) => {
-                count(&self.health, |health| &mut health.failures);
                 let cause = cause.as_ref().map(|cause| cause.kind());
                 tracing::warn!(link = ?self.role, what, ?cause, "the gateway was not reached");
+                count(&self.health, |health| &mut health.failures);
                 Session::Failed
             }
         }
@@ -114,22 +115,16 @@ impl Link {
         if ended.is_none() {
             let _ = timeout(FAREWELL_MAX, client.unbind()).await;
         }
-        // Whoever still waits for an answer on this link learns now that none comes.
-        let mut connection = pin!(connection);
-        let closed = async {
-            let _ = client.close().await;
-            let _ = connection.as_mut().await;
-        };
-        if timeout(FAREWELL_MAX, closed).await.is_err() {
-            connection.abort();
-        }
+        // Whoever still waits for an answer on this link learns by this that none comes.
+        connection.abort();
+        let _ = connection.await;
         match ended {
             None => Session::Stopped,
             Some(ended) => self.lost(ended, since.elapsed()),
         }
     }
 
-    fn announce(&self, client: Option<Client>) {
+    fn announce(&self, client: Option<LivelyClient>) {
         let (role, is_bound) = (self.role, client.is_some());
         if role.submits() {
             self.client.send_replace(client);
@@ -142,14 +137,15 @@ impl Link {
     }
 
     fn lost(&self, ended: Ended, after: Duration) -> Session {
-        count(&self.health, |health| &mut health.losses);
+        let so_far = self.health.borrow().decode_errors;
         if ended == Ended::Undecodable {
+            let decode_errors = so_far.saturating_add(1);
+            tracing::warn!(link = ?self.role, cause = %ended, decode_errors, "the link is given up");
             count(&self.health, |health| &mut health.decode_errors);
-            let decode_errors = self.health.borrow().decode_errors;
-            tracing::warn!(link = ?self.role, decode_errors, "the gateway sent what cannot be decoded; the link is given up");
         } else {
             tracing::warn!(link = ?self.role, cause = %ended, "the link is lost");
         }
+        count(&self.health, |health| &mut health.losses);
         Session::Lost(after)
     }
 }

@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use countersign::{SmsAccepted, SmsFailure, SmsMessage, SmsReceipt, SmsTransport};
-use rusmppc::Client;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{Mutex, mpsc, oneshot, watch};
@@ -18,6 +17,7 @@ use crate::config::BindMode;
 use crate::dispatch::{self, Job, WAITING_MAX};
 use crate::health::SmppHealth;
 use crate::link::Link;
+use crate::lively::LivelyClient;
 use crate::settings::{Role, Settings};
 use crate::stop::Stop;
 use crate::{SmppConfig, SmppError, pdu};
@@ -214,7 +214,7 @@ fn run(runtime: Runtime, work: Work) {
 
 async fn keep(work: Work) {
     let Work { settings, bind, jobs, receipts, health, mut stop, _ended } = work;
-    let (client, client_of_messages) = watch::channel(None::<Client>);
+    let (client, client_of_messages) = watch::channel(None::<LivelyClient>);
     let roles: &[Role] = match bind {
         BindMode::Transceiver => &[Role::Transceiver],
         BindMode::Separate => &[Role::Transmitter, Role::Receiver],
