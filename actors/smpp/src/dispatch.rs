@@ -44,6 +44,7 @@ pub(crate) async fn run(
                         // Nobody waits any more: what was not written is not written. What was is waited for, because
                         // it has its place in the window.
                         let place = tokio::select! {
+                            biased;
                             () = reply.closed() => return,
                             place = place(&settings, &window, &client) => place,
                         };

@@ -5,7 +5,8 @@ use std::fmt;
 /// Why a transport does not start. None of its texts shows a password.
 ///
 /// ```
-/// assert_eq!(countersign_smpp::SmppError::Address.to_string(), "the address is not of the form `smpp://host:port` or `smpps://host:port`");
+/// let range = countersign_smpp::SmppError::Range { field: "window", rule: "1 to 1000" };
+/// assert_eq!(range.to_string(), "`window` must be 1 to 1000");
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]

@@ -1,9 +1,9 @@
 //! A client that does not stall.
 //!
-//! The connection of rusmppc 0.4.0 takes five actions from its clients and writes two commands or three each time it is
-//! polled, and does not ask to be polled again when more wait: with an SMSC that is silent they would wait for the next
-//! `enquire_link`. So the polls that are owed to it are counted here, and the stream, which it polls last, has it polled
-//! so many times more. Its orderly close spins while the socket is full; links are aborted instead.
+//! The connection of rusmppc 0.4.0 takes five actions from its clients and writes two commands or three each time it
+//! is polled, and does not ask to be polled again when more wait: with an SMSC that is silent they would wait for the
+//! next `enquire_link`. So the polls that are owed to it are counted here, and the stream, which it polls last, has it
+//! polled so many times more. Its orderly close spins while the socket is full; links are aborted instead.
 
 use std::io;
 use std::pin::Pin;

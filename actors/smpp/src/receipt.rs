@@ -118,7 +118,7 @@ mod tests {
 
     #[test]
     fn texts_are_read_as_the_appendix_writes_them() {
-        let text = b"id:00A1 sub:001 dlvrd:001 submit date:2611221305 done date:2611221306 stat:DELIVRD err:000 Text:stat:EXPIRED";
+        let text = b"id:00A1 sub:001 dlvrd:001 submit date:2611221305 done date:2611221306 stat:DELIVRD err:0 Text:stat:EXPIRED";
         assert_eq!(deliver(4, text, vec![]), receipt("00A1", SmsDelivery::Delivered));
         assert_eq!(deliver(4, b"Id:1 Stat:expired", vec![]), receipt("1", SmsDelivery::Expired));
         for (stat, delivery) in [

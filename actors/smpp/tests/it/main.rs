@@ -2,6 +2,7 @@
 
 mod binds;
 mod messages;
+mod peer;
 mod raw;
 mod receipts;
 mod receipts_held;
