@@ -34,6 +34,7 @@ fn packages_depend_downwards_only() {
         ("countersign-store", vec!["countersign-domain"]),
         ("countersign", vec!["countersign-store", "countersign-domain"]),
         ("countersign-gateway", vec!["countersign", "countersign-store", "countersign-domain"]),
+        ("countersign-smpp", vec!["countersign"]),
         ("countersign-replay", vec!["countersign-store", "countersign-domain"]),
     ]);
     let packages = dependencies();
