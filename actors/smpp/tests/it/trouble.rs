@@ -75,7 +75,7 @@ async fn the_smsc_is_answered_whatever_it_asks() {
     let answer = link.read().await.unwrap();
     assert_eq!((answer.id, answer.number), (UNBIND | RESPONSE, 72));
     assert!(link.read().await.is_none());
-    smsc.bound().await;
+    let _link = smsc.bound().await;
     soon(transport.wait_for(|health| health.binds == 2)).await;
 }
 
@@ -88,7 +88,7 @@ async fn a_link_that_is_silent_is_given_up() {
     let mut link = smsc.bound().await;
     assert_eq!(link.read().await.unwrap().id, ENQUIRE);
     soon(transport.wait_for(|health| health.losses == 1)).await;
-    smsc.bound().await;
+    let _link = smsc.bound().await;
     soon(transport.wait_for(|health| health.submits)).await;
 }
 
@@ -101,7 +101,7 @@ async fn a_bind_that_is_not_answered_is_given_up() {
     assert_eq!(silent.read().await.unwrap().id, 9);
     assert_eq!(soon(transport.submit(message(NUMBER, TEXT))).await, Err(SmsFailure::Unavailable));
     assert!(silent.read().await.is_none());
-    smsc.bound().await;
+    let _link = smsc.bound().await;
     let health = soon(transport.wait_for(|health| health.submits)).await;
     assert_eq!((health.failures, health.losses), (1, 0));
 }
