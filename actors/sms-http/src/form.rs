@@ -67,7 +67,8 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read_again() {
-        let pairs = [("Body", "123456 is your code.\n\n@a.example #123456"), ("To", "+14155550100"), ("x&=%", "ü漢😀+*~")];
+        let pairs =
+            [("Body", "123456 is your code.\n\n@a.example #123456"), ("To", "+14155550100"), ("x&=%", "ü漢😀+*~")];
         let form = encode(&pairs);
         assert!(form.is_ascii() && !form.contains(&b'+') && !form.contains(&b'@'));
         let read = decode(&form).unwrap();

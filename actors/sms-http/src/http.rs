@@ -225,7 +225,8 @@ fn of_error(error: &reqwest::Error) -> HttpFailure {
 fn tls(options: &HttpOptions, wanted: bool) -> Result<ClientConfig, ConfigError> {
     let no_tls = |_| ConfigError::new("roots_pem", "must be given where the operating system trusts nobody");
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().map_err(no_tls)?;
+    let builder =
+        ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().map_err(no_tls)?;
     let builder = match &options.roots_pem {
         Some(pem) => builder.with_root_certificates(roots(pem)?),
         None if wanted => builder.with_platform_verifier().map_err(no_tls)?,

@@ -63,7 +63,7 @@ const VALIDITY_MAX_S: u64 = 36_000;
 /// let from = TwilioSender::From("+14155552345".to_owned());
 /// let config = TwilioConfig {
 ///     status_callback: Some("https://mfa.example.com/sms/status/twilio".to_owned()),
-///     ..TwilioConfig::new("ACaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "the token", from)
+///     ..TwilioConfig::new("ACaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "token", from)
 /// };
 /// let route = SmsRoute::new("twilio", TwilioTransport::new(config)?);
 /// # Ok::<(), countersign_sms_http::ConfigError>(())
@@ -88,7 +88,7 @@ impl TwilioTransport {
     /// use countersign_sms_http::twilio::{TwilioConfig, TwilioSender, TwilioTransport};
     ///
     /// let sender = TwilioSender::Service("MGbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb".to_owned());
-    /// assert!(TwilioTransport::new(TwilioConfig::new("AC1", "the token", sender)).is_err());
+    /// assert!(TwilioTransport::new(TwilioConfig::new("AC1", "token", sender)).is_err());
     /// ```
     pub fn new(config: TwilioConfig) -> Result<Arc<Self>, ConfigError> {
         let base = config.check()?;

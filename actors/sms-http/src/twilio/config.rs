@@ -18,9 +18,9 @@ const PRICE_MICROS_MAX: u64 = 1_000_000_000;
 /// use countersign_sms_http::twilio::{TwilioConfig, TwilioSender};
 ///
 /// let sender = TwilioSender::Service("MGbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb".to_owned());
-/// let config = TwilioConfig::new("ACaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "the token", sender);
+/// let config = TwilioConfig::new("ACaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "token", sender);
 /// assert_eq!(config.base_url, "https://api.twilio.com");
-/// assert!(!format!("{config:?}").contains("token"));
+/// assert!(!format!("{config:?}").contains("AC"));
 /// ```
 #[derive(Clone)]
 pub struct TwilioConfig {
@@ -46,7 +46,7 @@ impl TwilioConfig {
     /// ```
     /// # use countersign_sms_http::twilio::{TwilioConfig, TwilioSender};
     /// let from = TwilioSender::From("Example".to_owned());
-    /// let config = TwilioConfig::new("ACaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "the token", from);
+    /// let config = TwilioConfig::new("ACaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "token", from);
     /// assert_eq!(config.status_callback, None);
     /// ```
     #[must_use]

@@ -19,7 +19,8 @@ struct Report {
 
 pub(super) fn read(secrets: &Secrets, callback: &SmsCallback<'_>) -> Result<Option<SmsReceipt>, SmsCallbackError> {
     let header = |name| callback.header(name).ok_or(SmsCallbackError::Signature);
-    let (id, timestamp, signatures) = (header("webhook-id")?, header("webhook-timestamp")?, header("webhook-signature")?);
+    let (id, timestamp, signatures) =
+        (header("webhook-id")?, header("webhook-timestamp")?, header("webhook-signature")?);
     if callback.body.len() > REPORT_MAX {
         return Err(SmsCallbackError::Malformed);
     }

@@ -63,7 +63,8 @@ impl Stub {
     pub fn playing(play: Play) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let (seen, connections, closing) = (Arc::default(), Arc::<AtomicUsize>::default(), Arc::<AtomicBool>::default());
+        let (seen, connections, closing) =
+            (Arc::default(), Arc::<AtomicUsize>::default(), Arc::<AtomicBool>::default());
         let thread = std::thread::spawn({
             let (seen, connections, closing) = (Arc::clone(&seen), Arc::clone(&connections), Arc::clone(&closing));
             move || {

@@ -1,5 +1,6 @@
 //! A message, and a runtime to hand it over on.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use countersign::domain::ids::{ChallengeId, StreamId, UnixMillis, Version};
@@ -42,7 +43,7 @@ pub fn patient() -> HttpOptions {
     HttpOptions { answer_time_max: Duration::from_secs(30), ..HttpOptions::default() }
 }
 
-pub fn twilio(base_url: &str, http: HttpOptions) -> impl SmsTransport + std::fmt::Debug + use<> {
+pub fn twilio(base_url: &str, http: HttpOptions) -> Arc<TwilioTransport> {
     let sender = TwilioSender::From("+14155552345".to_owned());
     let config = TwilioConfig {
         base_url: base_url.to_owned(),
@@ -51,26 +52,16 @@ pub fn twilio(base_url: &str, http: HttpOptions) -> impl SmsTransport + std::fmt
         http,
         ..TwilioConfig::new(ACCOUNT, TOKEN, sender)
     };
-    Shared(TwilioTransport::new(config).unwrap())
+    TwilioTransport::new(config).unwrap()
 }
 
-pub fn webhook(base_url: &str, http: HttpOptions) -> impl SmsTransport + std::fmt::Debug + use<> {
+pub fn webhook(base_url: &str, http: HttpOptions) -> Arc<WebhookTransport> {
     let url = format!("{base_url}/messages");
-    Shared(WebhookTransport::new(WebhookConfig { http, ..WebhookConfig::new(url, SECRET) }).unwrap())
-}
-
-#[derive(Debug)]
-struct Shared<T>(std::sync::Arc<T>);
-
-#[async_trait::async_trait]
-impl<T: SmsTransport> SmsTransport for Shared<T> {
-    async fn submit(&self, message: SmsMessage) -> Result<SmsAccepted, SmsFailure> {
-        self.0.submit(message).await
-    }
+    WebhookTransport::new(WebhookConfig { http, ..WebhookConfig::new(url, SECRET) }).unwrap()
 }
 
 /// Hands a message over on a runtime that is gone afterwards.
-pub fn submit(transport: &impl SmsTransport) -> Result<SmsAccepted, SmsFailure> {
+pub fn submit(transport: &dyn SmsTransport) -> Result<SmsAccepted, SmsFailure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let ended = async { tokio::time::timeout(Duration::from_secs(60), transport.submit(message())).await };
     runtime.block_on(ended).expect("the transport keeps its own time")

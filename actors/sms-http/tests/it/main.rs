@@ -1,0 +1,10 @@
+//! Both transports against a server that misbehaves in every way there is a row for.
+
+mod connections;
+mod secrecy;
+mod stub;
+mod support;
+mod twilio;
+mod twilio_reports;
+mod webhook;
+mod webhook_reports;
