@@ -36,4 +36,5 @@ pub mod webhook;
 
 pub use address::checked_address;
 pub use error::ConfigError;
+pub use outcome::failure_of_status;
 pub use reqwest::Url;

@@ -13,10 +13,20 @@ const RETRY_AFTER_MAX: Duration = Duration::from_secs(60 * 60);
 /// The longest name of a message, in bytes: what the engine keeps.
 const MESSAGE_ID_MAX: usize = 64;
 
-/// What an answer that is no success says by its status alone.
-pub(crate) fn of_status(answer: &HttpAnswer) -> SmsFailure {
-    match answer.status {
-        429 => SmsFailure::Throttled { retry_after: retry_after(&answer.headers) },
+/// What a status that is no success says of a message, where the gateway says nothing more exact; the modules of the
+/// gateways have it as tables.
+///
+/// ```
+/// use countersign::SmsFailure;
+/// use countersign_sms_http::failure_of_status;
+///
+/// assert_eq!(failure_of_status(503, None), SmsFailure::Unavailable);
+/// assert_eq!(failure_of_status(502, None), SmsFailure::Unknown);
+/// ```
+#[must_use]
+pub fn failure_of_status(status: u16, retry_after: Option<Duration>) -> SmsFailure {
+    match status {
+        429 => SmsFailure::Throttled { retry_after },
         // Who we are, or where we ask, is wrong: nothing about the message was looked at.
         300..=399 | 401 | 403 | 404 | 405 | 407 | 410 => SmsFailure::Unavailable,
         // The server did not wait for all of it, or did not want it yet (RFC 9110 15.5.9, RFC 8470).
@@ -27,6 +37,11 @@ pub(crate) fn of_status(answer: &HttpAnswer) -> SmsFailure {
         // It broke, or somebody before it did: before or after the message was on its way.
         _ => SmsFailure::Unknown,
     }
+}
+
+/// What an answer that is no success says by its status alone.
+pub(crate) fn of_status(answer: &HttpAnswer) -> SmsFailure {
+    failure_of_status(answer.status, retry_after(&answer.headers))
 }
 
 pub(crate) fn of_failure(failure: HttpFailure) -> SmsFailure {
@@ -58,9 +73,12 @@ pub(crate) fn message_id(text: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{HeaderMap, HttpAnswer, SmsFailure, message_id, of_status};
+    use std::time::Duration;
 
-    fn answer(status: u16, headers: &[(&'static str, &str)]) -> HttpAnswer {
+    type Headers = &'static [(&'static str, &'static str)];
+
+    fn answer(status: u16, headers: Headers) -> HttpAnswer {
         let mut map = HeaderMap::new();
         for (name, value) in headers {
             map.insert(*name, value.parse().unwrap());
@@ -85,8 +103,8 @@ mod tests {
 
     #[test]
     fn a_pause_is_seconds_or_a_date_and_has_an_end() {
-        let date = ("date", "Wed, 21 Oct 2015 07:28:00 GMT");
-        let cases: [(&[(&'static str, &str)], Option<u64>); 10] = [
+        const DATE: (&str, &str) = ("date", "Wed, 21 Oct 2015 07:28:00 GMT");
+        let cases: [(Headers, Option<u64>); 10] = [
             (&[("retry-after", "7")], Some(7)),
             (&[("retry-after", "0")], Some(0)),
             (&[("retry-after", "99999999999999999999999")], Some(3_600)),
@@ -94,8 +112,8 @@ mod tests {
             (&[("retry-after", "-1")], None),
             (&[("retry-after", "")], None),
             (&[("retry-after", "soon")], None),
-            (&[date, ("retry-after", "Wed, 21 Oct 2015 07:28:30 GMT")], Some(30)),
-            (&[date, ("retry-after", "Wed, 21 Oct 2015 07:00:00 GMT")], Some(0)),
+            (&[DATE, ("retry-after", "Wed, 21 Oct 2015 07:28:30 GMT")], Some(30)),
+            (&[DATE, ("retry-after", "Wed, 21 Oct 2015 07:00:00 GMT")], Some(0)),
             (&[("retry-after", "Wed, 21 Oct 2015 07:28:30 GMT")], None),
         ];
         for (headers, seconds) in cases {

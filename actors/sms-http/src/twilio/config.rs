@@ -181,9 +181,11 @@ mod tests {
         }
     }
 
+    type Spoil = fn(&mut TwilioConfig);
+
     #[test]
     fn each_wrong_setting_is_named() {
-        let cases: [(&str, fn(&mut TwilioConfig)); 9] = [
+        let cases: [(&str, Spoil); 9] = [
             ("base_url", |config| config.base_url = "http://api.twilio.com".to_owned()),
             ("base_url", |config| config.base_url = "https://api.twilio.com/?x=1".to_owned()),
             ("account_sid", |config| config.account_sid = "AC/../../".to_owned()),

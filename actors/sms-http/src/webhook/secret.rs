@@ -90,7 +90,7 @@ mod tests {
             assert!(secrets(&[wrong]).is_err(), "{wrong}");
         }
         assert!(secrets(&[]).is_err());
-        assert!(secrets(&vec![of_length(24).as_str(); 9]).is_err());
+        assert!(secrets(&[of_length(24).as_str(); 9]).is_err());
     }
 
     #[test]
