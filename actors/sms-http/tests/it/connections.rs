@@ -74,6 +74,16 @@ fn a_transport_outlives_the_runtime_that_used_it_first() {
 }
 
 #[test]
+fn each_message_has_a_connection_of_its_own() {
+    let stub = Stub::playing(taken());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    for (tries, transport) in both(&stub.url(), &patient()).iter().cycle().take(6).enumerate() {
+        assert_eq!(runtime.block_on(transport.submit(crate::support::message())), accepted("SM1"));
+        assert_eq!(stub.connections(), tries + 1);
+    }
+}
+
+#[test]
 fn a_hand_over_that_is_dropped_does_no_harm() {
     let (silent, stub) = (Stub::playing(Play::Silence), Stub::playing(taken()));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();

@@ -1,6 +1,7 @@
 //! Both transports against a server that misbehaves in every way there is a row for.
 
 mod connections;
+mod peer;
 mod secrecy;
 mod stub;
 mod support;
