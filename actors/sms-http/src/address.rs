@@ -52,7 +52,7 @@ pub(crate) fn with_and_without_port(url: &str) -> [String; 2] {
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
     let (authority, rest) = rest.split_at(end);
     let host_from = authority.rfind('@').map_or(0, |at| at + 1);
-    let bracket = authority.rfind(']').unwrap_or(host_from);
+    let bracket = authority.rfind(']').map_or(host_from, |at| at.max(host_from));
     let colon = authority.get(bracket..).and_then(|tail| tail.rfind(':')).map(|at| bracket + at);
     let host = colon.map_or(authority, |at| authority.get(..at).unwrap_or(authority));
     let without = format!("{scheme}://{host}{rest}");
@@ -104,6 +104,7 @@ mod tests {
             ("https://u:p@a.example:1?z", "https://u:p@a.example?z", "https://u:p@a.example:1?z"),
             ("https://[::1]/", "https://[::1]/", "https://[::1]:443/"),
             ("https://[::1]:8443/", "https://[::1]/", "https://[::1]:8443/"),
+            ("https://u]:p@a.example/", "https://u]:p@a.example/", "https://u]:p@a.example:443/"),
             ("nothing", "nothing", "nothing"),
             ("", "", ""),
         ];

@@ -41,7 +41,8 @@ pub struct HttpOptions {
     /// For how long the whole exchange may take: at most 60 s. When that is over, nobody knows whether the message was
     /// taken. It should be less than the `submit_time_max` of the route.
     pub answer_time_max: Duration,
-    /// The proxy that HTTPS goes through. The environment is not asked.
+    /// The proxy that HTTPS goes through: an `http` or `https` address, perhaps with a name and password. The environment is
+    /// not asked.
     pub proxy: Option<String>,
     /// The only certificate authorities that are trusted, in PEM; without them, those of the operating system.
     pub roots_pem: Option<String>,
@@ -158,8 +159,7 @@ impl HttpClient {
             .http1_max_headers(HEADERS_MAX)
             .no_proxy();
         if let Some(proxy) = &options.proxy {
-            let proxy = Proxy::https(proxy.as_str()).map_err(|_| ConfigError::new("proxy", "must be an address"))?;
-            builder = builder.proxy(proxy);
+            builder = builder.proxy(checked_proxy(proxy)?);
         }
         let client = builder.build().map_err(|_| ConfigError::new("http", "must make an HTTP client"))?;
         Ok(Self { client })
@@ -203,6 +203,16 @@ fn check_times(options: &HttpOptions) -> Result<(), ConfigError> {
         return Err(ConfigError::new("connect_time_max", "must be 10 ms or more, and less than `answer_time_max`"));
     }
     Ok(())
+}
+
+/// Only HTTPS goes through it: the rest is for loopback addresses.
+fn checked_proxy(text: &str) -> Result<Proxy, ConfigError> {
+    let wrong = || ConfigError::new("proxy", "must be an http or https address");
+    let url = Url::parse(text).map_err(|_| wrong())?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(wrong());
+    }
+    Proxy::https(url).map_err(|_| wrong())
 }
 
 /// An answer that is too long or cut off has no body; its status counts all the same.

@@ -2,9 +2,10 @@
 
 use std::net::TcpListener;
 use std::sync::Arc;
+use std::time::Duration;
 
 use countersign::{SmsFailure, SmsTransport};
-use countersign_sms_http::http::HttpOptions;
+use countersign_sms_http::http::{HttpClient, HttpOptions};
 use rustls::pki_types::PrivateKeyDer;
 
 use crate::stub::{Closing, Play, Stub, answer, serve};
@@ -74,6 +75,41 @@ fn a_transport_outlives_the_runtime_that_used_it_first() {
 }
 
 #[test]
+fn a_proxy_sees_where_a_message_goes_and_not_what_it_is() {
+    let proxy = Stub::playing(answer("407 Proxy Authentication Required", "", ""));
+    let http = HttpOptions { proxy: Some(proxy.url()), ..patient() };
+    for transport in both("https://sms.example.com", &http) {
+        assert_eq!(submit(&*transport), Err(SmsFailure::Unavailable));
+    }
+    for seen in proxy.seen() {
+        assert_eq!((seen.line(), seen.body.len()), ("CONNECT sms.example.com:443 HTTP/1.1", 0));
+        assert_eq!(seen.header("authorization"), None);
+    }
+    let near = Stub::playing(taken());
+    for transport in both(&near.url(), &http) {
+        assert_eq!(submit(&*transport), accepted("SM1"));
+    }
+    assert_eq!(proxy.seen().len(), 2);
+}
+
+#[test]
+fn options_that_cannot_be_used_are_named() {
+    let https = countersign_sms_http::checked_address("url", "https://sms.example.com/").unwrap();
+    let short = Duration::from_millis(1);
+    let cases = [
+        ("proxy", HttpOptions { proxy: Some("socks5://localhost".to_owned()), ..patient() }),
+        ("proxy", HttpOptions { proxy: Some(String::new()), ..patient() }),
+        ("roots_pem", HttpOptions { roots_pem: Some(String::new()), ..patient() }),
+        ("answer_time_max", HttpOptions { answer_time_max: Duration::from_secs(61), ..patient() }),
+        ("connect_time_max", HttpOptions { connect_time_max: Duration::from_secs(30), ..patient() }),
+        ("connect_time_max", HttpOptions { connect_time_max: short, ..patient() }),
+    ];
+    for (setting, options) in cases {
+        assert_eq!(HttpClient::new(&options, &https).unwrap_err().setting(), setting);
+    }
+}
+
+#[test]
 fn each_message_has_a_connection_of_its_own() {
     let stub = Stub::playing(taken());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -88,7 +124,7 @@ fn a_hand_over_that_is_dropped_does_no_harm() {
     let (silent, stub) = (Stub::playing(Play::Silence), Stub::playing(taken()));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     for transport in both(&silent.url(), &patient()) {
-        let pause = std::time::Duration::from_millis(20);
+        let pause = Duration::from_millis(20);
         let dropped = async { tokio::time::timeout(pause, transport.submit(crate::support::message())).await };
         assert!(runtime.block_on(dropped).is_err());
     }

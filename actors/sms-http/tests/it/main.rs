@@ -1,5 +1,6 @@
 //! Both transports against a server that misbehaves in every way there is a row for.
 
+mod any_input;
 mod connections;
 mod peer;
 mod secrecy;
