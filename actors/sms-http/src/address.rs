@@ -44,8 +44,8 @@ fn is_loopback(url: &Url) -> bool {
     host == "localhost" || address.is_ok_and(|address| address.is_loopback())
 }
 
-/// An address with its port left out and with its port written, the default one of its scheme if it has none: a signature
-/// may have been made over either.
+/// An address with its port left out and with its port written, the default one of its scheme if it has none: a
+/// signature may have been made over either.
 pub(crate) fn with_and_without_port(url: &str) -> [String; 2] {
     let as_it_is = || [url.to_owned(), url.to_owned()];
     let Some((scheme, rest)) = url.split_once("://") else { return as_it_is() };

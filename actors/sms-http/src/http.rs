@@ -16,6 +16,10 @@ use rustls_platform_verifier::BuilderVerifierExt;
 use crate::error::ConfigError;
 
 /// The longest body of an answer that is read, in bytes.
+///
+/// ```
+/// assert_eq!(countersign_sms_http::http::BODY_MAX, 65_536);
+/// ```
 pub const BODY_MAX: usize = 64 * 1024;
 
 /// The most headers of an answer.
@@ -35,14 +39,14 @@ const TIME_MAX: Duration = Duration::from_secs(60);
 /// ```
 #[derive(Clone)]
 pub struct HttpOptions {
-    /// For how long a connection is tried, name lookup and TLS included: 10 ms to less than `answer_time_max`. When that
-    /// is over, nothing was sent.
+    /// For how long a connection is tried, name lookup and TLS included: 10 ms to less than `answer_time_max`. When
+    /// that is over, nothing was sent.
     pub connect_time_max: Duration,
     /// For how long the whole exchange may take: at most 60 s. When that is over, nobody knows whether the message was
     /// taken. It should be less than the `submit_time_max` of the route.
     pub answer_time_max: Duration,
-    /// The proxy that HTTPS goes through: an `http` or `https` address, perhaps with a name and password. The environment is
-    /// not asked.
+    /// The proxy that HTTPS goes through: an `http` or `https` address, perhaps with a name and password. The
+    /// environment is not asked.
     pub proxy: Option<String>,
     /// The only certificate authorities that are trusted, in PEM; without them, those of the operating system.
     pub roots_pem: Option<String>,

@@ -11,7 +11,7 @@
 //! | code 21610 | `OptedOut` | it answered STOP |
 //! | code 20429, 21611 | `Throttled` | too many requests; the queue of the sender's number is full |
 //! | 429 | `Throttled`, with its `Retry-After` | |
-//! | 401, 403, 404, 405, 407, 410, 3xx | `Unavailable`, with a warning in the log | account, token or address are wrong |
+//! | 401, 403, 404, 405, 407, 410, 3xx | `Unavailable`, and a warning in the log | account, token or address is wrong |
 //! | 408, 425 | `Unavailable` | the request was not waited for, or not wanted yet |
 //! | other 4xx | `Refused` | the message itself is wrong |
 //! | 501, 503, 505, 511 | `Unavailable` | these statuses say that nothing was done (RFC 9110 15.6) |

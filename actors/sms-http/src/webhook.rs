@@ -8,27 +8,27 @@
 //!
 //! | header | what it is |
 //! |---|---|
-//! | `webhook-id`, `Idempotency-Key` | the `id` of the body: the same for every try to send this code, and for no other |
+//! | `webhook-id`, `Idempotency-Key` | the `id` of the body: the same for every try to send one code |
 //! | `webhook-timestamp` | when it was handed over by the engine's clock, in seconds of Unix time |
-//! | `webhook-signature` | for each secret, `v1,` and base64 of HMAC-SHA256 over `id.timestamp.body`; spaces between them |
+//! | `webhook-signature` | per secret `v1,` and base64 of HMAC-SHA256 over `id.timestamp.body`; spaces between |
 //!
 //! A gateway takes a message under one `id` once, and answers:
 //!
 //! | the answer | what is said |
 //! |---|---|
-//! | 2xx, optionally `{"message_id": "…"}` | accepted; with a name of 1 to 64 visible ASCII characters, reports are expected |
+//! | 2xx, optionally `{"message_id": "…"}` | accepted; the name has 1 to 64 visible ASCII characters |
 //! | 409, optionally `{"message_id": "…"}` | accepted: it was taken before under this `id` |
 //! | 422 `{"reason": "invalid_number"}`, `{"reason": "opted_out"}` | `InvalidNumber`, `OptedOut` |
 //! | 429 | `Throttled`, with its `Retry-After` |
-//! | 401, 403, 404, 405, 407, 408, 410, 425, 3xx, 501, 503, 505, 511 | `Unavailable`: it was not looked at |
+//! | 3xx, 401, 403, 404, 405, 407, 408, 410, 425, 501, 503, 505, 511 | `Unavailable`: it was not looked at |
 //! | other 4xx | `Refused` |
 //! | other 5xx | `Unknown`: it broke, perhaps after the message was on its way |
 //! | no connection, no TLS, no such name | `Unavailable` |
 //! | no answer in time, cut off before the status, no HTTP | `Unknown` |
 //!
-//! Later it reports with a POST of `{"message_id": "…", "status": "…"}` and the same three `webhook-` headers, signed with
-//! one of the same secrets, at most five minutes ago. The `status` is `enroute`, `delivered`, `undeliverable`, `expired`,
-//! `rejected`, `deleted` or `unknown`; another one is no receipt.
+//! Later it reports with a POST of `{"message_id": "…", "status": "…"}` and the same three `webhook-` headers, signed
+//! with one of the same secrets, at most five minutes ago. The `status` is `enroute`, `delivered`, `undeliverable`,
+//! `expired`, `rejected`, `deleted` or `unknown`; another one is no receipt.
 
 mod callback;
 mod outcome;
@@ -53,6 +53,10 @@ use crate::http::{HttpClient, HttpOptions};
 use crate::outcome::of_failure;
 
 /// How far from now a report may be signed, in both directions.
+///
+/// ```
+/// assert_eq!(countersign_sms_http::webhook::TOLERANCE.as_secs(), 300);
+/// ```
 pub const TOLERANCE: Duration = Duration::from_secs(5 * 60);
 
 /// The settings of a webhook. `Debug` does not show the secrets or the address.
@@ -67,8 +71,8 @@ pub const TOLERANCE: Duration = Duration::from_secs(5 * 60);
 pub struct WebhookConfig {
     /// Where messages are posted. Plain HTTP is for loopback addresses.
     pub url: String,
-    /// One to eight secrets, each `whsec_` and 24 to 64 bytes in base64. All sign; a report is believed under any. To change
-    /// one, add the new one on both sides, then remove the old one.
+    /// One to eight secrets, each `whsec_` and 24 to 64 bytes in base64. All sign; a report is believed under any. To
+    /// change one, add the new one on both sides, then remove the old one.
     pub secrets: Vec<Zeroizing<String>>,
     /// How the gateway is reached.
     pub http: HttpOptions,

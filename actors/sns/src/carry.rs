@@ -1,5 +1,5 @@
-//! Carries the SDK's requests by the HTTP client that the other gateways use: TLS on ring, a connection for each message,
-//! limits on the answer, and a plain word on whether a request left.
+//! Carries the SDK's requests by the HTTP client that the other gateways use: TLS on ring, a connection for each
+//! message, limits on the answer, and a plain word on whether a request left.
 
 use aws_sdk_sns::config::http::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::http::{

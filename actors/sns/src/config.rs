@@ -28,7 +28,8 @@ pub struct SnsConfig {
     pub credentials: SnsCredentials,
     /// The name that the phone shows, in countries that allow one: 1 to 11 letters and digits, at least one a letter.
     pub sender_id: Option<String>,
-    /// The highest price of a message, in millionths of a US dollar: 1 to 1,000,000,000. SNS sends none that costs more.
+    /// The highest price of a message, in millionths of a US dollar: 1 to 1,000,000,000. SNS sends none that costs
+    /// more.
     pub max_price_micros: Option<u64>,
     /// How SNS is reached.
     pub http: HttpOptions,
@@ -108,8 +109,8 @@ pub enum SnsCredentials {
         /// The token of a session, if the keys belong to one.
         session_token: Option<Zeroizing<String>>,
     },
-    /// The platform's own: whatever the SDK's chain finds, such as `SdkConfig::credentials_provider` of `aws-config`. It
-    /// is asked when a message is handed over, and what it says is kept until it expires.
+    /// The platform's own: whatever the SDK's chain finds, such as `SdkConfig::credentials_provider` of `aws-config`.
+    /// It is asked when a message is handed over, and what it says is kept until it expires.
     Provider(SharedCredentialsProvider),
 }
 

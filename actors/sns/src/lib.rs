@@ -8,15 +8,15 @@
 //! | `Throttling` and its kin, 429 | `Throttled` | SNS names no pause |
 //! | `OptedOut`, or `InvalidParameter` that says so | `OptedOut` | the number answered STOP |
 //! | `InvalidParameter` about the phone number | `InvalidNumber` | |
-//! | 401, 403, 404, and errors of keys whatever their status | `Unavailable`, with a warning in the log | the account cannot do this; another may |
+//! | 401, 403, 404, and errors about keys | `Unavailable`, and a warning in the log | another account may |
 //! | other 4xx | `Refused` | the message itself is wrong |
 //! | `InternalError` and other 5xx | `Unknown` | it broke, perhaps after the message was on its way |
 //! | 501, 503, 505, 511 | `Unavailable` | these statuses say that nothing was done |
 //! | no connection, no credentials | `Unavailable` | nothing was sent |
 //! | no answer in time, cut off before the status, no HTTP | `Unknown` | the request may have arrived |
 //!
-//! The SDK's own tries are off: what may be repeated is the engine's decision. SNS takes no idempotency key and no end of
-//! validity for a message to a number, so that a late one may arrive after its code is worth nothing.
+//! The SDK's own tries are off: what may be repeated is the engine's decision. SNS takes no idempotency key and no end
+//! of validity for a message to a number, so that a late one may arrive after its code is worth nothing.
 //!
 //! SNS reports deliveries to CloudWatch only: this transport has no receipts.
 //!

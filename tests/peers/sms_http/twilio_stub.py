@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """A Twilio that sends nothing: it takes messages as Twilio does, and reports on them.
 
-    twilio_stub.py --account AC... --token TOKEN [--port 0] [--log FILE] [--deliver-to http://127.0.0.1:8080] [--ca FILE]
+    twilio_stub.py --account AC... --token TOKEN [--port 0] [--log FILE]
+                   [--deliver-to http://127.0.0.1:8080] [--ca FILE]
 
 It listens on a loopback port, prints `READY <port>`, and then writes one JSON line for each thing that happens, to the
 log file or to standard output:
@@ -11,7 +12,8 @@ log file or to standard output:
     {"event": "callback", "sid", "status", "answer", "signer"}  a report, and the status that answered it
 
 Reports go to the message's StatusCallback, and to loopback addresses only. With --deliver-to they are signed for that
-address and posted to the same path of another. They are signed by the PyPI package twilio if it is there ("signer" says).
+address and posted to the same path of another. They are signed by the PyPI package twilio if it is there ("signer"
+says).
 
 The last two digits of the number choose a behaviour; every other number is sent, then delivered:
 
@@ -65,7 +67,8 @@ def wanted(true, status: int, code: int, message: str):
 def checked(form: bytes) -> dict[str, str]:
     """The parameters of a message, each checked as Twilio's API description has it."""
     try:
-        pairs = urllib.parse.parse_qsl(form.decode("ascii"), strict_parsing=True, keep_blank_values=True, errors="strict")
+        text = form.decode("ascii")
+        pairs = urllib.parse.parse_qsl(text, strict_parsing=True, keep_blank_values=True, errors="strict")
     except ValueError as cause:
         raise Refusal(400, 20001, "the form cannot be read") from cause
     fields = dict(pairs)
@@ -78,7 +81,8 @@ def checked(form: bytes) -> dict[str, str]:
     wanted(service is None or re.fullmatch("MG[0-9a-f]{32}", service), 400, 21701, "there is no such service")
     wanted(1 <= len(fields.get("Body", "")) <= 1600, 400, 21602, "a body of 1 to 1600 characters is required")
     validity = fields.get("ValidityPeriod", "36000")
-    wanted(re.fullmatch("[0-9]{1,5}", validity) and 1 <= int(validity) <= 36000, 400, 21623, "the validity is not valid")
+    lasting = re.fullmatch("[0-9]{1,5}", validity) and 1 <= int(validity) <= 36000
+    wanted(lasting, 400, 21623, "the validity is not valid")
     wanted(re.fullmatch(r"[0-9]+(\.[0-9]+)?", fields.get("MaxPrice", "1")), 400, 20001, "the price is not a number")
     callback = urllib.parse.urlsplit(fields.get("StatusCallback", "https://localhost/"))
     wanted(callback.scheme in ("http", "https") and callback.hostname, 400, 21609, "the callback is no address")
@@ -190,8 +194,9 @@ class Handler(BaseHTTPRequestHandler):
             return
         sid = self.server.sid()
         self.server.note(
-            "message", sid=sid, to=fields["To"], body=fields["Body"], behaviour=behaviour, max_price=fields.get("MaxPrice"),
-            validity_s=int(fields.get("ValidityPeriod", 36000)), status_callback=fields.get("StatusCallback"),
+            "message", sid=sid, to=fields["To"], body=fields["Body"], behaviour=behaviour,
+            validity_s=int(fields.get("ValidityPeriod", 36000)), max_price=fields.get("MaxPrice"),
+            status_callback=fields.get("StatusCallback"),
             **{"from": fields.get("From") or fields.get("MessagingServiceSid")},
         )
         if behaviour == "silent":
@@ -201,7 +206,8 @@ class Handler(BaseHTTPRequestHandler):
             self.wfile.write(b"HTTP/1.1 201 Crea")
             self.close_connection = True
         else:
-            self.answer(201, {"sid": sid, "status": "queued", "error_code": None, "error_message": None, "to": fields["To"]})
+            queued = {"sid": sid, "status": "queued", "error_code": None, "error_message": None, "to": fields["To"]}
+            self.answer(201, queued)
             if "StatusCallback" in fields:
                 threading.Thread(target=self.server.report, args=(fields, sid, behaviour), daemon=True).start()
 

@@ -24,7 +24,8 @@ const PRICE_MICROS_MAX: u64 = 1_000_000_000;
 /// ```
 #[derive(Clone)]
 pub struct TwilioConfig {
-    /// Where the API is: `https://api.twilio.com`, or that of an edge or a region. Plain HTTP is for loopback addresses.
+    /// Where the API is: `https://api.twilio.com`, or that of an edge or a region. Plain HTTP is for loopback
+    /// addresses.
     pub base_url: String,
     /// The account: `AC` and 32 lower-case hexadecimal digits.
     pub account_sid: String,
@@ -34,7 +35,8 @@ pub struct TwilioConfig {
     pub sender: TwilioSender,
     /// Where Twilio reports how far a message came, as Twilio is to spell it. Without it, nothing is reported.
     pub status_callback: Option<String>,
-    /// The highest price of a message, in millionths of a US dollar: 1 to 1,000,000,000. Twilio sends none that costs more.
+    /// The highest price of a message, in millionths of a US dollar: 1 to 1,000,000,000. Twilio sends none that costs
+    /// more.
     pub max_price_micros: Option<u64>,
     /// How Twilio is reached.
     pub http: HttpOptions,

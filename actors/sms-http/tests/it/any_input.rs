@@ -23,10 +23,11 @@ fn body() -> impl Strategy<Value = Vec<u8>> {
 
 proptest! {
     #[test]
-    fn no_report_of_a_stranger_is_believed(url in text(), one in text(), two in text(), body in body(), now in any::<u64>()) {
-        let headers: &[(&str, &str)] =
-            &[("x-twilio-signature", &one), ("webhook-id", &one), ("webhook-timestamp", &two), ("webhook-signature", &one)];
-        let callback = SmsCallback { url: &url, headers, body: &body, now: UnixMillis(now) };
+    fn no_report_of_a_stranger_is_believed(url in text(), one in text(), two in text(), body in body(), now: u64) {
+        let names = ["x-twilio-signature", "webhook-id", "webhook-signature"];
+        let mut headers = names.map(|name| (name, one.as_str())).to_vec();
+        headers.push(("webhook-timestamp", two.as_str()));
+        let callback = SmsCallback { url: &url, headers: &headers, body: &body, now: UnixMillis(now) };
         prop_assert!(twilio("http://localhost", impatient()).callback(&callback).is_err());
         prop_assert!(webhook("http://localhost", impatient()).callback(&callback).is_err());
     }
@@ -36,7 +37,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn every_answer_is_an_outcome(start in "(HTTP/1.1 [0-9]{3} \\PC{0,5}\r\n)?", rest in proptest::collection::vec(any::<u8>(), 0..200)) {
+    fn every_answer_is_an_outcome(start in "(HTTP/1.1 [0-9]{3} \\PC{0,5}\r\n)?", rest in body()) {
         let stub = Stub::playing(Play::CutOff([start.as_bytes(), &rest].concat()));
         let _ = submit(&*twilio(&stub.url(), impatient()));
         let _ = submit(&*webhook(&stub.url(), impatient()));

@@ -1,4 +1,4 @@
-//! Against moto, an SNS that nobody here wrote: `moto_server -H 127.0.0.1 -p 0`, and its address in `COUNTERSIGN_MOTO_URL`.
+//! Against moto, an SNS that nobody here wrote: `moto_server -H 127.0.0.1 -p 0`, its address in `COUNTERSIGN_MOTO_URL`.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
