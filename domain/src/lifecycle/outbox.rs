@@ -19,8 +19,8 @@ use crate::sms::RouteName;
 
 pub(super) const CHAPTER: Chapter = Chapter {
     title: "Codes on their way",
-    about: "Asked by the sender actors, of the code of an enrolment. A try has 15 seconds to end; after that nobody knows how it\n\
-            did.",
+    about: "Asked by the sender actors, of the code of an enrolment. A try has 15 seconds to end; after\n\
+            that nobody knows how it did.",
     scenes,
     commands: &[
         ("enrol a number", |scene, context| {
