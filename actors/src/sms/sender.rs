@@ -5,11 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use actix::prelude::*;
+use countersign_domain::event::SmsDropReason;
 use countersign_domain::ids::{ChallengeId, Position, PrincipalId, UnixMillis, Version};
 use countersign_domain::sms::{Prefix, RouteName};
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
 use super::courier::Ready;
+use super::queue::{Queue, Routes};
 use super::{Courier, carry, follow, receipts};
 use crate::answer::Request;
 use crate::error::Error;
@@ -65,6 +67,7 @@ pub(crate) struct Open {
 /// A message, and when its next try is due, unless it is being carried.
 struct Waiting {
     message: Open,
+    routes: Routes,
     due: Option<UnixMillis>,
 }
 
@@ -88,10 +91,12 @@ pub(crate) struct Sender {
     read: Position,
     saved: Position,
     open: BTreeMap<Position, Waiting>,
-    due: BTreeSet<(UnixMillis, Position)>,
+    due: Queue,
     ends: BTreeSet<(UnixMillis, Position)>,
     reading: bool,
     carried: usize,
+    /// Something is due, and every gateway that takes it has as many messages as it may be handed at once.
+    wants_room: bool,
     stopped: bool,
     alarm: Option<(UnixMillis, SpawnHandle)>,
 }
@@ -109,10 +114,11 @@ pub(crate) async fn spawn_senders(shared: &Arc<Shared>, door: &Door) -> Vec<Addr
             read,
             saved: read,
             open: BTreeMap::new(),
-            due: BTreeSet::new(),
+            due: Queue::default(),
             ends: BTreeSet::new(),
             reading: false,
             carried: 0,
+            wants_room: false,
             stopped: false,
             alarm: None,
         }));
@@ -126,6 +132,8 @@ impl Actor for Sender {
     fn started(&mut self, context: &mut Self::Context) {
         let news = self.shared.sms.queued.subscribe();
         context.spawn(news_comes(news).into_actor(self).map(|news, sender, context| sender.heard(news, context)));
+        let room = self.shared.sms.ended.subscribe();
+        context.spawn(news_comes(room).into_actor(self).map(|room, sender, context| sender.made_room(room, context)));
         if let Some(courier) = self.shared.sms.courier(&self.lane) {
             let transport = Arc::clone(&courier.route.transport);
             let (shared, door, lane) = (Arc::clone(&self.shared), self.door.clone(), self.lane.clone());
@@ -142,7 +150,7 @@ impl Actor for Sender {
     }
 }
 
-/// Waits until something is queued; gives the receiver back, or nothing when the engine ends.
+/// Waits until something is queued, or a try has ended; gives the receiver back, or nothing when the engine ends.
 async fn news_comes(mut news: watch::Receiver<u64>) -> Option<watch::Receiver<u64>> {
     news.changed().await.ok()?;
     Some(news)
@@ -169,6 +177,15 @@ impl Sender {
         let Some(news) = news else { return };
         context.spawn(news_comes(news).into_actor(self).map(|news, sender, context| sender.heard(news, context)));
         self.look(context);
+    }
+
+    /// Some try has ended, of whichever sender: a gateway that was full may have room.
+    fn made_room(&mut self, room: Option<watch::Receiver<u64>>, context: &mut Context<Self>) {
+        let Some(room) = room else { return };
+        context.spawn(news_comes(room).into_actor(self).map(|room, sender, context| sender.made_room(room, context)));
+        if self.wants_room {
+            self.pump(context);
+        }
     }
 
     /// Up to where everything is done.
@@ -202,8 +219,9 @@ impl Sender {
         let now = self.shared.clock.now();
         for (position, open) in found.messages {
             self.ends.insert((open.until, position));
-            self.due.insert((now, position));
-            self.open.insert(position, Waiting { message: open, due: Some(now) });
+            let routes: Routes = self.shared.sms.routes_to(&open.to).iter().map(|route| route.name.clone()).collect();
+            self.due.insert(&routes, now, position);
+            self.open.insert(position, Waiting { message: open, routes, due: Some(now) });
         }
         self.pump(context);
         self.look(context);
@@ -226,66 +244,68 @@ impl Sender {
             }
         }
         let mut wake = self.ends.first().map(|(until, _)| *until);
-        while let Some(&(due, position)) = self.due.first() {
+        self.wants_room = false;
+        for routes in self.due.lines() {
+            let due = self.pump_line(&routes, now, context);
+            wake = wake.into_iter().chain(due).min();
+        }
+        // What is late already waits for somebody to come back.
+        self.wake_at(wake.filter(|at| *at > now), context);
+    }
+
+    /// Hands over what is due by some routes; says when to go on, if that is known.
+    fn pump_line(&mut self, routes: &Routes, now: UnixMillis, context: &mut Context<Self>) -> Option<UnixMillis> {
+        while let Some((due, position)) = self.due.first(routes) {
             if due > now {
-                wake = wake.into_iter().chain([due]).min();
-                break;
+                return Some(due);
             }
             let Some(open) = self.open.get(&position).map(|waiting| waiting.message.clone()) else {
-                self.due.pop_first();
+                self.due.remove(routes, due, position);
                 continue;
             };
-            match self.place(&open, now) {
+            let (shared, door) = (Arc::clone(&self.shared), self.door.clone());
+            match self.place(routes, now) {
                 Place::With(courier) => {
                     self.take_due(position);
-                    let (shared, door) = (Arc::clone(&self.shared), self.door.clone());
                     self.carry(position, carry::carry(shared, door, open, courier), context);
                 }
                 Place::Nowhere => {
                     self.take_due(position);
-                    let reason = Some(countersign_domain::event::SmsDropReason::NoRoute);
-                    let give_up = carry::give_up(Arc::clone(&self.shared), self.door.clone(), open, reason);
+                    let give_up = carry::give_up(shared, door, open, Some(SmsDropReason::NoRoute));
                     self.carry(position, give_up, context);
                 }
-                Place::At(at) => {
-                    wake = wake.into_iter().chain([at]).min();
-                    break;
+                Place::Later { at, full } => {
+                    // Whoever comes back makes room.
+                    self.wants_room |= full;
+                    return at;
                 }
-                // Whoever comes back makes room.
-                Place::Full => break,
             }
         }
-        // What is late already waits for somebody to come back.
-        self.wake_at(wake.filter(|at| *at > now), context);
+        None
     }
 
     /// Takes a message out of those that are due, if it is among them.
     fn take_due(&mut self, position: Position) -> Option<Open> {
         let waiting = self.open.get_mut(&position)?;
         let due = waiting.due.take()?;
-        self.due.remove(&(due, position));
+        self.due.remove(&waiting.routes, due, position);
         Some(waiting.message.clone())
     }
 
     /// The gateway that takes a message now.
-    fn place(&self, open: &Open, now: UnixMillis) -> Place {
-        let (mut soonest, mut full) = (None, false);
-        let routes = self.shared.sms.routes_to(&open.to);
+    fn place(&self, routes: &Routes, now: UnixMillis) -> Place {
         if routes.is_empty() {
             return Place::Nowhere;
         }
-        for courier in routes {
+        let (mut at, mut full) = (None, false);
+        for courier in routes.iter().filter_map(|name| courier(&self.shared, name)) {
             match courier.take_place(now) {
                 Ready::Now => return Place::With(courier.name.clone()),
-                Ready::At(at) => soonest = soonest.into_iter().chain([at]).min(),
+                Ready::At(soon) => at = at.into_iter().chain([soon]).min(),
                 Ready::Full => full = true,
             }
         }
-        match soonest {
-            _ if full => Place::Full,
-            Some(at) => Place::At(at),
-            None => Place::Full,
-        }
+        Place::Later { at, full }
     }
 
     fn carry(
@@ -313,7 +333,7 @@ impl Sender {
                 let due = at.max(self.shared.clock.now().plus_ms(1));
                 if let Some(waiting) = self.open.get_mut(&position) {
                     waiting.due = Some(due);
-                    self.due.insert((due, position));
+                    self.due.insert(&waiting.routes, due, position);
                     self.ends.insert((waiting.message.until, position));
                 }
             }
@@ -351,8 +371,11 @@ impl Sender {
 /// Where a message can go now.
 enum Place {
     With(RouteName),
-    At(UnixMillis),
-    Full,
+    /// Not before then, if that is known, or when one that is full has room.
+    Later {
+        at: Option<UnixMillis>,
+        full: bool,
+    },
     Nowhere,
 }
 
