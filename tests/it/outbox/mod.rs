@@ -5,5 +5,6 @@
 
 mod clock;
 mod gateway;
+mod routes;
 mod stage;
 mod tries;
