@@ -1,12 +1,16 @@
-//! What several tests need: a signer of requests, and the recorded requests of real clients.
+//! What several tests need: a signer of requests, the recorded requests of real clients, and a gateway for SMS.
+
+use std::sync::{Arc, Mutex};
 
 use actix_web::web::Bytes;
+use async_trait::async_trait;
+use countersign::{SmsAccepted, SmsCallback, SmsCallbackError, SmsFailure, SmsMessage, SmsReceipt, SmsTransport};
 use data_encoding::HEXLOWER;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use http::{HeaderMap, HeaderValue, Method};
 use sha2::{Digest as _, Sha256};
 
-use crate::engine::UnixMillis;
+use crate::engine::{SmsDelivery, UnixMillis};
 use crate::errors::Service;
 use crate::sigv4::Received;
 use crate::wire::time::at_ms;
@@ -141,4 +145,55 @@ pub(crate) fn text_of(xml: &str, element: &str) -> Option<String> {
     let document = roxmltree::Document::parse(xml).unwrap();
     let node = document.descendants().find(|node| node.tag_name().name() == element)?;
     Some(node.text().unwrap_or_default().to_owned())
+}
+
+/// A gateway that answers as it is told. The first message that it takes is `SM1`.
+pub(crate) struct FakeGateway {
+    answer: Mutex<Result<(), SmsFailure>>,
+    codes: Mutex<Vec<String>>,
+}
+
+impl FakeGateway {
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Self { answer: Mutex::new(Ok(())), codes: Mutex::default() })
+    }
+
+    pub(crate) fn says(&self, answer: Result<(), SmsFailure>) {
+        *self.answer.lock().unwrap() = answer;
+    }
+
+    /// The code that was handed over last.
+    pub(crate) fn code(&self) -> String {
+        self.codes.lock().unwrap().last().unwrap().clone()
+    }
+
+    /// How many it took.
+    pub(crate) fn taken(&self) -> usize {
+        self.codes.lock().unwrap().len()
+    }
+}
+
+#[async_trait]
+impl SmsTransport for FakeGateway {
+    async fn submit(&self, message: SmsMessage) -> Result<SmsAccepted, SmsFailure> {
+        (*self.answer.lock().unwrap())?;
+        let mut codes = self.codes.lock().unwrap();
+        codes.push(message.code.expose().to_owned());
+        Ok(SmsAccepted { message_id: Some(format!("SM{}", codes.len())) })
+    }
+
+    /// A report is a name and a word; its signature is the address that it was sent to.
+    fn callback(&self, callback: &SmsCallback<'_>) -> Result<Option<SmsReceipt>, SmsCallbackError> {
+        if callback.header("x-signature") != Some(callback.url) {
+            return Err(SmsCallbackError::Signature);
+        }
+        let body = std::str::from_utf8(callback.body).map_err(|_| SmsCallbackError::Malformed)?;
+        let delivery = match body.split_once(' ').ok_or(SmsCallbackError::Malformed)?.1 {
+            "delivered" => SmsDelivery::Delivered,
+            "lost" => SmsDelivery::Undeliverable,
+            "late" => return Err(SmsCallbackError::Stale),
+            _ => return Ok(None),
+        };
+        Ok(Some(SmsReceipt { message_id: body.split(' ').next().unwrap().to_owned(), delivery }))
+    }
 }
