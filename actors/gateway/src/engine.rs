@@ -4,7 +4,8 @@ pub use countersign::{
     AccountAlias, AccountId, AccountView, Ack, Assignment, AttemptId, Caller, ChallengeId, Channel, Client, Code,
     CommandId, Config, Countersign, Credential, DeactivateReason, DevelopmentTransports, DeviceKind, DeviceName,
     DeviceView, Error, FactorOf, KeyForm, KeyRefusal, KeyRegistration, NewVirtualDevice, PAGE_MAX, Path, PhoneFault,
-    PhoneNumber, Policy, Preset as AccountPreset, PrincipalId, Proof, Purpose, RECORDS_MAX, Refusal, Rejection,
-    RelyingParty, Removal, Request, Seed, Serial, SignInStep, SmsDelivery, SmsDropReason, SmsEligibility, SmsState,
-    TransportError, Transports, UnixMillis, UserId, UserView,
+    PhoneNumber, Policy, Prefix, Preset as AccountPreset, PrincipalId, Proof, Purpose, RECORDS_MAX, Refusal, Rejection,
+    RelyingParty, Removal, Request, Seed, Serial, SignInStep, SmsBlocked, SmsDelivery, SmsDropReason, SmsEligibility,
+    SmsHealth, SmsLine, SmsMessageView, SmsReport, SmsRouteView, SmsState, TransportError, Transports, UnixMillis,
+    UserId, UserView,
 };

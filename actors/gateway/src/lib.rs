@@ -39,6 +39,7 @@ pub mod directory;
 pub mod engine;
 pub mod errors;
 pub mod gateway;
+pub mod money;
 pub mod secret;
 pub mod server;
 pub mod session_token;

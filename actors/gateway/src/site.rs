@@ -51,6 +51,7 @@ impl Site {
             secure: settings.tls.is_some() || https,
             relying_party_id: relying_party.id.clone(),
             trusted_proxy: settings.trusted_proxy,
+            currency: String::new(),
             outbox,
         };
         Ok(Self { relying_party, transports, console })

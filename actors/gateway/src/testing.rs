@@ -1,6 +1,7 @@
 //! What several tests need: a signer of requests, the recorded requests of real clients, and a gateway for SMS.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use actix_web::web::Bytes;
 use async_trait::async_trait;
@@ -9,6 +10,7 @@ use data_encoding::HEXLOWER;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use http::{HeaderMap, HeaderValue, Method};
 use sha2::{Digest as _, Sha256};
+use tokio::sync::watch;
 
 use crate::engine::{SmsDelivery, UnixMillis};
 use crate::errors::Service;
@@ -150,12 +152,12 @@ pub(crate) fn text_of(xml: &str, element: &str) -> Option<String> {
 /// A gateway that answers as it is told. The first message that it takes is `SM1`.
 pub(crate) struct FakeGateway {
     answer: Mutex<Result<(), SmsFailure>>,
-    codes: Mutex<Vec<String>>,
+    codes: watch::Sender<Vec<String>>,
 }
 
 impl FakeGateway {
     pub(crate) fn new() -> Arc<Self> {
-        Arc::new(Self { answer: Mutex::new(Ok(())), codes: Mutex::default() })
+        Arc::new(Self { answer: Mutex::new(Ok(())), codes: watch::Sender::default() })
     }
 
     pub(crate) fn says(&self, answer: Result<(), SmsFailure>) {
@@ -164,12 +166,14 @@ impl FakeGateway {
 
     /// The code that was handed over last.
     pub(crate) fn code(&self) -> String {
-        self.codes.lock().unwrap().last().unwrap().clone()
+        self.codes.borrow().last().unwrap().clone()
     }
 
-    /// How many it took.
-    pub(crate) fn taken(&self) -> usize {
-        self.codes.lock().unwrap().len()
+    /// Waits until it took so many.
+    pub(crate) async fn has_taken(&self, count: usize) {
+        let mut codes = self.codes.subscribe();
+        let taken = codes.wait_for(|codes| codes.len() >= count);
+        assert!(tokio::time::timeout(Duration::from_secs(20), taken).await.is_ok(), "nothing was handed over");
     }
 }
 
@@ -177,9 +181,9 @@ impl FakeGateway {
 impl SmsTransport for FakeGateway {
     async fn submit(&self, message: SmsMessage) -> Result<SmsAccepted, SmsFailure> {
         (*self.answer.lock().unwrap())?;
-        let mut codes = self.codes.lock().unwrap();
-        codes.push(message.code.expose().to_owned());
-        Ok(SmsAccepted { message_id: Some(format!("SM{}", codes.len())) })
+        let code = message.code.expose().to_owned();
+        self.codes.send_modify(|codes| codes.push(code));
+        Ok(SmsAccepted { message_id: Some(format!("SM{}", self.codes.borrow().len())) })
     }
 
     /// A report is a name and a word; its signature is the address that it was sent to.

@@ -214,6 +214,30 @@ const fn sms_failure(state: SmsState) -> &'static str {
     }
 }
 
+/// Why a message was given up, for administrators.
+pub(super) const fn given_up(state: SmsState) -> &'static str {
+    match state {
+        SmsState::Dropped(reason) => match reason {
+            SmsDropReason::Expired => "The code's time was over before a gateway took it",
+            SmsDropReason::Void => "Nobody waits for the code: another one took its place, or the sign-in was over",
+            SmsDropReason::Refused => "The gateway refused it, and would again",
+            SmsDropReason::NoRoute => "No route carries messages to this number",
+            SmsDropReason::SubmitsSpent => "No gateway took it, as often as it may be tried",
+            SmsDropReason::Unknown => "Whether a gateway took it is not known",
+            SmsDropReason::Budget => "The money for this budget window was spent",
+            SmsDropReason::PrefixBlocked => "Nothing is sent to numbers like this one for now",
+        },
+        SmsState::Reported(delivery) => match delivery {
+            SmsDelivery::Undeliverable => "The gateway took it; the phone could not be reached",
+            SmsDelivery::Expired => "The gateway took it; the phone was not reached in time",
+            SmsDelivery::Rejected => "The gateway took it; the network refused it",
+            SmsDelivery::Deleted => "The gateway took it, and withdrew it",
+            SmsDelivery::Enroute | SmsDelivery::Unknown | SmsDelivery::Delivered => "It was not given up",
+        },
+        SmsState::Waiting | SmsState::Submitting | SmsState::Taken => "It was not given up",
+    }
+}
+
 /// Whether a principal is named after its user: before November 2022 its virtual device was, too (R21).
 pub(super) const fn devices_have_names(policy: &Policy) -> bool {
     policy.devices_per_principal_max > 1

@@ -58,7 +58,7 @@ fn root_is_never_offered_sms_and_names_its_device_as_root_does() {
     run(async {
         let world = World::new().await;
         let mut root = world.root_browser().await;
-        root.get("/console/devices/add").await.shows("Virtual MFA device").hides("SMS");
+        root.get("/console/devices/add").await.shows("Virtual MFA device").hides("SMS MFA device");
         root.get("/console/devices/add/sms").await.status(403);
         root.get("/console/devices").await;
         root.post("/console/devices/add/sms", &[("phone", "+14155551234")]).await.status(403);

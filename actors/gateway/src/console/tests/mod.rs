@@ -7,6 +7,7 @@ mod recovery;
 mod sessions;
 mod sign_in;
 mod sms;
+mod sms_report;
 mod users;
 
 use std::collections::BTreeMap;
@@ -81,6 +82,7 @@ fn console(
         relying_party_id: "localhost".into(),
         outbox: setup.development.then(|| outbox.clone()),
         trusted_proxy: None,
+        currency: "EUR".into(),
     };
     web::Data::new(Console::new(engine.clone(), directory.clone(), settings).unwrap())
 }
