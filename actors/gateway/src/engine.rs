@@ -5,7 +5,7 @@ pub use countersign::{
     CommandId, Config, Countersign, Credential, DeactivateReason, DevelopmentTransports, DeviceKind, DeviceName,
     DeviceView, Error, FactorOf, KeyForm, KeyRefusal, KeyRegistration, NewVirtualDevice, PAGE_MAX, Path, PhoneFault,
     PhoneNumber, Policy, Prefix, Preset as AccountPreset, PrincipalId, Proof, Purpose, RECORDS_MAX, Refusal, Rejection,
-    RelyingParty, Removal, Request, Seed, Serial, SignInStep, SmsBlocked, SmsDelivery, SmsDropReason, SmsEligibility,
-    SmsHealth, SmsLine, SmsMessageView, SmsReport, SmsRouteView, SmsState, TransportError, Transports, UnixMillis,
-    UserId, UserView,
+    RelyingParty, Removal, Request, RouteName, Seed, Serial, SignInStep, SmsBlocked, SmsCallback, SmsCallbackError,
+    SmsDelivery, SmsDropReason, SmsEligibility, SmsHealth, SmsLine, SmsMessageView, SmsReport, SmsRouteView, SmsState,
+    TransportError, Transports, UnixMillis, UserId, UserView,
 };
