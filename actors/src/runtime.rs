@@ -6,6 +6,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::{Builder, JoinHandle};
+use std::time::Duration;
 
 use countersign_domain::ids::{ChallengeId, Position};
 use countersign_store::Journal;
@@ -38,7 +39,7 @@ pub(crate) struct Runtime {
     pub(crate) door: Door,
     waits: mpsc::Sender<Wait>,
     in_flight_max: u32,
-    closing: Arc<AtomicBool>,
+    closing: AtomicBool,
     threads: Arc<Threads>,
 }
 
@@ -115,9 +116,9 @@ impl Runtime {
         let (principals, for_principals) = mpsc::channel(places);
         let (ledgers, for_ledgers) = mpsc::channel(places);
         let (stop, stopped) = watch::channel(false);
-        let (permits, closing) = (Arc::new(Semaphore::new(places)), Arc::new(AtomicBool::new(false)));
-        let door =
-            Door { principals: principals.clone(), permits: Arc::clone(&permits), closing: Arc::clone(&closing) };
+        let permits = Arc::new(Semaphore::new(places));
+        let closing = Arc::new(AtomicBool::new(false));
+        let door = Door { principals: principals.clone(), permits: Arc::clone(&permits), closing };
         let (waits, for_waits) = mpsc::channel(places);
         let queues =
             Queues { principals: for_principals, ledgers: for_ledgers, completed: to_hand_out, waits: for_waits };
@@ -137,7 +138,7 @@ impl Runtime {
             door,
             waits,
             in_flight_max: limits.in_flight_max.max(1),
-            closing,
+            closing: AtomicBool::new(false),
             threads: Arc::new(threads),
         })
     }
@@ -186,7 +187,7 @@ impl Runtime {
     pub(crate) async fn sms_state(&self, challenge: ChallengeId) -> SmsState {
         let (reply, answer) = oneshot::channel();
         // When nobody can wait for us we do not wait either.
-        if self.waits.try_send((challenge, reply)).is_ok() {
+        if self.waits.try_send((Some(challenge), reply)).is_ok() {
             let _gone = answer.await.is_err();
         }
         self.shared.sms_state(challenge).unwrap_or(SmsState::Waiting)
@@ -203,6 +204,13 @@ impl Runtime {
         if self.closing.swap(true, Ordering::AcqRel) {
             return Ok(());
         }
+        // What gateways are being asked ends well if it can.
+        self.shared.sms.draining.send_replace(true);
+        let (reply, drained) = oneshot::channel();
+        if self.waits.send((None, reply)).await.is_ok() {
+            let _gone = drained.await.is_err();
+        }
+        self.door.closing.store(true, Ordering::Release);
         let all = self.permits.acquire_many(self.in_flight_max).await.map_err(|_| Error::closed())?;
         all.forget();
         // The threads take as long as their last writes; the host's executor goes on meanwhile.
@@ -224,12 +232,16 @@ impl Runtime {
 impl Drop for Runtime {
     fn drop(&mut self) {
         self.closing.store(true, Ordering::Release);
+        self.door.closing.store(true, Ordering::Release);
         self.threads.join();
     }
 }
 
-/// Somebody who waits for a code to be handed over.
-type Wait = (ChallengeId, oneshot::Sender<()>);
+/// How long a closing engine waits for gateways that are being asked; what they say later is not known to it.
+const DRAIN_MAX: Duration = Duration::from_secs(3);
+
+/// Somebody who waits: for a code to be handed over, or for the senders to be done.
+type Wait = (Option<ChallengeId>, oneshot::Sender<()>);
 
 /// What comes in on the thread of the actors.
 struct Queues {
@@ -243,6 +255,13 @@ struct Queues {
 async fn wait_for_codes(shared: Arc<Shared>, mut waits: mpsc::Receiver<Wait>) {
     while let Some((challenge, reply)) = waits.recv().await {
         let shared = Arc::clone(&shared);
+        let Some(challenge) = challenge else {
+            let mut carried = shared.sms.carried.subscribe();
+            let done = async { carried.wait_for(|count| *count == 0).await.is_err() };
+            let _late = tokio::time::timeout(DRAIN_MAX, done).await.is_err();
+            let _gone = reply.send(());
+            continue;
+        };
         actix_rt::spawn(async move {
             let mut ended = shared.sms.ended.subscribe();
             let waited = async {

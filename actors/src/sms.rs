@@ -60,6 +60,10 @@ pub(crate) struct SmsDesk {
     pub(crate) queued: watch::Sender<u64>,
     /// Moves when a try has ended.
     pub(crate) ended: watch::Sender<u64>,
+    /// Messages that are being carried.
+    pub(crate) carried: watch::Sender<usize>,
+    /// No more are to be begun: the engine closes.
+    pub(crate) draining: watch::Sender<bool>,
 }
 
 impl SmsDesk {
@@ -68,8 +72,9 @@ impl SmsDesk {
         let named = |route: &SmsRoute| Some(Courier::new(RouteName::new(&route.name)?, route.clone()));
         let couriers = routes.iter().filter_map(named).collect();
         let (queued, _) = watch::channel(0);
-        let (ended, _) = watch::channel(0);
-        Self { couriers, text, marks, held: Mutex::default(), parked: Mutex::default(), queued, ended }
+        let ((ended, _), (carried, _), (draining, _)) = (watch::channel(0), watch::channel(0), watch::channel(false));
+        let (held, parked) = (Mutex::default(), Mutex::default());
+        Self { couriers, text, marks, held, parked, queued, ended, carried, draining }
     }
 
     pub(crate) fn courier(&self, name: &RouteName) -> Option<&Courier> {

@@ -34,6 +34,9 @@ fn packages_depend_downwards_only() {
         ("countersign-store", vec!["countersign-domain"]),
         ("countersign", vec!["countersign-store", "countersign-domain"]),
         ("countersign-gateway", vec!["countersign", "countersign-store", "countersign-domain"]),
+        ("countersign-smpp", vec!["countersign"]),
+        ("countersign-sms-http", vec!["countersign"]),
+        ("countersign-sns", vec!["countersign", "countersign-sms-http"]),
         ("countersign-replay", vec!["countersign-store", "countersign-domain"]),
     ]);
     let packages = dependencies();
@@ -61,6 +64,8 @@ fn what_a_package_must_not_know_it_does_not_depend_on() {
         ("countersign-store", &["actix", "tokio", "http", "hyper", "totp-rs"][..]),
         ("countersign", &["actix-web", "actix-http", "http", "hyper", "rustls", "sled"][..]),
         ("countersign-replay", &["actix", "tokio", "http", "hyper", "sled"][..]),
+        ("countersign-sms-http", &["actix", "sled"][..]),
+        ("countersign-sns", &["actix", "sled"][..]),
         ("countersign-gateway", &["sled"][..]),
     ];
     let packages = dependencies();

@@ -11,7 +11,7 @@ use countersign_domain::policy::Policy;
 use countersign_domain::rejection::Rejection;
 use countersign_domain::sms::{Country, Destination, Prefix, RouteName, SmsBudget};
 
-use super::{SmsDesk, guard, numbers};
+use super::{guard, numbers};
 use crate::error::Error;
 use crate::shared::Shared;
 use crate::views::BudgetKey;
@@ -136,12 +136,4 @@ fn take(shared: &Arc<Shared>, wanted: &[(BudgetKey, SmsBudget, u64, u64)], now: 
         *held.entry(key.clone()).or_default() += amount;
     }
     Ok(Hold { shared: Arc::clone(shared), keys })
-}
-
-impl SmsDesk {
-    /// Whether nothing is spoken for.
-    #[cfg(test)]
-    pub(crate) fn holds_nothing(&self) -> bool {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
-    }
 }

@@ -45,7 +45,7 @@ pub(super) async fn carry(shared: Arc<Shared>, door: Door, open: Open, route: Ro
     let outcome = ask_gateway(&shared, courier, message).await;
     let dice = shared.random().map_or(0, u64::from_be_bytes);
     courier.ended(outcome.as_ref().map(|_| ()).map_err(|failure| *failure), shared.clock.now(), dice);
-    let next = next_of(&outcome, submit, shared.clock.now(), dice);
+    let next = next_of(&outcome, &route, (submit, dice), shared.clock.now());
     let message_id = outcome.as_ref().ok().and_then(|accepted| accepted.message_id.clone());
     if let Err(failure) = &outcome {
         tracing::info!(%route, challenge = %open.challenge, submit, %failure, "a code was not handed over");
@@ -122,13 +122,19 @@ fn submitted(outcome: Result<SmsAccepted, SmsFailure>) -> Submitted {
     })
 }
 
-fn next_of(outcome: &Result<SmsAccepted, SmsFailure>, submit: u8, now: UnixMillis, dice: u64) -> Next {
+fn next_of(
+    outcome: &Result<SmsAccepted, SmsFailure>,
+    route: &RouteName,
+    (submit, dice): (u8, u64),
+    now: UnixMillis,
+) -> Next {
+    let pause = back_off(submit, dice.rotate_left(32));
+    let at = now.plus_ms(u64::try_from(pause.as_millis()).unwrap_or(u64::MAX));
     match outcome {
         Ok(_) | Err(SmsFailure::InvalidNumber | SmsFailure::OptedOut | SmsFailure::Refused) => Next::Done,
-        Err(SmsFailure::Throttled { .. } | SmsFailure::Unavailable | SmsFailure::Unknown) => {
-            let pause = back_off(submit, dice.rotate_left(32));
-            Next::At(now.plus_ms(u64::try_from(pause.as_millis()).unwrap_or(u64::MAX)))
-        }
+        // The same gateway may know the idempotency key of what it took.
+        Err(SmsFailure::Throttled { .. } | SmsFailure::Unknown) => Next::At(at),
+        Err(SmsFailure::Unavailable) => Next::Elsewhere(at, route.clone()),
     }
 }
 

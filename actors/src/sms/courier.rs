@@ -20,10 +20,14 @@ const BACK_OFF_MS: (u64, u64) = (500, 30_000);
 pub(crate) enum Ready {
     /// Now; its place is taken.
     Now,
-    /// Not before then.
+    /// Not before then: it takes no more a second.
     At(UnixMillis),
     /// When one of those under way has ended.
     Full,
+    /// It does not work, or does not want to be asked, before then.
+    Ill(UnixMillis),
+    /// It is being tried whether it works again.
+    Probed,
 }
 
 /// How a gateway does.
@@ -90,13 +94,13 @@ impl Courier {
             return Ready::Full;
         }
         if state.pause > now {
-            return Ready::At(state.pause);
+            return Ready::Ill(state.pause);
         }
         match state.circuit {
             Circuit::Closed { .. } => {}
-            Circuit::Open { until, .. } if until > now => return Ready::At(until),
+            Circuit::Open { until, .. } if until > now => return Ready::Ill(until),
             Circuit::Open { length_ms, .. } => state.circuit = Circuit::Probing { length_ms },
-            Circuit::Probing { .. } if state.in_flight > 0 => return Ready::Full,
+            Circuit::Probing { .. } if state.in_flight > 0 => return Ready::Probed,
             Circuit::Probing { .. } => {}
         }
         let rate = u64::from(self.route.per_second_max);
@@ -198,13 +202,13 @@ mod tests {
             assert_eq!(courier.take_place(now), Ready::Now);
             courier.ended(Err(SmsFailure::Unknown), now, 7);
         }
-        let Ready::At(until) = courier.take_place(now) else { panic!("not open") };
+        let Ready::Ill(until) = courier.take_place(now) else { panic!("not open") };
         assert!(until.0 - now.0 >= OPEN_MS.0 / 2 && until.0 - now.0 <= OPEN_MS.0);
         now = until;
         assert_eq!(courier.take_place(now), Ready::Now, "a probe");
-        assert_eq!(courier.take_place(now), Ready::Full, "one at a time");
+        assert_eq!(courier.take_place(now), Ready::Probed, "one at a time");
         courier.ended(Err(SmsFailure::Unavailable), now, 0);
-        let Ready::At(longer) = courier.take_place(now) else { panic!("not open") };
+        let Ready::Ill(longer) = courier.take_place(now) else { panic!("not open") };
         assert_eq!(longer.0 - now.0, OPEN_MS.0, "twice as long, halved by the dice");
         now = longer;
         assert_eq!(courier.take_place(now), Ready::Now);
@@ -235,7 +239,7 @@ mod tests {
         let now = UnixMillis(1_000_000);
         assert_eq!(courier.take_place(now), Ready::Now);
         courier.ended(Err(SmsFailure::Throttled { retry_after: Some(Duration::from_secs(3)) }), now, 0);
-        assert_eq!(courier.take_place(now), Ready::At(now.plus_ms(3000)));
+        assert_eq!(courier.take_place(now), Ready::Ill(now.plus_ms(3000)));
         assert_eq!(courier.health(), SmsHealth::Up);
     }
 

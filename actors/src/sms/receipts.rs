@@ -5,11 +5,14 @@ use std::sync::Arc;
 use countersign_domain::ids::{ChallengeId, PrincipalId};
 use countersign_domain::sms::RouteName;
 
-use super::sender::Door;
+use super::sender::{Door, soon};
 use crate::error::Error;
 use crate::principal::CeremonyWork;
 use crate::shared::Shared;
 use crate::transports::SmsReceipt;
+
+/// How often it is tried to record a report while the engine is busy.
+const TRIES_MAX: u32 = 50;
 
 /// Takes a report. One of a message that nobody knows waits for a while: it may be quicker than the gateway's own
 /// answer; and it is forgotten then.
@@ -32,6 +35,18 @@ pub(crate) async fn receive(
         Some(about) => take_along(shared, door, route, about, &id).await,
         None => Ok(()),
     }
+}
+
+/// Takes a report that a gateway sent by itself, and tries for a while to record it.
+pub(crate) async fn hear(shared: &Arc<Shared>, door: &Door, route: &RouteName, receipt: SmsReceipt) {
+    for _ in 0..TRIES_MAX {
+        match receive(shared, door, route, receipt.clone()).await {
+            Ok(()) => return,
+            Err(error) if error.is_retryable() => shared.clock.wait_until(soon(shared)).await,
+            Err(_) => break,
+        }
+    }
+    tracing::warn!(%route, "a delivery report was not recorded");
 }
 
 /// Records the reports that came before a message was known.

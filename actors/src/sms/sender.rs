@@ -66,15 +66,19 @@ pub(crate) struct Open {
 struct Waiting {
     message: Open,
     due: Option<UnixMillis>,
+    /// The route whose gateway did not take it last.
+    avoid: Option<RouteName>,
 }
 
 /// What becomes of a message after it was carried.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Next {
     /// Nothing more.
     Done,
     /// Another try, not before then.
     At(UnixMillis),
+    /// Another try, by another route if there is one: this one did not take it.
+    Elsewhere(UnixMillis, RouteName),
     /// Nobody can be asked any more: the engine closes, or does not work.
     Stop,
 }
@@ -131,9 +135,7 @@ impl Actor for Sender {
             let (shared, door, lane) = (Arc::clone(&self.shared), self.door.clone(), self.lane.clone());
             let listen = async move {
                 while let Some(receipt) = transport.receipt().await {
-                    if let Err(error) = receipts::receive(&shared, &door, &lane, receipt).await {
-                        tracing::warn!(route = %lane, %error, "a delivery report was not recorded");
-                    }
+                    receipts::hear(&shared, &door, &lane, receipt).await;
                 }
             };
             context.spawn(listen.into_actor(self));
@@ -203,7 +205,7 @@ impl Sender {
         for (position, open) in found.messages {
             self.ends.insert((open.until, position));
             self.due.insert((now, position));
-            self.open.insert(position, Waiting { message: open, due: Some(now) });
+            self.open.insert(position, Waiting { message: open, due: Some(now), avoid: None });
         }
         self.pump(context);
         self.look(context);
@@ -211,7 +213,7 @@ impl Sender {
 
     /// Hands over what is due, as far as gateways take it, and gives up what is too late.
     fn pump(&mut self, context: &mut Context<Self>) {
-        if self.stopped {
+        if self.stopped || *self.shared.sms.draining.borrow() {
             return;
         }
         let now = self.shared.clock.now();
@@ -231,11 +233,12 @@ impl Sender {
                 wake = wake.into_iter().chain([due]).min();
                 break;
             }
-            let Some(open) = self.open.get(&position).map(|waiting| waiting.message.clone()) else {
+            let Some(waiting) = self.open.get(&position) else {
                 self.due.pop_first();
                 continue;
             };
-            match self.place(&open, now) {
+            let (open, place) = (waiting.message.clone(), self.place(waiting, now));
+            match place {
                 Place::With(courier) => {
                     self.take_due(position);
                     let (shared, door) = (Arc::clone(&self.shared), self.door.clone());
@@ -268,24 +271,25 @@ impl Sender {
     }
 
     /// The gateway that takes a message now.
-    fn place(&self, open: &Open, now: UnixMillis) -> Place {
-        let (mut soonest, mut full) = (None, false);
-        let routes = self.shared.sms.routes_to(&open.to);
+    ///
+    /// The best route that works is waited for when it is only busy: the next one may cost more.
+    fn place(&self, waiting: &Waiting, now: UnixMillis) -> Place {
+        let mut routes = self.shared.sms.routes_to(&waiting.message.to);
         if routes.is_empty() {
             return Place::Nowhere;
         }
+        routes.sort_by_key(|courier| waiting.avoid.as_ref() == Some(&courier.name));
+        let mut soonest: Option<UnixMillis> = None;
         for courier in routes {
             match courier.take_place(now) {
                 Ready::Now => return Place::With(courier.name.clone()),
-                Ready::At(at) => soonest = soonest.into_iter().chain([at]).min(),
-                Ready::Full => full = true,
+                Ready::At(at) => return Place::At(soonest.map_or(at, |soonest| soonest.min(at))),
+                Ready::Full => return Place::Full,
+                Ready::Ill(at) => soonest = Some(soonest.map_or(at, |soonest| soonest.min(at))),
+                Ready::Probed => {}
             }
         }
-        match soonest {
-            _ if full => Place::Full,
-            Some(at) => Place::At(at),
-            None => Place::Full,
-        }
+        soonest.map_or(Place::Full, Place::At)
     }
 
     fn carry(
@@ -295,6 +299,7 @@ impl Sender {
         context: &mut Context<Self>,
     ) {
         self.carried += 1;
+        self.shared.sms.carried.send_modify(|count| *count = count.saturating_add(1));
         context.spawn(
             carried.into_actor(self).map(move |next, sender, context| sender.came_back(position, next, context)),
         );
@@ -302,17 +307,23 @@ impl Sender {
 
     fn came_back(&mut self, position: Position, next: Next, context: &mut Context<Self>) {
         self.carried -= 1;
+        self.shared.sms.carried.send_modify(|count| *count = count.saturating_sub(1));
         self.shared.sms.ended.send_modify(|count| *count = count.wrapping_add(1));
+        let avoid = match &next {
+            Next::Elsewhere(_, route) => Some(route.clone()),
+            Next::Done | Next::At(_) | Next::Stop => None,
+        };
         match next {
             Next::Done => {
                 if let Some(waiting) = self.open.remove(&position) {
                     self.ends.remove(&(waiting.message.until, position));
                 }
             }
-            Next::At(at) => {
+            Next::At(at) | Next::Elsewhere(at, _) => {
                 let due = at.max(self.shared.clock.now().plus_ms(1));
                 if let Some(waiting) = self.open.get_mut(&position) {
                     waiting.due = Some(due);
+                    waiting.avoid = avoid;
                     self.due.insert((due, position));
                     self.ends.insert((waiting.message.until, position));
                 }
