@@ -42,6 +42,7 @@ pub mod errors;
 pub mod gateway;
 pub mod money;
 pub mod secret;
+mod secret_file;
 pub mod server;
 pub mod session_token;
 pub mod sigv4;
