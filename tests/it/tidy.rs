@@ -33,7 +33,17 @@ fn packages_depend_downwards_only() {
         ("countersign-domain", vec![]),
         ("countersign-store", vec!["countersign-domain"]),
         ("countersign", vec!["countersign-store", "countersign-domain"]),
-        ("countersign-gateway", vec!["countersign", "countersign-store", "countersign-domain"]),
+        (
+            "countersign-gateway",
+            vec![
+                "countersign",
+                "countersign-store",
+                "countersign-domain",
+                "countersign-smpp",
+                "countersign-sms-http",
+                "countersign-sns",
+            ],
+        ),
         ("countersign-smpp", vec!["countersign"]),
         ("countersign-sms-http", vec!["countersign"]),
         ("countersign-sns", vec!["countersign", "countersign-sms-http"]),
