@@ -9,6 +9,7 @@ mod clock;
 mod flood;
 mod gateway;
 mod receipts;
+mod restarts;
 mod routes;
 mod stage;
 mod tries;
