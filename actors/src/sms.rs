@@ -16,6 +16,7 @@ mod courier;
 mod follow;
 mod guard;
 mod numbers;
+mod queue;
 mod receipts;
 mod sender;
 mod text;

@@ -191,8 +191,8 @@ wire_enum! {
     pub enum SmsDropReason {
         /// Its time was over (A15).
         Expired = 1,
-        /// Another code took its place, or what it was for is over: signed in, signed out, the device gone, the
-        /// principal gone.
+        /// Another code took its place, its tries are used up, or what it was for is over: signed in, signed out, the
+        /// device gone. (Of a principal that is gone nothing more is recorded.)
         Void = 2,
         /// A gateway refused it for good.
         Refused = 3,

@@ -16,7 +16,7 @@ use crate::views::SmsState;
 
 /// Entries that are read at once.
 const ENTRIES_MAX: u64 = 65_536;
-/// What the position means.
+/// What the position means, beside the lanes.
 const FINGERPRINT: u64 = 1;
 
 /// What a sender found in the log.
@@ -31,13 +31,22 @@ fn name(lane: &RouteName) -> String {
     format!("sms-{lane}")
 }
 
+/// A lane that is no more leaves its messages to the first one, which may have passed them by: so a position counts only
+/// while the lanes are the same (FNV-1a over their names).
+fn fingerprint(shared: &Shared) -> u64 {
+    let lanes = shared.sms.lanes();
+    let bytes = lanes.iter().flat_map(|lane| lane.as_str().bytes().chain([0]));
+    bytes
+        .fold(0xcbf2_9ce4_8422_2325 ^ FINGERPRINT, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
 /// Where a sender left off. The views know every message that may still be sent, and when it was queued; what came before
 /// the position is done.
 pub(super) async fn position(shared: &Arc<Shared>, lane: &RouteName) -> Position {
     let name = name(lane);
     let saved = shared.blocking(move |shared| Ok(shared.journal.load_checkpoint(&name)?)).await;
     match saved {
-        Ok(Some(saved)) if saved.fingerprint == FINGERPRINT => saved.position,
+        Ok(Some(saved)) if saved.fingerprint == fingerprint(shared) => saved.position,
         _ => Position(0),
     }
 }
@@ -47,7 +56,7 @@ pub(super) async fn save(shared: &Arc<Shared>, lane: &RouteName, at: Position) {
     let name = name(lane);
     let saved = shared.blocking(move |shared| {
         let at = at.min(shared.journal.head());
-        Ok(shared.journal.save_checkpoint(&name, at, FINGERPRINT, Vec::new())?)
+        Ok(shared.journal.save_checkpoint(&name, at, fingerprint(shared), Vec::new())?)
     });
     if let Err(error) = saved.await {
         tracing::debug!(route = %lane, %error, "how far the sender came was not written down");

@@ -5,11 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use actix::prelude::*;
+use countersign_domain::event::SmsDropReason;
 use countersign_domain::ids::{ChallengeId, Position, PrincipalId, UnixMillis, Version};
 use countersign_domain::sms::{Prefix, RouteName};
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
 use super::courier::Ready;
+use super::queue::{Queue, Routes};
 use super::{Courier, carry, follow, receipts};
 use crate::answer::Request;
 use crate::error::Error;
@@ -65,9 +67,8 @@ pub(crate) struct Open {
 /// A message, and when its next try is due, unless it is being carried.
 struct Waiting {
     message: Open,
+    routes: Routes,
     due: Option<UnixMillis>,
-    /// The route whose gateway did not take it last.
-    avoid: Option<RouteName>,
 }
 
 /// What becomes of a message after it was carried.
@@ -92,10 +93,12 @@ pub(crate) struct Sender {
     read: Position,
     saved: Position,
     open: BTreeMap<Position, Waiting>,
-    due: BTreeSet<(UnixMillis, Position)>,
+    due: Queue,
     ends: BTreeSet<(UnixMillis, Position)>,
     reading: bool,
     carried: usize,
+    /// Something is due, and every gateway that takes it has as many messages as it may be handed at once.
+    wants_room: bool,
     stopped: bool,
     alarm: Option<(UnixMillis, SpawnHandle)>,
 }
@@ -113,10 +116,11 @@ pub(crate) async fn spawn_senders(shared: &Arc<Shared>, door: &Door) -> Vec<Addr
             read,
             saved: read,
             open: BTreeMap::new(),
-            due: BTreeSet::new(),
+            due: Queue::default(),
             ends: BTreeSet::new(),
             reading: false,
             carried: 0,
+            wants_room: false,
             stopped: false,
             alarm: None,
         }));
@@ -130,6 +134,8 @@ impl Actor for Sender {
     fn started(&mut self, context: &mut Self::Context) {
         let news = self.shared.sms.queued.subscribe();
         context.spawn(news_comes(news).into_actor(self).map(|news, sender, context| sender.heard(news, context)));
+        let room = self.shared.sms.ended.subscribe();
+        context.spawn(news_comes(room).into_actor(self).map(|room, sender, context| sender.made_room(room, context)));
         if let Some(courier) = self.shared.sms.courier(&self.lane) {
             let transport = Arc::clone(&courier.route.transport);
             let (shared, door, lane) = (Arc::clone(&self.shared), self.door.clone(), self.lane.clone());
@@ -144,7 +150,7 @@ impl Actor for Sender {
     }
 }
 
-/// Waits until something is queued; gives the receiver back, or nothing when the engine ends.
+/// Waits until something is queued, or a try has ended; gives the receiver back, or nothing when the engine ends.
 async fn news_comes(mut news: watch::Receiver<u64>) -> Option<watch::Receiver<u64>> {
     news.changed().await.ok()?;
     Some(news)
@@ -171,6 +177,15 @@ impl Sender {
         let Some(news) = news else { return };
         context.spawn(news_comes(news).into_actor(self).map(|news, sender, context| sender.heard(news, context)));
         self.look(context);
+    }
+
+    /// Some try has ended, of whichever sender: a gateway that was full may have room.
+    fn made_room(&mut self, room: Option<watch::Receiver<u64>>, context: &mut Context<Self>) {
+        let Some(room) = room else { return };
+        context.spawn(news_comes(room).into_actor(self).map(|room, sender, context| sender.made_room(room, context)));
+        if self.wants_room {
+            self.pump(context);
+        }
     }
 
     /// Up to where everything is done.
@@ -204,8 +219,9 @@ impl Sender {
         let now = self.shared.clock.now();
         for (position, open) in found.messages {
             self.ends.insert((open.until, position));
-            self.due.insert((now, position));
-            self.open.insert(position, Waiting { message: open, due: Some(now), avoid: None });
+            let routes: Routes = self.shared.sms.routes_to(&open.to).iter().map(|route| route.name.clone()).collect();
+            self.due.insert(&routes, now, position);
+            self.open.insert(position, Waiting { message: open, routes, due: Some(now) });
         }
         self.pump(context);
         self.look(context);
@@ -228,68 +244,73 @@ impl Sender {
             }
         }
         let mut wake = self.ends.first().map(|(until, _)| *until);
-        while let Some(&(due, position)) = self.due.first() {
+        self.wants_room = false;
+        for routes in self.due.lines() {
+            let due = self.pump_line(&routes, now, context);
+            wake = wake.into_iter().chain(due).min();
+        }
+        // What is late already waits for somebody to come back.
+        self.wake_at(wake.filter(|at| *at > now), context);
+    }
+
+    /// Hands over what is due by some routes; says when to go on, if that is known.
+    fn pump_line(&mut self, routes: &Routes, now: UnixMillis, context: &mut Context<Self>) -> Option<UnixMillis> {
+        while let Some((due, position)) = self.due.first(routes) {
             if due > now {
-                wake = wake.into_iter().chain([due]).min();
-                break;
+                return Some(due);
             }
-            let Some(waiting) = self.open.get(&position) else {
-                self.due.pop_first();
+            let Some(open) = self.open.get(&position).map(|waiting| waiting.message.clone()) else {
+                self.due.remove(routes, due, position);
                 continue;
             };
-            let (open, place) = (waiting.message.clone(), self.place(waiting, now));
-            match place {
+            let (shared, door) = (Arc::clone(&self.shared), self.door.clone());
+            match self.place(routes, now) {
                 Place::With(courier) => {
                     self.take_due(position);
-                    let (shared, door) = (Arc::clone(&self.shared), self.door.clone());
                     self.carry(position, carry::carry(shared, door, open, courier), context);
                 }
                 Place::Nowhere => {
                     self.take_due(position);
-                    let reason = Some(countersign_domain::event::SmsDropReason::NoRoute);
-                    let give_up = carry::give_up(Arc::clone(&self.shared), self.door.clone(), open, reason);
+                    let give_up = carry::give_up(shared, door, open, Some(SmsDropReason::NoRoute));
                     self.carry(position, give_up, context);
                 }
-                Place::At(at) => {
-                    wake = wake.into_iter().chain([at]).min();
-                    break;
+                Place::Later { at, full } => {
+                    // Whoever comes back makes room.
+                    self.wants_room |= full;
+                    return at;
                 }
-                // Whoever comes back makes room.
-                Place::Full => break,
             }
         }
-        // What is late already waits for somebody to come back.
-        self.wake_at(wake.filter(|at| *at > now), context);
+        None
     }
 
     /// Takes a message out of those that are due, if it is among them.
     fn take_due(&mut self, position: Position) -> Option<Open> {
         let waiting = self.open.get_mut(&position)?;
         let due = waiting.due.take()?;
-        self.due.remove(&(due, position));
+        self.due.remove(&waiting.routes, due, position);
         Some(waiting.message.clone())
     }
 
     /// The gateway that takes a message now.
     ///
     /// The best route that works is waited for when it is only busy: the next one may cost more.
-    fn place(&self, waiting: &Waiting, now: UnixMillis) -> Place {
-        let mut routes = self.shared.sms.routes_to(&waiting.message.to);
+    fn place(&self, routes: &Routes, now: UnixMillis) -> Place {
         if routes.is_empty() {
             return Place::Nowhere;
         }
-        routes.sort_by_key(|courier| waiting.avoid.as_ref() == Some(&courier.name));
-        let mut soonest: Option<UnixMillis> = None;
-        for courier in routes {
+        let (mut at, mut full): (Option<UnixMillis>, _) = (None, false);
+        let sooner = |known: Option<UnixMillis>, at| known.into_iter().chain([at]).min();
+        for courier in routes.iter().filter_map(|name| courier(&self.shared, name)) {
             match courier.take_place(now) {
                 Ready::Now => return Place::With(courier.name.clone()),
-                Ready::At(at) => return Place::At(soonest.map_or(at, |soonest| soonest.min(at))),
-                Ready::Full => return Place::Full,
-                Ready::Ill(at) => soonest = Some(soonest.map_or(at, |soonest| soonest.min(at))),
-                Ready::Probed => {}
+                Ready::At(soon) => return Place::Later { at: sooner(at, soon), full },
+                Ready::Full => return Place::Later { at, full: true },
+                Ready::Ill(until) => at = sooner(at, until),
+                Ready::Probed => full = true,
             }
         }
-        soonest.map_or(Place::Full, Place::At)
+        Place::Later { at, full }
     }
 
     fn carry(
@@ -323,8 +344,12 @@ impl Sender {
                 let due = at.max(self.shared.clock.now().plus_ms(1));
                 if let Some(waiting) = self.open.get_mut(&position) {
                     waiting.due = Some(due);
-                    waiting.avoid = avoid;
-                    self.due.insert((due, position));
+                    if let Some(place) = waiting.routes.iter().position(|route| Some(route) == avoid.as_ref()) {
+                        // Its turn comes again after all others.
+                        let last = waiting.routes.remove(place);
+                        waiting.routes.push(last);
+                    }
+                    self.due.insert(&waiting.routes, due, position);
                     self.ends.insert((waiting.message.until, position));
                 }
             }
@@ -362,8 +387,11 @@ impl Sender {
 /// Where a message can go now.
 enum Place {
     With(RouteName),
-    At(UnixMillis),
-    Full,
+    /// Not before then, if that is known, or when one that is full has room.
+    Later {
+        at: Option<UnixMillis>,
+        full: bool,
+    },
     Nowhere,
 }
 

@@ -59,6 +59,7 @@ pub fn message_secret(owner: &Registered, challenge: ChallengeId) -> Option<(&Ch
 ///
 /// # Errors
 /// [`Rejection::PrincipalUnknown`]; [`Rejection::ChallengeUnknown`] when the principal has no such message any more.
+/// Nothing is sent then, and nobody has to be told.
 pub fn begin_submit(principal: Option<&Principal>, submit: &Submit, context: &Context<'_>) -> Decision {
     let (owner, message) = message_of(principal, submit.challenge)?;
     let Turn { mut writes, unknowns } = match turn(owner, message, context) {

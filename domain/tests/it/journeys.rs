@@ -115,12 +115,13 @@ enum Stroke {
 
 fn strokes() -> impl Strategy<Value = Vec<Stroke>> {
     let (code, ahead) = (|| 3..6_u8, || prop_oneof![4 => Just(0_u8), 1 => 1..3_u8]);
+    let failed = (code(), ahead(), select(SmsSubmitFault::ALL));
     let stroke = prop_oneof![
         2 => code().prop_map(Stroke::Issue),
         4 => code().prop_map(Stroke::Queue),
         8 => (code(), ahead()).prop_map(|(code, ahead)| Stroke::Try(code, ahead)),
         4 => (code(), ahead()).prop_map(|(code, ahead)| Stroke::Taken(code, ahead)),
-        8 => (code(), ahead(), select(SmsSubmitFault::ALL)).prop_map(|(code, ahead, fault)| Stroke::Failed(code, ahead, fault)),
+        8 => failed.prop_map(|(code, ahead, fault)| Stroke::Failed(code, ahead, fault)),
         4 => code().prop_map(Stroke::GiveUp),
         4 => code().prop_map(Stroke::Redrive),
         4 => (code(), select(SmsDelivery::ALL)).prop_map(|(code, delivery)| Stroke::Reported(code, delivery)),
@@ -240,7 +241,8 @@ proptest! {
                     }
                 }
                 Move::End(back, fault) => {
-                    let submit = stage.registered(&lee).outgoing.message(code(back)).map_or(0, |message| message.submits);
+                    let message = stage.registered(&lee).outgoing.message(code(back));
+                    let submit = message.map_or(0, |message| message.submits);
                     let submitted = fault.map_or_else(taken, Submitted::Failed);
                     let _any = stage.end_submit(&lee, code(back), submit, &submitted);
                 }

@@ -42,7 +42,7 @@ fn number() -> PhoneNumber {
     PhoneNumber::parse(NUMBER).unwrap()
 }
 
-/// Its digits but the last four, and a mark of it: beside the last four, that the number shows, they would be all of it.
+/// Its digits but the last four, and a mark of it. The number shows the last four: together they would be all of it.
 fn destination() -> Destination {
     Destination { number: [0xb7; 16], prefix: Prefix::of(&number()), country: Country::parse("DE").unwrap() }
 }

@@ -32,6 +32,7 @@ pub fn rows(report: &mut Report, args: &Args) -> Result<(), Failure> {
         let (before, began) = (machine::resident_bytes(), Instant::now());
         let asked = ask_all(&engine, people).await?;
         let decided = began.elapsed();
+        let mut looks = tokio::time::interval(std::time::Duration::from_millis(20));
         let (mut most, mut waited) = (before, Instant::now());
         loop {
             most = most.max(machine::resident_bytes());
@@ -42,7 +43,7 @@ pub fn rows(report: &mut Report, args: &Args) -> Result<(), Failure> {
             if waited.elapsed().as_secs() > 120 {
                 return Err(format!("{delivered} of {} codes were reported delivered", asked.len()).into());
             }
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            looks.tick().await;
             if smsc.taken() < asked.len() {
                 waited = Instant::now();
             }

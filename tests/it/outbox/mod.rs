@@ -1,0 +1,10 @@
+//! Codes by SMS on their way: decided once, handed over by sender actors, followed to the receipt, through any crash.
+//!
+//! Everything happens on a [`stage::Stage`]: an engine on a journal in memory, scripted [gateways](gateway::Gateway),
+//! and a [clock](clock::Watched) that stands still until a test moves it, and says what is waited for.
+
+mod clock;
+mod gateway;
+mod routes;
+mod stage;
+mod tries;
