@@ -89,6 +89,15 @@ fn a_whole_file_is_read_with_hyphens_and_underscores() {
 }
 
 #[test]
+fn the_example_of_the_readme_is_read() {
+    let readme = include_str!("../../../../../README.md");
+    let (_, rest) = readme.split_once("```toml\n").unwrap();
+    let sms = sms(rest.split_once("```").unwrap().0);
+    assert_eq!((sms.route.len(), sms.route[0].price.micros), (1, 7_500));
+    assert!(sms.text(None, Some("https://console.example.com")).is_ok());
+}
+
+#[test]
 fn the_rules_of_the_deployment_are_what_the_file_says() {
     let mut policy = Policy::modern();
     sms(ALL).govern(&mut policy).unwrap();
