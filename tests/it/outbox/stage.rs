@@ -182,6 +182,11 @@ impl Stage {
 
     /// Ends the engine, and opens another one on what it left.
     pub async fn reopen(&mut self, end: End) {
+        self.reopen_after(end, 0).await;
+    }
+
+    /// As above, after some time in which no engine ran.
+    pub async fn reopen_after(&mut self, end: End, ms: u64) {
         if end == End::Killed {
             self.gates.iter().for_each(|gate| gate.cut_off());
             if let Medium::Directory(_) = self.medium {
@@ -199,6 +204,7 @@ impl Stage {
         if let Some(left) = left {
             self.medium = left;
         }
+        self.clock.hands.advance_ms(ms);
         self.start_over().await;
     }
 

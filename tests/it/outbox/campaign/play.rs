@@ -153,9 +153,9 @@ impl Play {
                 let operation = if *after { Operation::CommitAfterWriting } else { Operation::Commit };
                 self.stage.faults.fail_after(operation, *skip);
             }
-            Step::End(end) => {
+            Step::End(end, ms) => {
                 *self.ends.entry(format!("{end:?}")).or_default() += 1;
-                self.stage.reopen(*end).await;
+                self.stage.reopen_after(*end, *ms).await;
             }
             other => self.gateway(other, dice),
         }

@@ -82,7 +82,8 @@ pub enum Step {
         skip: u32,
         after: bool,
     },
-    End(End),
+    /// The engine ends, and another one begins after some time.
+    End(End, u64),
 }
 
 const FAILURES: [SmsFailure; 6] = [
@@ -134,10 +135,13 @@ fn step(dice: &mut Dice) -> Step {
             delivery: dice.pick(SmsDelivery::ALL),
             foreign: dice.one_in(6),
         },
-        69..76 => Step::Pass(dice.pick(&[1, 300, 2_000, 15_000, 45_000, 150_000])),
+        69..76 => Step::Pass(dice.pick(&[1, 300, 2_000, 15_000, 45_000])),
         76..84 => Step::Jump,
         84..90 => Step::Settle,
         90..95 => Step::Fault { skip: dice.below(8) as u32, after: dice.one_in(2) },
-        _ => Step::End(dice.pick(&[End::Closed, End::Dropped, End::Killed])),
+        _ => {
+            let end = dice.pick(&[End::Closed, End::Dropped, End::Killed]);
+            Step::End(end, dice.pick(&[0, 0, 0, 5_000, 60_000, 400_000]))
+        }
     }
 }
