@@ -19,9 +19,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use countersign::store::MemoryBackend;
 
+use countersign::{SmsDelivery, SmsFailure};
+
+use super::gateway::Reply;
 use super::stage::Medium;
 use crate::support::block_on;
 use play::{Play, Reached};
+use steps::{Dice, Step};
 
 /// Seeds of an everyday run.
 const EVERYDAY: u64 = 200;
@@ -70,6 +74,36 @@ fn campaign(everyday: u64, (part, parts): (u64, u64), medium: impl Fn() -> Mediu
     let missing: Vec<&&str> =
         WANTED.iter().filter(|what| reached.get(**what).is_none_or(|times| *times == 0)).collect();
     assert!(!enough || missing.is_empty(), "no seed has {missing:?}");
+}
+
+/// One code that fails, is lost, and arrives: the medium fails at each commit of it, in both ways.
+#[test]
+fn at_every_commit() {
+    use Step::{Fault, Gateway, Jump, Report, Settle, SignIn, Type};
+    let gateway = |reply| Gateway { which: 0, replies: vec![reply] };
+    for after in [false, true] {
+        for skip in 0.. {
+            assert!(skip < 1000, "the script has no end");
+            let down = gateway(Reply::Fail(SmsFailure::Unavailable));
+            let mut steps = vec![down, Fault { skip, after }, SignIn(1), Settle, gateway(Reply::TakeSilently)];
+            steps.extend([Jump, Jump, Settle, gateway(Reply::Take), Jump, Jump, Jump, Settle]);
+            let delivery = SmsDelivery::Delivered;
+            steps.extend((0..3).map(|message| Report { which: 0, message, delivery, foreign: false }));
+            steps.extend([Settle, Type { who: 1, older: 0, wrong: false }, Settle]);
+            let dice = Dice::new(skip.into());
+            let played = catch_unwind(AssertUnwindSafe(|| {
+                block_on(Play::of(steps, dice, Medium::Memory(MemoryBackend::new())))
+            }));
+            let reached = played.unwrap_or_else(|cause| {
+                eprintln!("after {skip} commits");
+                resume_unwind(cause)
+            });
+            if !reached.contains_key("ended by the medium") {
+                assert!(skip > 20, "too few commits: {skip}");
+                break;
+            }
+        }
+    }
 }
 
 fn in_memory(part: u64) {

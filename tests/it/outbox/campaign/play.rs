@@ -62,8 +62,14 @@ impl Play {
     /// Plays a seed, and looks at what it left.
     pub async fn through(seed: u64, medium: Medium) -> Reached {
         let mut dice = Dice::new(seed);
+        let steps = script(&mut dice);
+        Self::of(steps, dice, medium).await
+    }
+
+    /// Plays a script, and looks at what it left.
+    pub async fn of(steps: Vec<Step>, mut dice: Dice, medium: Medium) -> Reached {
         let mut play = Self::begin(medium).await;
-        for step in script(&mut dice) {
+        for step in steps {
             play.step(&step, &mut dice).await;
             if dice.one_in(3) {
                 play.stage.settle().await;
