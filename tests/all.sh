@@ -4,7 +4,7 @@
 #   tests/all.sh              all sections, in order
 #   tests/all.sh peers crash  only these
 #
-# Needs Debian with root, its package registry, PyPI and crates.io, and a Rust toolchain with rustfmt and
+# Needs Debian with root, its package registry, PyPI, npm and crates.io, and a Rust toolchain with rustfmt and
 # clippy. Whatever else it takes is installed here; a second run finds it there. A section that fails does
 # not keep the others from running, and the last line says how many passed.
 set -euo pipefail
@@ -12,19 +12,22 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 target="${CARGO_TARGET_DIR:-$PWD/target}"
 venv="$target/peers-venv"
+node="$target/peers-node"
 sections=(install style unit release peers browser crash bench)
 export CARGO_TERM_PROGRESS_WHEN=never PYTHONDONTWRITEBYTECODE=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 
 # ---- the sections
 
 # Programs that nobody here wrote: an authenticator, a QR reader, a shifted clock, a browser with the program that
-# drives it, and clients of IAM and STS.
+# drives it, clients of IAM and STS, and gateways of text messages.
 install() {
     local missing=()
     command -v python3 >/dev/null || missing+=(python3)
     command -v oathtool >/dev/null || missing+=(oathtool)
     command -v zbarimg >/dev/null || missing+=(zbar-tools)
     command -v faketime >/dev/null || missing+=(faketime)
+    command -v node >/dev/null || missing+=(nodejs)
+    command -v npm >/dev/null || missing+=(npm)
     command -v chromium >/dev/null || missing+=(chromium)
     command -v chromedriver >/dev/null || missing+=(chromium-driver)
     command -v cc >/dev/null || missing+=(gcc libc6-dev)
@@ -40,7 +43,14 @@ install() {
         "$venv/bin/pip" install --quiet --no-deps --requirement tests/browser/requirements-no-deps.txt
         wanted_clients >"$venv/installed"
     fi
+    if ! cmp --silent tests/peers/smsc/package-lock.json "$node/package-lock.json"; then
+        rm -rf "$node"
+        mkdir -p "$node"
+        cp tests/peers/smsc/package.json tests/peers/smsc/package-lock.json "$node/"
+        npm ci --prefix "$node" --silent --no-audit --no-fund || { rm -rf "$node"; return 1; }
+    fi
     cargo --version
+    printf 'node %s\n' "$(node --version)"
     oathtool --version | head -n 1
     printf 'zbarimg %s\n' "$(zbarimg --version)"
     "$venv/bin/aws" --version
@@ -93,6 +103,23 @@ release() {
 peers() {
     ready
     "$venv/bin/python" -m pytest tests/peers -c tests/peers/pytest.ini -m "not crash" --durations=5
+    gateways
+}
+
+# The ways to gateways of text messages, against gateways that nobody here wrote: npm's smpp, PyPI's twilio and moto.
+gateways() {
+    NODE_PATH="$node/node_modules" cargo test --quiet --locked --package countersign-smpp --test it -- --ignored
+    COUNTERSIGN_PYTHON="$venv/bin/python" \
+        cargo test --quiet --locked --package countersign-sms-http --test it -- --ignored
+    local said moto url
+    said="$(mktemp)"
+    "$venv/bin/moto_server" -H 127.0.0.1 -p 0 >"$said" 2>&1 &
+    moto=$!
+    # It ends with this section, whatever comes in between.
+    trap "kill $moto" EXIT
+    url="$(timeout 60 tail --pid "$moto" -n +1 -f "$said" | grep -m 1 --only-matching 'http://127.0.0.1:[0-9]*' || true)"
+    [[ -n "$url" ]]
+    COUNTERSIGN_MOTO_URL="$url" cargo test --quiet --locked --package countersign-sns --test it -- --ignored
 }
 
 # The console's stories of tests/browser. Pictures of every page go to console-screenshots in the target folder.
@@ -115,7 +142,8 @@ bench() {
 
 # The peers talk to the release build. It is built by its own section; alone, they take what is there.
 ready() {
-    has_clients && command -v chromedriver >/dev/null || install
+    has_clients && command -v chromedriver >/dev/null && [[ -d "$node/node_modules" ]] || install
+    export NODE_PATH="$node/node_modules"
     export COUNTERSIGN_BIN="${COUNTERSIGN_BIN:-$target/release/countersign}"
     export COUNTERSIGN_REPLAY_BIN="${COUNTERSIGN_REPLAY_BIN:-$target/release/countersign-replay}"
     [[ -x "$COUNTERSIGN_BIN" && -x "$COUNTERSIGN_REPLAY_BIN" ]] || release

@@ -4,6 +4,7 @@ mod door;
 mod faults;
 mod model;
 mod negative;
+mod outbox;
 mod races;
 mod support;
 mod tidy;

@@ -126,6 +126,17 @@ impl World {
         let outbox = DevelopmentTransports::new(true);
         let transports = Transports::development(&outbox);
         let config = Config { policy, limits, transports, clock: Arc::new(clock.clone()), ..Config::default() };
+        Self::set_up(journal, ring, clock, outbox, config).await
+    }
+
+    /// As [`Self::on`], with every port of its own.
+    pub async fn set_up(
+        journal: Arc<dyn Journal>,
+        ring: Arc<dyn KeyRing>,
+        clock: ManualClock,
+        outbox: Arc<DevelopmentTransports>,
+        config: Config,
+    ) -> Self {
         let engine = Countersign::on(journal.clone(), ring, config).unwrap();
         let account = AccountId::from_number(123_456_789_012).unwrap();
         if engine.account(account).is_none() {

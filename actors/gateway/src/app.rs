@@ -20,13 +20,10 @@ use crate::engine::{
     AccountId, Caller, Config, Countersign, DeactivateReason, DeviceName, PhoneNumber, Rejection, Request,
 };
 use crate::gateway::Gateway;
-use crate::secret::Secret;
+use crate::secret_file::{KEY_FILE_BYTES_MAX, first_line, read_file};
 use crate::server;
 use crate::site::{Site, console_url};
 use crate::tokens::{self, Format, ImportedToken, Inventory, Place, Unlock};
-
-/// Largest file with a key or a password, in bytes.
-const KEY_FILE_BYTES_MAX: u64 = 4096;
 
 /// Why a command failed, in words for the person who gave it.
 type Failure = Box<dyn std::error::Error>;
@@ -89,6 +86,10 @@ fn open(settings: &Settings, site: &Site) -> Result<Countersign, Failure> {
         transports: site.transports.clone(),
         ..Config::default()
     };
+    if let Some(sms) = &settings.sms {
+        sms.govern(&mut config.policy)?;
+        config.sms_text = sms.text(settings.issuer.as_deref(), settings.public_origin.as_deref())?;
+    }
     if let Some(issuer) = &settings.issuer {
         config.issuer.clone_from(issuer);
     }
@@ -295,7 +296,7 @@ fn import_tokens(settings: &Settings, import: &Import) -> Result<ExitCode, Failu
     let format = import.format.map_or_else(|| Format::guess(&file), Into::into);
     let unlock = Unlock {
         key: import.key_hex_file.as_deref().map(read_key).transpose()?,
-        password: import.password_file.as_deref().map(read_password).transpose()?,
+        password: import.password_file.as_deref().map(first_line).transpose()?,
         encoding: import.encoding,
     };
     let inventory = tokens::read(&file, format, &unlock)?;
@@ -365,26 +366,6 @@ impl Report {
     }
 }
 
-/// A file within a limit, wiped when dropped.
-fn read_file(path: &Path, bytes_max: u64) -> Result<Zeroizing<Vec<u8>>, Failure> {
-    let shown = path.display();
-    let unreadable = |error: io::Error| format!("cannot read {shown}: {error}");
-    if std::fs::metadata(path).map_err(unreadable)?.len() > bytes_max {
-        return Err(format!("{shown} has more than {bytes_max} bytes").into());
-    }
-    Ok(Zeroizing::new(std::fs::read(path).map_err(unreadable)?))
-}
-
-fn read_password(path: &Path) -> Result<Secret, Failure> {
-    let file = read_file(path, KEY_FILE_BYTES_MAX)?;
-    let text = std::str::from_utf8(&file).map_err(|_| format!("{} is not UTF-8", path.display()))?;
-    let first = text.lines().next().unwrap_or_default();
-    if first.is_empty() {
-        return Err(format!("{} has no password in its first line", path.display()).into());
-    }
-    Ok(Secret::new(first))
-}
-
 fn read_key(path: &Path) -> Result<Zeroizing<Vec<u8>>, Failure> {
     let file = read_file(path, KEY_FILE_BYTES_MAX)?;
     let digits: Zeroizing<Vec<u8>> =
@@ -397,6 +378,7 @@ fn read_key(path: &Path) -> Result<Zeroizing<Vec<u8>>, Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::secret::Secret;
 
     fn founded() -> Founded {
         Founded {

@@ -15,6 +15,11 @@
 //! | `--key-attestation-roots` | `COUNTERSIGN_KEY_ATTESTATION_ROOTS` | `key-attestation-roots` | none |
 //! | `--development-transports` | `COUNTERSIGN_DEVELOPMENT_TRANSPORTS` | `development-transports` | `false` |
 //! | `--log` | `COUNTERSIGN_LOG` | `log` | `info` |
+//! | | | `[sms]`, see [`SmsSettings`] | no codes by SMS |
+//!
+//! In the file, a name may be written with hyphens or with underscores.
+
+mod sms;
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -23,7 +28,11 @@ use std::str::FromStr;
 
 use clap::ValueEnum;
 use serde::Deserialize;
+use toml::{Table, Value};
 
+pub use self::sms::{
+    GatewaySettings, SmppSettings, SmsRouteSettings, SmsSettings, SnsSettings, TwilioSettings, WebhookSettings,
+};
 use crate::engine::Policy;
 
 /// Where the store is, when nothing says otherwise: in sight, in the current folder.
@@ -126,6 +135,9 @@ pub struct Layer {
     /// How much is logged, on standard error [default: info] [env: COUNTERSIGN_LOG]
     #[arg(long, value_enum, value_name = "LEVEL", global = true)]
     pub log: Option<LogLevel>,
+    /// Codes by SMS: in the file alone.
+    #[arg(skip)]
+    pub sms: Option<SmsSettings>,
 }
 
 /// The settings that hold.
@@ -153,6 +165,8 @@ pub struct Settings {
     pub log: LogLevel,
     /// Plain HTTP beyond loopback is wanted.
     pub allow_plain_http: bool,
+    /// Codes by SMS.
+    pub sms: Option<SmsSettings>,
 }
 
 /// Why the settings do not work.
@@ -204,6 +218,7 @@ impl Layer {
                 get("COUNTERSIGN_DEVELOPMENT_TRANSPORTS"),
             )?,
             log: chosen("COUNTERSIGN_LOG", get("COUNTERSIGN_LOG"))?,
+            sms: None,
         })
     }
 
@@ -218,7 +233,10 @@ impl Layer {
             return Err(ConfigError(format!("{shown} has more than {FILE_BYTES_MAX} bytes")));
         }
         let text = std::fs::read_to_string(path).map_err(unreadable)?;
-        toml::from_str(&text).map_err(|error| ConfigError(format!("cannot read {shown}: {}", error.message())))
+        let table: Table =
+            toml::from_str(&text).map_err(|error| ConfigError(format!("cannot read {shown}: {}", error.message())))?;
+        let table = hyphenated(table).map_err(|name| ConfigError(format!("{shown} says `{name}` twice")))?;
+        table.try_into().map_err(|error| ConfigError(format!("cannot read {shown}: {}", in_one_line(&error))))
     }
 
     /// These settings, and where they are silent, those of another source.
@@ -237,6 +255,7 @@ impl Layer {
             key_attestation_roots: self.key_attestation_roots.or(other.key_attestation_roots),
             development_transports: self.development_transports.or(other.development_transports),
             log: self.log.or(other.log),
+            sms: self.sms.or(other.sms),
         }
     }
 
@@ -257,6 +276,13 @@ impl Layer {
                 return Err(ConfigError(text));
             }
         }
+        if let Some(sms) = &self.sms {
+            sms.check().map_err(ConfigError)?;
+            if self.development_transports == Some(true) && !sms.route.is_empty() {
+                let text = "development-transports send nothing: they and [[sms.route]] exclude each other";
+                return Err(ConfigError(text.into()));
+            }
+        }
         Ok(Settings {
             data: self.data.unwrap_or_else(|| DATA_DEFAULT.into()),
             listen: self.listen.unwrap_or(LISTEN_DEFAULT),
@@ -269,6 +295,7 @@ impl Layer {
             development_transports: self.development_transports.unwrap_or(false),
             log: self.log.unwrap_or(LogLevel::Info),
             allow_plain_http: self.allow_plain_http.unwrap_or(false),
+            sms: self.sms,
         })
     }
 }
@@ -304,6 +331,30 @@ impl Settings {
             self.listen
         )))
     }
+}
+
+/// The same with hyphens in names; the error is a name that is there in both spellings.
+fn hyphenated(table: Table) -> Result<Table, String> {
+    fn value_of(value: Value) -> Result<Value, String> {
+        Ok(match value {
+            Value::Table(table) => Value::Table(hyphenated(table)?),
+            Value::Array(values) => Value::Array(values.into_iter().map(value_of).collect::<Result<_, _>>()?),
+            other => other,
+        })
+    }
+    let mut with_hyphens = Table::new();
+    for (name, value) in table {
+        let name = name.replace('_', "-");
+        if with_hyphens.insert(name.clone(), value_of(value)?).is_some() {
+            return Err(name);
+        }
+    }
+    Ok(with_hyphens)
+}
+
+/// What a reader of TOML has to say, and of which setting.
+fn in_one_line(error: &toml::de::Error) -> String {
+    error.to_string().trim().replace('\n', " ")
 }
 
 /// Whether an origin is this very machine.

@@ -11,6 +11,7 @@
 //! | [`gateway`] | one method for each operation, over the engine |
 //! | [`errors`] | codes, statuses and texts of refusals |
 //! | [`console`] | the pages on which people sign in and manage their devices |
+//! | [`sms_status`] | what SMS gateways report by HTTP |
 //!
 //! Beside it, [`tokens`] reads the files of hardware token vendors, and [`app`], [`cli`],
 //! [`config`] and [`site`] make the `countersign` binary.
@@ -39,11 +40,14 @@ pub mod directory;
 pub mod engine;
 pub mod errors;
 pub mod gateway;
+pub mod money;
 pub mod secret;
+mod secret_file;
 pub mod server;
 pub mod session_token;
 pub mod sigv4;
 pub mod site;
+pub mod sms_status;
 #[cfg(test)]
 mod testing;
 pub mod tokens;

@@ -1,4 +1,4 @@
-//! The HTTP side: one path for the API, two for probes, and limits on everything.
+//! The HTTP side: one path for the API, two for probes, one for reports of SMS gateways, and limits on everything.
 
 use std::io;
 use std::path::Path;
@@ -18,6 +18,7 @@ use crate::engine::Countersign;
 use crate::errors::{ApiError, Service};
 use crate::gateway::{Gateway, Reply, refused};
 use crate::sigv4::Received;
+use crate::sms_status::{self, SmsStatus};
 use crate::wire::form::FORM_BYTES_MAX;
 
 /// Threads that answer requests; the engine has its own.
@@ -67,6 +68,7 @@ pub async fn serve(
     let engine = gateway.engine().clone();
     let gateway = web::Data::from(Arc::new(gateway));
     let console = console.map(|console| web::Data::from(Arc::new(console)));
+    let status = web::Data::new(SmsStatus::new(engine.clone(), settings.public_origin.clone()));
     let server = HttpServer::new(move || {
         let app = App::new();
         // First: it takes a browser's `/` from the API.
@@ -74,7 +76,7 @@ pub async fn serve(
             Some(console) => app.configure(|app| console::routes(app, console)),
             None => app,
         };
-        app.configure(|app| routes(app, gateway.clone()))
+        app.configure(|app| sms_status::routes(app, status.clone())).configure(|app| routes(app, gateway.clone()))
     });
     let server = server
         .workers(WORKERS)

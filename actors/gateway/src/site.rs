@@ -1,5 +1,7 @@
 //! Where the console is: the name that browsers call it by, and what follows from it.
 
+mod sms;
+
 use std::path::Path;
 
 use crate::config::Settings;
@@ -44,13 +46,17 @@ impl Site {
         relying_party.attestation_roots = settings.key_attestation_roots.as_deref().map(read_roots).transpose()?;
         relying_party.check().map_err(|error| error.to_string())?;
         let outbox = settings.development_transports.then(|| DevelopmentTransports::new(true));
-        let transports = outbox.as_ref().map(Transports::development).unwrap_or_default();
+        let mut transports = outbox.as_ref().map(Transports::development).unwrap_or_default();
+        if let Some(sms) = settings.sms.as_ref().filter(|sms| !sms.route.is_empty()) {
+            transports.sms = sms::routes(sms, settings.public_origin.as_deref())?;
+        }
         let https = settings.public_origin.as_ref().is_some_and(|origin| origin.starts_with("https://"));
         let console = ConsoleSettings {
             public_origin: settings.public_origin.clone(),
             secure: settings.tls.is_some() || https,
             relying_party_id: relying_party.id.clone(),
             trusted_proxy: settings.trusted_proxy,
+            currency: settings.sms.as_ref().map(|sms| sms.currency.clone()).unwrap_or_default(),
             outbox,
         };
         Ok(Self { relying_party, transports, console })

@@ -1,12 +1,18 @@
-//! What several tests need: a signer of requests, and the recorded requests of real clients.
+//! What several tests need: a signer of requests, the recorded requests of real clients, and a gateway for SMS.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use actix_web::web::Bytes;
+use async_trait::async_trait;
+use countersign::{SmsAccepted, SmsCallback, SmsCallbackError, SmsFailure, SmsMessage, SmsReceipt, SmsTransport};
 use data_encoding::HEXLOWER;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use http::{HeaderMap, HeaderValue, Method};
 use sha2::{Digest as _, Sha256};
+use tokio::sync::watch;
 
-use crate::engine::UnixMillis;
+use crate::engine::{SmsDelivery, UnixMillis};
 use crate::errors::Service;
 use crate::sigv4::Received;
 use crate::wire::time::at_ms;
@@ -141,4 +147,57 @@ pub(crate) fn text_of(xml: &str, element: &str) -> Option<String> {
     let document = roxmltree::Document::parse(xml).unwrap();
     let node = document.descendants().find(|node| node.tag_name().name() == element)?;
     Some(node.text().unwrap_or_default().to_owned())
+}
+
+/// A gateway that answers as it is told. The first message that it takes is `SM1`.
+pub(crate) struct FakeGateway {
+    answer: Mutex<Result<(), SmsFailure>>,
+    codes: watch::Sender<Vec<String>>,
+}
+
+impl FakeGateway {
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Self { answer: Mutex::new(Ok(())), codes: watch::Sender::default() })
+    }
+
+    pub(crate) fn says(&self, answer: Result<(), SmsFailure>) {
+        *self.answer.lock().unwrap() = answer;
+    }
+
+    /// The code that was handed over last.
+    pub(crate) fn code(&self) -> String {
+        self.codes.borrow().last().unwrap().clone()
+    }
+
+    /// Waits until it took so many.
+    pub(crate) async fn has_taken(&self, count: usize) {
+        let mut codes = self.codes.subscribe();
+        let taken = codes.wait_for(|codes| codes.len() >= count);
+        assert!(tokio::time::timeout(Duration::from_secs(20), taken).await.is_ok(), "nothing was handed over");
+    }
+}
+
+#[async_trait]
+impl SmsTransport for FakeGateway {
+    async fn submit(&self, message: SmsMessage) -> Result<SmsAccepted, SmsFailure> {
+        (*self.answer.lock().unwrap())?;
+        let code = message.code.expose().to_owned();
+        self.codes.send_modify(|codes| codes.push(code));
+        Ok(SmsAccepted { message_id: Some(format!("SM{}", self.codes.borrow().len())) })
+    }
+
+    /// A report is a name and a word; its signature is the address that it was sent to.
+    fn callback(&self, callback: &SmsCallback<'_>) -> Result<Option<SmsReceipt>, SmsCallbackError> {
+        if callback.header("x-signature") != Some(callback.url) {
+            return Err(SmsCallbackError::Signature);
+        }
+        let body = std::str::from_utf8(callback.body).map_err(|_| SmsCallbackError::Malformed)?;
+        let delivery = match body.split_once(' ').ok_or(SmsCallbackError::Malformed)?.1 {
+            "delivered" => SmsDelivery::Delivered,
+            "lost" => SmsDelivery::Undeliverable,
+            "late" => return Err(SmsCallbackError::Stale),
+            _ => return Ok(None),
+        };
+        Ok(Some(SmsReceipt { message_id: body.split(' ').next().unwrap().to_owned(), delivery }))
+    }
 }

@@ -5,17 +5,20 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use actix::prelude::*;
+use countersign_domain::event::SmsDropReason;
 use countersign_domain::ids::{ChallengeId, Position, PrincipalId, UnixMillis, Version};
 use countersign_domain::sms::{Prefix, RouteName};
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
 use super::courier::Ready;
+use super::queue::{Queue, Routes};
 use super::{Courier, carry, follow, receipts};
 use crate::answer::Request;
 use crate::error::Error;
 use crate::principal::{CeremonyWork, PrincipalCore};
 use crate::resident::{Answer, Job};
 use crate::shared::Shared;
+use crate::transports::SmsTransport;
 
 /// Messages that a sender has in mind; the log keeps the rest.
 const OPEN_MAX: usize = 10_000;
@@ -23,6 +26,8 @@ const OPEN_MAX: usize = 10_000;
 const DROPS_MAX: usize = 64;
 /// Entries of the log after which a sender writes down how far it came.
 const SAVE_EVERY: u64 = 10_000;
+/// How long a sender waits after the log could not be read, in milliseconds.
+const READ_AGAIN_MS: u64 = 1_000;
 /// How long a sender waits when the engine is busy, in milliseconds.
 const BUSY_MS: u64 = 100;
 
@@ -30,6 +35,7 @@ const BUSY_MS: u64 = 100;
 #[derive(Clone)]
 pub(crate) struct Door {
     pub(crate) principals: mpsc::Sender<Job<PrincipalCore>>,
+    /// Commands that the senders may have under way at once, apart from everybody else's.
     pub(crate) permits: Arc<Semaphore>,
     pub(crate) closing: Arc<AtomicBool>,
 }
@@ -40,7 +46,7 @@ impl Door {
         if self.closing.load(Ordering::Acquire) {
             return Err(Error::closed());
         }
-        let permit = Arc::clone(&self.permits).try_acquire_owned().map_err(|_| Error::busy())?;
+        let permit = Arc::clone(&self.permits).acquire_owned().await.map_err(|_| Error::closed())?;
         let (reply, answer) = oneshot::channel();
         let request = Request::by(countersign_domain::caller::Caller::operator());
         let job = Job { key, request, work: work.into(), reply, permit };
@@ -65,9 +71,10 @@ pub(crate) struct Open {
 /// A message, and when its next try is due, unless it is being carried.
 struct Waiting {
     message: Open,
+    routes: Routes,
     due: Option<UnixMillis>,
-    /// The route whose gateway did not take it last.
-    avoid: Option<RouteName>,
+    /// Some gateway refused it.
+    refused: bool,
 }
 
 /// What becomes of a message after it was carried.
@@ -76,11 +83,37 @@ pub(crate) enum Next {
     /// Nothing more.
     Done,
     /// Another try, not before then.
-    At(UnixMillis),
-    /// Another try, by another route if there is one: this one did not take it.
-    Elsewhere(UnixMillis, RouteName),
+    Again(UnixMillis, Routing),
     /// Nobody can be asked any more: the engine closes, or does not work.
     Stop,
+}
+
+/// By which routes a message is tried again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Routing {
+    /// As before.
+    Same,
+    /// By this one after all others.
+    Last(RouteName),
+    /// By this one no more.
+    Without(RouteName),
+    /// By this one alone.
+    Only(RouteName),
+}
+
+impl Routing {
+    fn apply(self, routes: &mut Routes) {
+        match self {
+            Self::Same => {}
+            Self::Last(last) => {
+                if let Some(place) = routes.iter().position(|route| *route == last) {
+                    routes[place..].rotate_left(1);
+                }
+            }
+            Self::Without(route) => routes.retain(|other| *other != route),
+            Self::Only(route) => *routes = vec![route],
+        }
+    }
 }
 
 /// The sender of one route.
@@ -92,10 +125,12 @@ pub(crate) struct Sender {
     read: Position,
     saved: Position,
     open: BTreeMap<Position, Waiting>,
-    due: BTreeSet<(UnixMillis, Position)>,
+    due: Queue,
     ends: BTreeSet<(UnixMillis, Position)>,
     reading: bool,
     carried: usize,
+    /// Something is due, and every gateway that takes it has as many messages as it may be handed at once.
+    wants_room: bool,
     stopped: bool,
     alarm: Option<(UnixMillis, SpawnHandle)>,
 }
@@ -113,10 +148,11 @@ pub(crate) async fn spawn_senders(shared: &Arc<Shared>, door: &Door) -> Vec<Addr
             read,
             saved: read,
             open: BTreeMap::new(),
-            due: BTreeSet::new(),
+            due: Queue::default(),
             ends: BTreeSet::new(),
             reading: false,
             carried: 0,
+            wants_room: false,
             stopped: false,
             alarm: None,
         }));
@@ -130,21 +166,36 @@ impl Actor for Sender {
     fn started(&mut self, context: &mut Self::Context) {
         let news = self.shared.sms.queued.subscribe();
         context.spawn(news_comes(news).into_actor(self).map(|news, sender, context| sender.heard(news, context)));
+        let room = self.shared.sms.ended.subscribe();
+        context.spawn(news_comes(room).into_actor(self).map(|room, sender, context| sender.made_room(room, context)));
         if let Some(courier) = self.shared.sms.courier(&self.lane) {
             let transport = Arc::clone(&courier.route.transport);
-            let (shared, door, lane) = (Arc::clone(&self.shared), self.door.clone(), self.lane.clone());
-            let listen = async move {
-                while let Some(receipt) = transport.receipt().await {
-                    receipts::hear(&shared, &door, &lane, receipt).await;
-                }
-            };
+            let listen = listen(Arc::clone(&self.shared), self.door.clone(), self.lane.clone(), transport);
             context.spawn(listen.into_actor(self));
         }
         self.look(context);
     }
 }
 
-/// Waits until something is queued; gives the receiver back, or nothing when the engine ends.
+/// Records what a gateway reports by itself. A transport that panics is listened to again after a moment.
+async fn listen(shared: Arc<Shared>, door: Door, lane: RouteName, transport: Arc<dyn SmsTransport>) {
+    loop {
+        let (shared, door, lane, transport) = (Arc::clone(&shared), door.clone(), lane.clone(), Arc::clone(&transport));
+        let (clock, route) = (Arc::clone(&shared.clock), lane.clone());
+        let heard = actix_rt::spawn(async move {
+            while let Some(receipt) = transport.receipt().await {
+                receipts::hear(&shared, &door, &lane, receipt).await;
+            }
+        });
+        if heard.await.is_ok() {
+            return;
+        }
+        tracing::error!(%route, "the transport panicked");
+        clock.wait_until(clock.now().plus_ms(READ_AGAIN_MS)).await;
+    }
+}
+
+/// Waits until something is queued, or a try has ended; gives the receiver back, or nothing when the engine ends.
 async fn news_comes(mut news: watch::Receiver<u64>) -> Option<watch::Receiver<u64>> {
     news.changed().await.ok()?;
     Some(news)
@@ -173,6 +224,15 @@ impl Sender {
         self.look(context);
     }
 
+    /// Some try has ended, of whichever sender: a gateway that was full may have room.
+    fn made_room(&mut self, room: Option<watch::Receiver<u64>>, context: &mut Context<Self>) {
+        let Some(room) = room else { return };
+        context.spawn(news_comes(room).into_actor(self).map(|room, sender, context| sender.made_room(room, context)));
+        if self.wants_room {
+            self.pump(context);
+        }
+    }
+
     /// Up to where everything is done.
     fn low_water(&self) -> Position {
         self.open.keys().next().copied().unwrap_or(self.read)
@@ -180,7 +240,8 @@ impl Sender {
 
     /// Reads on in the log, while there is room for what it says.
     fn look(&mut self, context: &mut Context<Self>) {
-        if self.reading || self.stopped || self.open.len() >= OPEN_MAX || self.read >= self.shared.journal.head() {
+        let folded = self.shared.views(|views| Position(views.folded));
+        if self.reading || self.stopped || self.open.len() >= OPEN_MAX || self.read >= folded {
             return;
         }
         self.reading = true;
@@ -195,8 +256,10 @@ impl Sender {
         let found = match found {
             Ok(found) => found,
             Err(error) => {
-                tracing::error!(route = %self.lane, %error, "the log cannot be read; nothing more is sent");
-                self.stopped = true;
+                tracing::error!(route = %self.lane, %error, "the log cannot be read; nothing more is sent until it can");
+                let clock = Arc::clone(&self.shared.clock);
+                let wait = async move { clock.wait_until(clock.now().plus_ms(READ_AGAIN_MS)).await };
+                context.spawn(wait.into_actor(self).map(|(), sender, context| sender.look(context)));
                 return;
             }
         };
@@ -204,8 +267,9 @@ impl Sender {
         let now = self.shared.clock.now();
         for (position, open) in found.messages {
             self.ends.insert((open.until, position));
-            self.due.insert((now, position));
-            self.open.insert(position, Waiting { message: open, due: Some(now), avoid: None });
+            let routes: Routes = self.shared.sms.routes_to(&open.to).iter().map(|route| route.name.clone()).collect();
+            self.due.insert(&routes, now, position);
+            self.open.insert(position, Waiting { message: open, routes, due: Some(now), refused: false });
         }
         self.pump(context);
         self.look(context);
@@ -228,68 +292,75 @@ impl Sender {
             }
         }
         let mut wake = self.ends.first().map(|(until, _)| *until);
-        while let Some(&(due, position)) = self.due.first() {
+        self.wants_room = false;
+        for routes in self.due.lines() {
+            let due = self.pump_line(&routes, now, context);
+            wake = wake.into_iter().chain(due).min();
+        }
+        // What is late already waits for somebody to come back.
+        self.wake_at(wake.filter(|at| *at > now), context);
+    }
+
+    /// Hands over what is due by some routes; says when to go on, if that is known.
+    fn pump_line(&mut self, routes: &Routes, now: UnixMillis, context: &mut Context<Self>) -> Option<UnixMillis> {
+        while let Some((due, position)) = self.due.first(routes) {
             if due > now {
-                wake = wake.into_iter().chain([due]).min();
-                break;
+                return Some(due);
             }
-            let Some(waiting) = self.open.get(&position) else {
-                self.due.pop_first();
+            let Some(open) = self.open.get(&position).map(|waiting| waiting.message.clone()) else {
+                self.due.remove(routes, due, position);
                 continue;
             };
-            let (open, place) = (waiting.message.clone(), self.place(waiting, now));
-            match place {
+            let (shared, door) = (Arc::clone(&self.shared), self.door.clone());
+            match self.place(routes, now) {
                 Place::With(courier) => {
                     self.take_due(position);
-                    let (shared, door) = (Arc::clone(&self.shared), self.door.clone());
                     self.carry(position, carry::carry(shared, door, open, courier), context);
                 }
                 Place::Nowhere => {
                     self.take_due(position);
-                    let reason = Some(countersign_domain::event::SmsDropReason::NoRoute);
-                    let give_up = carry::give_up(Arc::clone(&self.shared), self.door.clone(), open, reason);
+                    let refused = self.open.get(&position).is_some_and(|waiting| waiting.refused);
+                    let reason = if refused { SmsDropReason::Refused } else { SmsDropReason::NoRoute };
+                    let give_up = carry::give_up(shared, door, open, Some(reason));
                     self.carry(position, give_up, context);
                 }
-                Place::At(at) => {
-                    wake = wake.into_iter().chain([at]).min();
-                    break;
+                Place::Later { at, full } => {
+                    // Whoever comes back makes room.
+                    self.wants_room |= full;
+                    return at;
                 }
-                // Whoever comes back makes room.
-                Place::Full => break,
             }
         }
-        // What is late already waits for somebody to come back.
-        self.wake_at(wake.filter(|at| *at > now), context);
+        None
     }
 
     /// Takes a message out of those that are due, if it is among them.
     fn take_due(&mut self, position: Position) -> Option<Open> {
         let waiting = self.open.get_mut(&position)?;
         let due = waiting.due.take()?;
-        self.due.remove(&(due, position));
+        self.due.remove(&waiting.routes, due, position);
         Some(waiting.message.clone())
     }
 
     /// The gateway that takes a message now.
     ///
     /// The best route that works is waited for when it is only busy: the next one may cost more.
-    fn place(&self, waiting: &Waiting, now: UnixMillis) -> Place {
-        let mut routes = self.shared.sms.routes_to(&waiting.message.to);
+    fn place(&self, routes: &Routes, now: UnixMillis) -> Place {
         if routes.is_empty() {
             return Place::Nowhere;
         }
-        routes.sort_by_key(|courier| waiting.avoid.as_ref() == Some(&courier.name));
-        let mut soonest: Option<UnixMillis> = None;
-        for courier in routes {
+        let (mut at, mut full): (Option<UnixMillis>, _) = (None, false);
+        let sooner = |known: Option<UnixMillis>, at| known.into_iter().chain([at]).min();
+        for courier in routes.iter().filter_map(|name| courier(&self.shared, name)) {
             match courier.take_place(now) {
                 Ready::Now => return Place::With(courier.name.clone()),
-                Ready::At(at) => return Place::At(soonest.map_or(at, |soonest| soonest.min(at))),
-                Ready::Full => return Place::Full,
-                Ready::Ill(at) => soonest = Some(soonest.map_or(at, |soonest| soonest.min(at))),
-                Ready::Probed => {}
+                Ready::At(soon) => return Place::Later { at: sooner(at, soon), full },
+                Ready::Full => return Place::Later { at, full: true },
+                Ready::Ill(until) => at = sooner(at, until),
+                Ready::Probed => full = true,
             }
         }
-        soonest.map_or(Place::Full, Place::At)
+        Place::Later { at, full }
     }
 
     fn carry(
@@ -309,23 +380,21 @@ impl Sender {
         self.carried -= 1;
         self.shared.sms.carried.send_modify(|count| *count = count.saturating_sub(1));
         self.shared.sms.ended.send_modify(|count| *count = count.wrapping_add(1));
-        let avoid = match &next {
-            Next::Elsewhere(_, route) => Some(route.clone()),
-            Next::Done | Next::At(_) | Next::Stop => None,
-        };
         match next {
             Next::Done => {
                 if let Some(waiting) = self.open.remove(&position) {
                     self.ends.remove(&(waiting.message.until, position));
                 }
             }
-            Next::At(at) | Next::Elsewhere(at, _) => {
+            Next::Again(at, routing) => {
                 let due = at.max(self.shared.clock.now().plus_ms(1));
                 if let Some(waiting) = self.open.get_mut(&position) {
+                    waiting.refused |= matches!(routing, Routing::Without(_));
+                    routing.apply(&mut waiting.routes);
                     waiting.due = Some(due);
-                    waiting.avoid = avoid;
-                    self.due.insert((due, position));
-                    self.ends.insert((waiting.message.until, position));
+                    self.due.insert(&waiting.routes, due, position);
+                    // One that is late already has its turn when it is due.
+                    self.ends.insert((waiting.message.until.max(due), position));
                 }
             }
             Next::Stop => self.stopped = true,
@@ -362,8 +431,11 @@ impl Sender {
 /// Where a message can go now.
 enum Place {
     With(RouteName),
-    At(UnixMillis),
-    Full,
+    /// Not before then, if that is known, or when one that is full has room.
+    Later {
+        at: Option<UnixMillis>,
+        full: bool,
+    },
     Nowhere,
 }
 

@@ -197,17 +197,16 @@ fn compare(sent: &SentCode, evidence: Option<bool>, context: &Context<'_>) -> Co
 }
 
 fn issue(owner: &Registered, sending: Sending, device: StreamId, errand: &Errand, context: &Context<'_>) -> Decision {
+    // Challenges are random: only one that is asked for twice is known, and a message has one life.
+    if owner.outgoing.message(sending.challenge).is_some() {
+        return Err(Rejection::ChallengeUnknown);
+    }
     let changed = matches!(errand, Errand::Enrolment(_)).then(|| changed(owner, context)).flatten();
     let again_at = owner.pending.sent.again_at(context.now, context.policy).max(changed);
     if let Some(again_at) = again_at {
         return Err(earlier(Rejection::TooSoon { again_at }, &sending.admitted));
     }
     sending.admitted?;
-    // Challenges are random: only one that is asked for twice is known, and a message has one life.
-    if let Some(known) = owner.outgoing.message(sending.challenge) {
-        let (challenge, until) = (known.challenge, known.until);
-        return Ok(Outcome::AlreadySo(Verdict::Challenged { challenge, until }));
-    }
     let until = context.now.plus_ms(u64::from(context.policy.sms_code_life_s).saturating_mul(1000));
     let (attempt, phone) = match errand {
         Errand::SignIn(attempt) => (Some(*attempt), None),

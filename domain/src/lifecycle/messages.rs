@@ -14,13 +14,14 @@ use crate::device::{PhoneNumber, Serial};
 use crate::event::{DeactivateReason, Purpose};
 use crate::ids::{AttemptId, ChallengeId, Version};
 use crate::policy::Policy;
+use crate::principal::Principal;
 use crate::secret::ChallengeSecret;
 use crate::settings::SmsEligibility;
 use crate::sms::{Country, Destination, Prefix, RouteName};
 
 const ATTEMPT: AttemptId = AttemptId::from_bytes([1; 16]);
 pub(super) const ENROLMENT: ChallengeId = ChallengeId::from_bytes([2; 16]);
-pub(super) const SENT: ChallengeId = ChallengeId::from_bytes([3; 16]);
+const SENT: ChallengeId = ChallengeId::from_bytes([3; 16]);
 
 pub(super) const CHAPTER: Chapter = Chapter {
     title: "SMS devices",
@@ -30,13 +31,14 @@ pub(super) const CHAPTER: Chapter = Chapter {
     commands: &[
         ("enrol a number", |scene, context| {
             let phone = PhoneNumber::parse("+15550101234").map_err(|_| "phone")?;
-            Ok(begin_sms_enrolment(scene.principal.as_ref(), enrolment(scene)?, sending(ENROLMENT)?, phone, context))
+            let sent = sending(unused(scene, ENROLMENT))?;
+            Ok(begin_sms_enrolment(scene.principal.as_ref(), enrolment(scene)?, sent, phone, context))
         }),
         ("enrolment, good code", |scene, context| finished(scene, true, context)),
         ("enrolment, wrong code", |scene, context| finished(scene, false, context)),
         ("begin sign-in", |scene, context| Ok(begin_sign_in(scene.principal.as_ref(), ATTEMPT, None, context))),
         ("send a code", |scene, context| {
-            let (device, sent) = (scene.serial.stream(), sending(SENT)?);
+            let (device, sent) = (scene.serial.stream(), sending(unused(scene, SENT))?);
             Ok(send_sign_in_code(scene.principal.as_ref(), ATTEMPT, device, sent, context))
         }),
         ("good code", |scene, context| Ok(typed(scene, true, context))),
@@ -55,6 +57,13 @@ pub(super) const CHAPTER: Chapter = Chapter {
     caller: |owner| Caller::at_console(owner, Some(NOW)),
 };
 
+/// This challenge, or another one where it was asked already.
+pub(super) fn unused(scene: &Scene, challenge: ChallengeId) -> ChallengeId {
+    let owner = scene.principal.as_ref().and_then(Principal::registered);
+    let known = owner.is_some_and(|owner| owner.outgoing.message(challenge).is_some());
+    if known { ChallengeId::from_bytes([4; 16]) } else { challenge }
+}
+
 /// A code that nothing stands against.
 pub(super) fn sending(challenge: ChallengeId) -> Result<Sending, &'static str> {
     let prefix = Prefix::new("+1415555").ok_or("prefix")?;
@@ -64,12 +73,12 @@ pub(super) fn sending(challenge: ChallengeId) -> Result<Sending, &'static str> {
     Ok(Sending { challenge, secret, decision, destination, route, admitted: Ok(()) })
 }
 
-fn enrolment(scene: &Scene) -> Result<Enrolment<'_>, &'static str> {
+pub(super) fn enrolment(scene: &Scene) -> Result<Enrolment<'_>, &'static str> {
     let eligibility = scene.account.as_ref().ok_or("account")?.settings.sms;
     Ok(Enrolment { serial: &scene.serial, device: scene.device.as_ref(), eligibility })
 }
 
-fn finished(scene: &Scene, good: bool, context: &Context<'_>) -> Result<Decision, &'static str> {
+pub(super) fn finished(scene: &Scene, good: bool, context: &Context<'_>) -> Result<Decision, &'static str> {
     let (principal, enrolment) = (scene.principal.as_ref(), enrolment(scene)?);
     Ok(match finish_sms_enrolment(principal, enrolment, ENROLMENT, None, context) {
         Step::Decided(decision) => decision,
@@ -112,9 +121,11 @@ fn scenes(policy: &Policy) -> Result<Vec<Scene>, &'static str> {
     let too_late = sent.clone().later("SMS device, code sent too long ago", 300);
     let tried = advanced("SMS device, code sent in a sign-in, tries used up", &sent, &["wrong code"; 5])?;
     let gone = advanced("SMS device, deactivated", &enabled, &["deactivate"])?;
-    let participant = "SMS device, deactivated; for participants only";
-    let participant = offered(gone.clone(), participant, SmsEligibility::Ending);
-    let ended = offered(gone.clone(), "SMS device, deactivated; the offer has ended", SmsEligibility::Ended);
+    let long_gone = gone.clone().later("SMS device, deactivated ten minutes ago", 600);
+    let participant = "SMS device, deactivated ten minutes ago; for participants only";
+    let participant = offered(long_gone.clone(), participant, SmsEligibility::Ending);
+    let ended = "SMS device, deactivated ten minutes ago; the offer has ended";
+    let ended = offered(long_gone.clone(), ended, SmsEligibility::Ended);
     Ok(vec![
         absent,
         closed,
@@ -129,6 +140,7 @@ fn scenes(policy: &Policy) -> Result<Vec<Scene>, &'static str> {
         too_late,
         tried,
         gone,
+        long_gone,
         participant,
         ended,
     ])

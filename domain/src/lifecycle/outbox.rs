@@ -1,38 +1,37 @@
 //! Codes on their way to a gateway.
 
-use alloc::string::ToString;
 use alloc::vec;
 use alloc::vec::Vec;
 
 use super::Chapter;
-use super::messages::{ENROLMENT, SENT, sending};
+use super::messages::{ENROLMENT, enrolment, finished, sending, unused};
 use super::scene::{NOW, Scene, account_id, lee, name};
 use crate::caller::Caller;
 use crate::decide::{
-    Context, Decision, Submit, Submitted, begin_submit, drop_message, end_sign_ins, end_submit, redrive, report,
+    Context, Decision, Submit, Submitted, begin_sms_enrolment, begin_submit, drop_message, end_sign_ins, end_submit,
+    redrive, report,
 };
-use crate::decide::{Enrolment, begin_sms_enrolment};
 use crate::device::{PhoneNumber, Serial};
 use crate::event::{SmsDelivery, SmsDropReason, SmsSubmitFault};
 use crate::policy::Policy;
-use crate::settings::SmsEligibility;
-use crate::sms::RouteName;
+use crate::sms::{MessageId, RouteName};
 
 pub(super) const CHAPTER: Chapter = Chapter {
     title: "Codes on their way",
-    about: "Asked by the sender actors, of the code of an enrolment. A try has 15 seconds until nobody knows how it ended.",
+    about: "Asked by the sender actors, of the code of an enrolment. A try has 15 seconds to end; after\n\
+            that nobody knows how it did.",
     scenes,
     commands: &[
         ("enrol a number", |scene, context| {
             let phone = PhoneNumber::parse("+14155550123").map_err(|_| "phone")?;
-            let (device, eligibility) = (scene.device.as_ref(), SmsEligibility::Open);
-            let enrolment = Enrolment { serial: &scene.serial, device, eligibility };
-            let challenge = if scene.now == NOW { ENROLMENT } else { SENT };
-            Ok(begin_sms_enrolment(scene.principal.as_ref(), enrolment, sending(challenge)?, phone, context))
+            let sent = sending(unused(scene, ENROLMENT))?;
+            Ok(begin_sms_enrolment(scene.principal.as_ref(), enrolment(scene)?, sent, phone, context))
         }),
+        ("enrolment, good code", |scene, context| finished(scene, true, context)),
+        ("enrolment, wrong code", |scene, context| finished(scene, false, context)),
         ("begin a try", |scene, context| begun(scene, None, context)),
         ("begin a try, money spent", |scene, context| begun(scene, Some(SmsDropReason::Budget), context)),
-        ("taken", |scene, context| Ok(ended(scene, Submitted::Taken(Some("SM1".to_string())), context))),
+        ("taken", |scene, context| Ok(ended(scene, Submitted::Taken(MessageId::new("SM1")), context))),
         ("throttled", |scene, context| Ok(ended(scene, Submitted::Failed(SmsSubmitFault::Throttled), context))),
         ("no answer", |scene, context| Ok(ended(scene, Submitted::Failed(SmsSubmitFault::Unknown), context))),
         ("no such number", |scene, context| {
@@ -77,12 +76,18 @@ fn scenes(policy: &Policy) -> Result<Vec<Scene>, &'static str> {
     let throttled = advanced("a try failed", &trying, &["throttled"])?;
     let unknown = advanced("a try of unknown outcome", &trying, &["no answer"])?;
     let twice = advanced("two tries of unknown outcome", &unknown, &["begin a try", "no answer"])?;
-    let spent = advanced("six tries failed", &waiting, &["begin a try", "throttled"].repeat(6))?;
+    let spent = advanced("twenty tries failed", &waiting, &["begin a try", "throttled"].repeat(20))?;
+    let lost_twice = advanced("given up after two tries of unknown outcome", &twice, &["begin a try"])?;
+    let refused = advanced("refused for good", &trying, &["no such number"])?;
     let taken = advanced("taken", &trying, &["taken"])?;
+    let enroute = advanced("reported to be on its way", &taken, &["reported enroute"])?;
     let delivered = advanced("delivered", &taken, &["reported delivered"])?;
     let dropped = advanced("given up", &waiting, &["no route"])?;
     let redriven = advanced("given up, and wanted after all", &dropped, &["re-drive"])?;
     let void = advanced("queued, and void since the sign-ins were ended", &waiting, &["end sign-ins"])?;
+    let guessed = "queued, and void since it was guessed at five times";
+    let guessed = advanced(guessed, &waiting, &["enrolment, wrong code"; 5])?;
+    let enrolled = advanced("queued, and void since the number is enrolled", &waiting, &["enrolment, good code"])?;
     let newer = waiting.clone().later("queued, and void since a newer code was asked for", 30);
     let newer = advanced(newer.name, &newer, &["enrol a number"])?;
     let late = waiting.clone().later("queued, and too late", 300);
@@ -94,12 +99,17 @@ fn scenes(policy: &Policy) -> Result<Vec<Scene>, &'static str> {
         throttled,
         unknown,
         twice,
+        lost_twice,
         spent,
+        refused,
         taken,
+        enroute,
         delivered,
         dropped,
         redriven,
         void,
+        guessed,
+        enrolled,
         newer,
         late,
         given_up_late,

@@ -7,7 +7,7 @@ usage: bench [--short] [--json] [--only NAME] [--seed N] [--dir DIR]
 
   --short       smaller counts; the same rows
   --json        a JSON line for each row, in place of the table
-  --only NAME   one section; may be given again: fsync raw facade replay activation startup size
+  --only NAME   one section; may be given again: fsync raw facade replay activation startup size sms
   --seed N      seed of people, secrets and bytes (default 1)
   --dir DIR     where stores are made: a directory that does not exist, removed afterwards
                 (default target/bench-tmp)";
@@ -29,12 +29,14 @@ pub enum Section {
     Startup,
     /// Bytes and memory.
     Size,
+    /// Codes by SMS.
+    Sms,
 }
 
 impl Section {
     /// Every section, in the order in which it runs.
-    pub const ALL: [Self; 7] =
-        [Self::Fsync, Self::Raw, Self::Facade, Self::Replay, Self::Activation, Self::Startup, Self::Size];
+    pub const ALL: [Self; 8] =
+        [Self::Fsync, Self::Raw, Self::Facade, Self::Replay, Self::Activation, Self::Startup, Self::Size, Self::Sms];
 
     /// Its name on the command line and in the rows.
     pub const fn name(self) -> &'static str {
@@ -46,6 +48,7 @@ impl Section {
             Self::Activation => "activation",
             Self::Startup => "startup",
             Self::Size => "size",
+            Self::Sms => "sms",
         }
     }
 }

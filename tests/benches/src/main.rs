@@ -15,6 +15,8 @@ mod replay;
 mod report;
 mod resident;
 mod sample;
+mod sms;
+mod smsc;
 mod startup;
 mod store;
 
@@ -78,6 +80,7 @@ fn run(args: &Args) -> Result<(), Failure> {
             Section::Activation => activation::rows(&mut report, args)?,
             Section::Startup => startup::rows(&mut report, &mut stores)?,
             Section::Size => resident::rows(&mut report, args, &mut stores)?,
+            Section::Sms => sms::rows(&mut report, args)?,
         }
         report.took(section.name(), &part);
     }

@@ -222,7 +222,7 @@ impl Asking<'_> {
     fn sent(&mut self, sent: Result<Ack<SmsSent>, Error>) -> (Answer, u64) {
         let hands = &mut *self.hands;
         settled(self.engine, sent, |sent| {
-            assert_eq!(sent.delivered, Ok(()));
+            assert_eq!(sent.state, SmsState::Taken);
             let challenge = hands.names.challenge_number(sent.challenge);
             hands.read(challenge);
             let shown = cast::NUMBERS.iter().find(|(_, masked)| *masked == sent.to);
@@ -354,9 +354,9 @@ fn settled<T>(engine: &Countersign, result: Result<Ack<T>, Error>, answer: impl 
             let rejection = error.rejection().unwrap_or_else(|| panic!("not an answer: {error}"));
             let reason = rejection.code();
             let answer = match rejection {
-                Rejection::TooManyChallenges { again_at } | Rejection::TooSoon { again_at } => {
-                    Answer::Later { reason, at: again_at.0 }
-                }
+                Rejection::TooManyChallenges { again_at }
+                | Rejection::TooSoon { again_at }
+                | Rejection::SmsBudgetSpent { again_at, .. } => Answer::Later { reason, at: again_at.0 },
                 _ => Answer::Rejected(reason),
             };
             (answer, 0)

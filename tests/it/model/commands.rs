@@ -329,6 +329,7 @@ pub mod reason {
     pub const ACCOUNT_USERS: u16 = 403;
     pub const TOO_MANY: u16 = 404;
     pub const TOO_SOON: u16 = 405;
+    pub const NO_BUDGET: u16 = 406;
 }
 
 /// The first reason that applies, in the order in which they are listed (R56).

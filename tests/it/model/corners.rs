@@ -109,6 +109,7 @@ const TOUCHED: &[&str] = &[
     "sent code: Exhausted",
     "an older code",
     "rejected 405",
+    "rejected 406",
 ];
 
 #[test]

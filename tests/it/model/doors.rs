@@ -3,10 +3,14 @@
 use countersign::KeyForm;
 use countersign::domain::event::{AlternativeFactor, KeyFault};
 
+use super::cast::PEOPLE;
 use super::cast::{Credential, Device};
 use super::counters::Budget;
 use super::facts::{Errand, Fact, History, Task};
-use super::rules::{CLOCK_BACK_MS, FACTOR_TRIES, OPEN, OPEN_CHALLENGES, PAUSE_MS, REFUSALS, SENDS, SENDS_WINDOW_S};
+use super::rules::{
+    BUDGET_WINDOW_S, CHANGE_MS, CLOCK_BACK_MS, FACTOR_TRIES, OPEN, OPEN_CHALLENGES, PAUSE_MS, REFUSALS, SENDS,
+    SENDS_WINDOW_S,
+};
 
 use Fact::*;
 
@@ -402,6 +406,36 @@ impl History {
         let counted = self.sends(person, what, now);
         let spent = (counted.used >= SENDS).then_some((counted.window + 1) * SENDS_WINDOW_S * 1000);
         [paused, spent].into_iter().flatten().filter(|at| *at > now).max()
+    }
+
+    /// NT-43: until when nobody enrols a phone, because the last one went moments ago.
+    pub fn phone_gone_until(&self, person: usize, now: u64) -> Option<u64> {
+        let gone = self.0.iter().rev().find_map(|(at, fact)| match fact {
+            Deactivated { person: who, device: Device::Sms(..) } if *who == person => Some(*at),
+            _ => None,
+        });
+        gone.filter(|at| *at <= now + CLOCK_BACK_MS).map(|at| at + CHANGE_MS).filter(|until| *until > now)
+    }
+
+    /// NT-40: the codes of the budget window that counts now, whose they are and to which number they went; and when
+    /// that window ends. One that has begun does not end because the clock is set back.
+    pub fn budgeted(&self, now: u64) -> (Vec<(usize, usize)>, u64) {
+        let (mut window, mut counted) = (0, Vec::new());
+        let mut turn = |at: u64, counted: &mut Vec<_>| {
+            let later = at / 1000 / BUDGET_WINDOW_S;
+            if later > window {
+                (window, _) = (later, counted.clear());
+            }
+            (window + 1) * BUDGET_WINDOW_S * 1000
+        };
+        for (at, fact) in &self.0 {
+            if let CodeSent { person, number, .. } = fact {
+                turn(*at, &mut counted);
+                counted.push((PEOPLE[*person].account, *number));
+            }
+        }
+        let ends = turn(now, &mut counted);
+        (counted, ends)
     }
 
     /// Every code that was ever sent, newest first: whose it is, its challenge, the phone, and what it is for.

@@ -20,47 +20,212 @@ pub enum Fault {
 /// are numbered as they come.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fact {
-    Opened { account: usize },
-    Registered { person: usize, name: &'static str, path: &'static str },
-    Renamed { person: usize, name: &'static str, path: &'static str },
-    Removed { person: usize },
-    Made { thing: usize, secret: Vec<u8> },
-    Deleted { device: Device },
-    Enabled { person: usize, thing: usize, window: u64, counter: u64, offset: i64 },
-    EnableRefused { person: usize, thing: usize, window: u64, fault: Fault },
-    Resynced { person: usize, thing: usize, window: u64, counter: u64, offset: i64 },
-    ResyncRefused { person: usize, thing: usize, window: u64, fault: Fault },
-    Accepted { person: usize, thing: usize, window: u64, counter: u64, purpose: Purpose },
-    Refused { person: usize, thing: usize, window: u64, fault: Fault, purpose: Purpose },
-    OutOfBudget { holder: Option<usize>, thing: usize, pairs: bool, window: u64 },
-    Deactivated { person: usize, device: Device },
+    Opened {
+        account: usize,
+    },
+    Registered {
+        person: usize,
+        name: &'static str,
+        path: &'static str,
+    },
+    Renamed {
+        person: usize,
+        name: &'static str,
+        path: &'static str,
+    },
+    Removed {
+        person: usize,
+    },
+    Made {
+        thing: usize,
+        secret: Vec<u8>,
+    },
+    Deleted {
+        device: Device,
+    },
+    Enabled {
+        person: usize,
+        thing: usize,
+        window: u64,
+        counter: u64,
+        offset: i64,
+    },
+    EnableRefused {
+        person: usize,
+        thing: usize,
+        window: u64,
+        fault: Fault,
+    },
+    Resynced {
+        person: usize,
+        thing: usize,
+        window: u64,
+        counter: u64,
+        offset: i64,
+    },
+    ResyncRefused {
+        person: usize,
+        thing: usize,
+        window: u64,
+        fault: Fault,
+    },
+    Accepted {
+        person: usize,
+        thing: usize,
+        window: u64,
+        counter: u64,
+        purpose: Purpose,
+    },
+    Refused {
+        person: usize,
+        thing: usize,
+        window: u64,
+        fault: Fault,
+        purpose: Purpose,
+    },
+    OutOfBudget {
+        holder: Option<usize>,
+        thing: usize,
+        pairs: bool,
+        window: u64,
+    },
+    Deactivated {
+        person: usize,
+        device: Device,
+    },
     // ---- signing in ----
-    PasswordRefused { account: Option<usize>, who: Option<usize>, locked: bool },
-    Started { person: usize, attempt: usize, until: u64, associate: Option<usize>, from: usize },
-    SignedIn { person: usize, attempt: usize, factor: SignInFactor, device: Option<Device>, from: usize },
-    SignInsEnded { person: usize },
-    SignInRefused { person: usize, attempt: usize, device: Option<Device>, fault: SignInFault },
-    AssociateProven { person: usize, attempt: usize, thing: usize, until: u64, code: u32 },
+    PasswordRefused {
+        account: Option<usize>,
+        who: Option<usize>,
+        locked: bool,
+    },
+    Started {
+        person: usize,
+        attempt: usize,
+        until: u64,
+        associate: Option<usize>,
+        from: usize,
+    },
+    SignedIn {
+        person: usize,
+        attempt: usize,
+        factor: SignInFactor,
+        device: Option<Device>,
+        from: usize,
+    },
+    SignInsEnded {
+        person: usize,
+    },
+    SignInRefused {
+        person: usize,
+        attempt: usize,
+        device: Option<Device>,
+        fault: SignInFault,
+    },
+    AssociateProven {
+        person: usize,
+        attempt: usize,
+        thing: usize,
+        until: u64,
+        code: u32,
+    },
     // ---- keys ----
-    KeyAsked { person: usize, challenge: usize, form: KeyForm, task: Task, until: u64, window: u64 },
-    KeyEnabled { person: usize, challenge: usize, form: KeyForm, credential: Credential, counter: u32 },
-    KeyAccepted { person: usize, challenge: usize, device: Device, counter: u32, verified: bool },
-    KeyRefused { person: usize, challenge: usize, device: Option<Device>, fault: KeyFault, counter: Option<u32> },
+    KeyAsked {
+        person: usize,
+        challenge: usize,
+        form: KeyForm,
+        task: Task,
+        until: u64,
+        window: u64,
+    },
+    KeyEnabled {
+        person: usize,
+        challenge: usize,
+        form: KeyForm,
+        credential: Credential,
+        counter: u32,
+    },
+    KeyAccepted {
+        person: usize,
+        challenge: usize,
+        device: Device,
+        counter: u32,
+        verified: bool,
+    },
+    KeyRefused {
+        person: usize,
+        challenge: usize,
+        device: Option<Device>,
+        fault: KeyFault,
+        counter: Option<u32>,
+    },
     // ---- phones ----
-    CodeSent { person: usize, challenge: usize, device: Device, errand: Errand, until: u64, window: u64 },
-    CodeTaken { person: usize, challenge: usize, device: Device },
-    CodeMissed { person: usize, challenge: usize, device: Device, fault: SmsFault },
-    SmsEnabled { person: usize, device: Device, number: usize },
+    /// It was decided on, and a gateway took it.
+    CodeSent {
+        person: usize,
+        challenge: usize,
+        device: Device,
+        number: usize,
+        errand: Errand,
+        until: u64,
+        window: u64,
+    },
+    CodeTaken {
+        person: usize,
+        challenge: usize,
+        device: Device,
+    },
+    CodeMissed {
+        person: usize,
+        challenge: usize,
+        device: Device,
+        fault: SmsFault,
+    },
+    SmsEnabled {
+        person: usize,
+        device: Device,
+        number: usize,
+    },
     // ---- root's way back ----
-    FactorAsked { person: usize, attempt: usize, factor: AlternativeFactor, challenge: usize, until: u64, window: u64 },
-    FactorProven { person: usize, attempt: usize, factor: AlternativeFactor },
-    FactorMissed { person: usize, attempt: usize, factor: AlternativeFactor },
+    FactorAsked {
+        person: usize,
+        attempt: usize,
+        factor: AlternativeFactor,
+        challenge: usize,
+        until: u64,
+        window: u64,
+    },
+    FactorProven {
+        person: usize,
+        attempt: usize,
+        factor: AlternativeFactor,
+    },
+    FactorMissed {
+        person: usize,
+        attempt: usize,
+        factor: AlternativeFactor,
+    },
     // ---- settings ----
-    AliasChosen { account: usize, alias: Option<usize> },
-    EligibilityChosen { account: usize, sms: SmsEligibility },
-    AlternativesSwitched { account: usize, allowed: bool },
-    RulesChosen { account: usize, preset: Option<Preset> },
-    Linked { account: usize, other: Option<usize> },
+    AliasChosen {
+        account: usize,
+        alias: Option<usize>,
+    },
+    EligibilityChosen {
+        account: usize,
+        sms: SmsEligibility,
+    },
+    AlternativesSwitched {
+        account: usize,
+        allowed: bool,
+    },
+    RulesChosen {
+        account: usize,
+        preset: Option<Preset>,
+    },
+    Linked {
+        account: usize,
+        other: Option<usize>,
+    },
 }
 
 /// What a key was asked for, and about which credentials.

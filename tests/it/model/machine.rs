@@ -173,14 +173,19 @@ impl<D: Deployment> Real<D> {
     }
 
     fn start(&mut self) {
-        let always = Limits { snapshot_every: 1, checkpoint_every: 1, ..Limits::default() };
+        // Whoever asks for a code waits until it is handed over, so that what the sender writes is in the log as well
+        // when the answer comes: the outbox takes everything, no route is ever full, and no machine that slow.
+        let sms_wait = Duration::from_secs(60);
+        let always = Limits { snapshot_every: 1, checkpoint_every: 1, sms_wait, ..Limits::default() };
         let brief = Limits { resident_max: 1, idle: Duration::ZERO, ..always };
         let limits = if D::RESIDENT { always } else { brief };
+        let mut transports = Transports::development(&self.hands.outbox);
+        transports.sms[0].per_second_max = 10_000;
         let config = Config {
             policy: policy::<D>(),
             clock: Arc::new(self.clock.clone()),
             entropy: self.entropy.clone(),
-            transports: Transports::development(&self.hands.outbox),
+            transports,
             limits,
             ..Config::default()
         };

@@ -70,6 +70,9 @@ impl Model {
             return Err(Answer::Rejected(reason::NOT_OPEN));
         };
         self.may_enrol(person, device)?;
+        if let Some(at) = self.history.phone_gone_until(person, self.now) {
+            return Err(Answer::Later { reason: reason::TOO_SOON, at });
+        }
         if let Some(fault) = self.compare(sent, text) {
             self.note(Fact::CodeMissed { person, challenge, device, fault });
             return Ok(Answer::Refused);

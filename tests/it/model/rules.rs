@@ -41,6 +41,9 @@ pub struct Rules {
     pub sms: bool,
     /// Challenges to keys in one sign-in, and registrations in one window; small here, so that histories reach it.
     pub challenges: usize,
+    /// Codes by SMS to one number, and of one account, in a budget window; small here as well.
+    pub codes_per_number: usize,
+    pub codes_per_account: usize,
 }
 
 /// A4: refused codes after which a resync is offered.
@@ -67,6 +70,10 @@ pub const PAUSE_MS: u64 = 30_000;
 pub const SENDS: usize = 5;
 /// A15.
 pub const SENDS_WINDOW_S: u64 = 900;
+/// NT-43: between the loss of a phone and the enrolment of another; small here, so that histories outlive it.
+pub const CHANGE_MS: u64 = 120_000;
+/// NT-40: the window of the deployment's budgets, another one than that of a person's.
+pub const BUDGET_WINDOW_S: u64 = 1200;
 /// A22.
 pub const FACTOR_MS: u64 = 600_000;
 /// Tries at one alternative factor.
@@ -92,6 +99,8 @@ impl Rules {
         passkeys: false,
         sms: true,
         challenges: 9,
+        codes_per_number: 3,
+        codes_per_account: 4,
     };
 
     /// With the delay of R95, which no preset has, with SMS for those who still want it, and with windows of
@@ -165,6 +174,10 @@ impl Rules {
             (self.window_s as usize, policy.attempt_window_s as usize),
             (self.propagation_ms as usize, policy.sts_propagation_ms as usize),
             (self.challenges, policy.challenges_max as usize),
+            (self.codes_per_number, policy.sms_number_max as usize),
+            (self.codes_per_account, policy.sms_account_max as usize),
+            (BUDGET_WINDOW_S as usize, policy.sms_budget_window_s as usize),
+            (CHANGE_MS as usize / 1000, policy.sms_change_pause_s as usize),
         ];
         let switches = [
             (self.forwards_only, policy.code_order == CodeOrder::Increasing),
@@ -196,6 +209,12 @@ impl Rules {
             attempt_window_s: self.window_s as u32,
             sms_enrolment: self.sms,
             challenges_max: self.challenges as u32,
+            sms_change_pause_s: (CHANGE_MS / 1000) as u32,
+            sms_number_max: self.codes_per_number as u32,
+            sms_account_max: self.codes_per_account as u32,
+            sms_budget_window_s: BUDGET_WINDOW_S as u32,
+            // No history is long enough for the alarm; see the tests of the outbox.
+            sms_conversion_min_percent: 0,
             ..preset
         }
     }

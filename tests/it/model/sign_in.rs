@@ -191,14 +191,23 @@ impl Model {
         matches!(device, Device::Sms(..)) && self.history.owner(device) == Some(person)
     }
 
-    /// A15: one code in each pause, some in each quarter of an hour.
+    /// A15: one code in each pause, some in each quarter of an hour. NT-43: no other number at once. NT-40: so many to
+    /// a number and of an account.
     pub fn send(&mut self, person: usize, device: Device, errand: Errand, number: usize) -> Result<Answer, Answer> {
-        if let Some(at) = self.history.sends_again_at(person, Sending::Code, self.now) {
+        let enrols = matches!(errand, Errand::Enrolment(_));
+        let gone = self.history.phone_gone_until(person, self.now).filter(|_| enrols);
+        if let Some(at) = self.history.sends_again_at(person, Sending::Code, self.now).max(gone) {
             return Err(Answer::Later { reason: reason::TOO_SOON, at });
+        }
+        let (counted, at) = self.history.budgeted(self.now);
+        let to_number = counted.iter().filter(|(_, to)| *to == number).count();
+        let of_account = counted.iter().filter(|(of, _)| *of == PEOPLE[person].account).count();
+        if to_number >= self.deployment.codes_per_number || of_account >= self.deployment.codes_per_account {
+            return Err(Answer::Later { reason: reason::NO_BUDGET, at });
         }
         let (challenge, until) = (self.next_challenge(), self.now + CODE_MS);
         let window = self.history.sends(person, Sending::Code, self.now).window;
-        self.note(Fact::CodeSent { person, challenge, device, errand, until, window });
+        self.note(Fact::CodeSent { person, challenge, device, number, errand, until, window });
         Ok(Answer::Sent { challenge, to: NUMBERS[number].1, until, again_at: self.now + PAUSE_MS })
     }
 

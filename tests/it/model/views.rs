@@ -5,6 +5,7 @@ use countersign::*;
 
 use super::cast::{self, ACCOUNTS, ALIASES, Device, NAMES, NUMBERS, PEOPLE, is_virtual};
 use super::doors::Alternative;
+use super::facts::Fact;
 use super::hands::Names;
 use super::perform::Model;
 use super::rules::Rules;
@@ -33,6 +34,27 @@ pub fn compare(engine: &Countersign, model: &Model, names: &Names) {
         assert_eq!(engine.account_of_alias(alias), holder.map(cast::account), "{alias}");
     }
     compare_recovery(engine, model, names);
+    compare_messages(engine, model, names);
+}
+
+/// What became of every code that was sent: it was handed over once, and used or not.
+fn compare_messages(engine: &Countersign, model: &Model, names: &Names) {
+    let mut used = 0;
+    for (person, challenge, _, _) in model.history.sent_codes() {
+        let taken = |fact: &Fact| matches!(fact, Fact::CodeTaken { challenge: of, .. } if *of == challenge);
+        let expected = (SmsState::Taken, 1, model.history.facts().any(taken));
+        used += u64::from(expected.2);
+        let Some(message) = engine.sms_message(names.challenge(challenge)) else {
+            assert!(!model.history.exists(person), "#{challenge} was sent to somebody who is still there");
+            continue;
+        };
+        assert_eq!((message.state, message.submits, message.used), expected, "#{challenge}");
+        assert_eq!(message.principal, cast::principal(person), "#{challenge}");
+    }
+    let lines = engine.sms_report(None).lines;
+    let sum = |of: fn(&SmsLine) -> u64| lines.iter().map(of).sum::<u64>();
+    let sent = model.history.sent_codes().len() as u64;
+    assert_eq!((sum(|line| line.taken), sum(|line| line.used)), (sent, used), "the report");
 }
 
 fn compare_person(engine: &Countersign, model: &Model, names: &Names, person: usize) {

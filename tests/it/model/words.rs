@@ -4,7 +4,7 @@ use countersign::domain::account::Account;
 use countersign::domain::event::{CodeFault, Event, PairFault};
 use countersign::domain::ids::StreamId;
 use countersign::domain::totp::Budget;
-use countersign::{Client, DeviceKind};
+use countersign::{Client, DeviceKind, Prefix};
 
 use super::ask::{ADDRESSES, client};
 use super::cast::{self, Device};
@@ -88,12 +88,18 @@ pub fn tell_fact(at: u64, fact: &Fact, names: &Names) -> Vec<String> {
         Fact::KeyRefused { person, challenge, device, fault, counter } => {
             vec![format!("key refused {} #{challenge} {:?} {fault:?} {counter:?}", who(person), whose(device))]
         }
-        Fact::CodeSent { person, challenge, device, errand, until, window } => {
+        Fact::CodeSent { person, challenge, device, number, errand, until, window } => {
             let errand = match errand {
                 Errand::SignIn(attempt) => format!("in a{attempt}"),
                 Errand::Enrolment(number) => format!("to {}", cast::NUMBERS[*number].0),
             };
-            vec![format!("sent {} #{challenge} {} {errand} until {until} w{window}", who(person), what(device))]
+            let (whose, prefix) = (who(person), Prefix::of(&cast::number(*number)));
+            vec![
+                format!("sent {whose} #{challenge} {} {errand} until {until} w{window}", what(device)),
+                format!("queued {whose} #{challenge} {} {prefix} until {until}", what(device)),
+                format!("handing over {whose} #{challenge} for the 1. time"),
+                format!("handed over {whose} #{challenge}"),
+            ]
         }
         Fact::CodeTaken { person, challenge, device } => {
             vec![format!("sent code taken {} #{challenge} {}", who(person), what(device))]
@@ -239,6 +245,20 @@ fn tell_door_event(stream: StreamId, event: &Event, names: &mut Names) -> Option
             let (device, until, window, from) = (e.device, e.until.0, e.window, from(&e.client));
             format!("sent {stream} #{challenge} {device} {errand} until {until} w{window}{from}")
         }
+        Event::SmsQueued(e) => {
+            let (challenge, device, prefix) = (names.challenge_number(e.challenge), e.device, &e.destination.prefix);
+            format!("queued {stream} #{challenge} {device} {prefix} until {}", e.until.0)
+        }
+        Event::SmsSubmitting(e) => {
+            format!("handing over {stream} #{} for the {}. time", names.challenge_number(e.challenge), e.submit)
+        }
+        Event::SmsSubmitted(e) => format!("handed over {stream} #{}", names.challenge_number(e.challenge)),
+        Event::SmsSubmitFailed(_)
+        | Event::SmsDropped(_)
+        | Event::SmsRedriven(_)
+        | Event::SmsReported(_)
+        | Event::SmsPrefixBlocked(_)
+        | Event::SmsPrefixCleared(_) => panic!("nothing of the model does this: {event:?}"),
         Event::SmsCodeAccepted(e) => {
             format!("sent code taken {stream} #{} {}", names.challenge_number(e.challenge), e.device)
         }

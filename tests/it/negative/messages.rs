@@ -1,6 +1,7 @@
 //! Codes that are sent by SMS (NT-14, NT-22, NT-23, NT-24, NT-26, NT-41, NT-44).
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use countersign::domain::event::{Event, SmsFault};
@@ -101,8 +102,8 @@ struct Broken;
 
 #[async_trait]
 impl SmsTransport for Broken {
-    async fn send(&self, _message: SmsMessage) -> Result<(), TransportError> {
-        Err(TransportError::Unavailable)
+    async fn submit(&self, _message: SmsMessage) -> Result<SmsAccepted, SmsFailure> {
+        Err(SmsFailure::Unavailable)
     }
 }
 
@@ -110,8 +111,9 @@ impl SmsTransport for Broken {
 #[tokio::test]
 async fn a_transport_that_fails_ends_nothing() {
     let clock = ManualClock::at(UnixMillis::from_secs(1_700_000_100));
-    let transports = Transports { sms: Arc::new(Broken), ..Transports::default() };
-    let config = Config { transports, clock: Arc::new(clock.clone()), ..Config::default() };
+    let transports = Transports { sms: vec![SmsRoute::new("main", Arc::new(Broken))], ..Transports::default() };
+    let limits = Limits { sms_wait: Duration::ZERO, ..Limits::default() };
+    let config = Config { transports, limits, clock: Arc::new(clock.clone()), ..Config::default() };
     let engine = Countersign::in_memory(config).unwrap();
     let account = AccountId::from_number(123_456_789_012).unwrap();
     engine.open_account(operator(), account, name("root")).await.unwrap();
@@ -120,7 +122,7 @@ async fn a_transport_that_fails_ends_nothing() {
     let lee = PrincipalId::User(account, id);
     let enrol = || engine.begin_sms_enrolment(proven(&lee), &lee, number());
     let sent = enrol().await.unwrap().value;
-    assert_eq!(sent.delivered, Err(TransportError::Unavailable));
+    assert!(matches!(sent.state, SmsState::Waiting | SmsState::Submitting) && !sent.state.is_given_up());
     assert_eq!(refused(enrol().await), Rejection::TooSoon { again_at: sent.again_at });
     clock.advance_s(30);
     assert_ne!(enrol().await.unwrap().value.challenge, sent.challenge);
@@ -179,7 +181,7 @@ async fn an_enrolment_is_finished_by_whom_it_is_for_in_its_time_and_counts_from_
 
 #[tokio::test]
 async fn a_phone_that_was_taken_away_counts_no_more_at_once_and_its_code_is_dead() {
-    let world = World::new(Policy::classic()).await;
+    let world = World::new(Policy { sms_change_pause_s: 120, ..Policy::classic() }).await;
     let (lee, serial) = world.texted("lee").await;
     let attempt = world.begin_sign_in(&lee).await;
     world.send(&lee, attempt, &serial).await.unwrap();
@@ -189,7 +191,10 @@ async fn a_phone_that_was_taken_away_counts_no_more_at_once_and_its_code_is_dead
     assert!(world.engine.users_with(world.account, DeviceKind::Sms, None, 9).is_empty());
     let typed = world.type_code(&lee, attempt, &serial, code.clone()).await;
     assert_eq!(refused(typed), Rejection::FactorUnknown);
-    world.clock.advance_s(30);
+    let too_soon = refused(world.engine.begin_sms_enrolment(proven(&lee), &lee, number()).await);
+    let again_at = world.clock.now().plus_ms(120_000);
+    assert_eq!(too_soon, Rejection::TooSoon { again_at }, "NT-43: nobody swaps a number at once");
+    world.clock.advance_s(120);
     // R120: a new number is a new device, under the same ARN.
     let sent = world.begin_sms(&lee).await.unwrap();
     world.finish_sms(&lee, sent.challenge, world.last_code()).await.unwrap();

@@ -6,9 +6,10 @@ use countersign::domain::caller::{By, Channel};
 use countersign::domain::client::Client;
 use countersign::domain::device::PhoneNumber;
 use countersign::domain::event::*;
-use countersign::domain::ids::{AttemptId, ChallengeId, StreamId};
+use countersign::domain::ids::{AttemptId, ChallengeId, StreamId, Version};
 use countersign::domain::secret::{ChallengeSecret, Opaque};
 use countersign::domain::settings::{AccountAlias, Preset, SmsEligibility};
+use countersign::domain::sms::{Country, Destination, MessageId, Prefix, RouteName, SmsErrand};
 use countersign::domain::totp::{Attempts, Budget, Learned, Spent};
 use countersign::domain::wire::HOST_TYPES;
 use countersign::{AccountId, DeviceKind, DeviceName, Path, PrincipalId, Seed, Serial, UnixMillis, UserId};
@@ -70,6 +71,19 @@ fn opaque() -> impl Strategy<Value = Opaque> {
 
 fn number() -> impl Strategy<Value = PhoneNumber> {
     "\\+[1-9][0-9]{6,14}".prop_map(|text| PhoneNumber::parse(&text).unwrap())
+}
+
+fn route() -> impl Strategy<Value = RouteName> {
+    "[a-z0-9-]{1,32}".prop_map(|text| RouteName::new(&text).unwrap())
+}
+
+fn prefix() -> impl Strategy<Value = Prefix> {
+    "\\+[0-9]{1,11}".prop_map(|text| Prefix::new(&text).unwrap())
+}
+
+fn destination() -> impl Strategy<Value = Destination> {
+    let country = "[A-Z]{2}".prop_map(|text| Country::parse(&text).unwrap());
+    (any::<[u8; 16]>(), prefix(), country).prop_map(|(number, prefix, country)| Destination { number, prefix, country })
 }
 
 fn client() -> impl Strategy<Value = Client> {
@@ -295,6 +309,50 @@ fn any_ceremony_event(name_of_type: &str) -> BoxedStrategy<Event> {
             client: client(),
             body: vec(any::<u8>(), 0..200),
         }),
+        _ => any_outbox_event(name_of_type),
+    }
+}
+
+/// Of codes on their way.
+fn any_outbox_event(name_of_type: &str) -> BoxedStrategy<Event> {
+    let (submit, count) = (any::<u8>, any::<u32>);
+    match name_of_type {
+        "SmsQueued" => body!(SmsQueued {
+            challenge: challenge(),
+            device: stream(),
+            decision: any::<u64>().prop_map(Version),
+            route: route(),
+            destination: destination(),
+            until: instant(),
+        }),
+        "SmsSubmitting" => body!(SmsSubmitting {
+            challenge: challenge(),
+            submit: submit(),
+            route: route(),
+            lease: instant(),
+            price_micros: any::<u64>(),
+        }),
+        "SmsSubmitted" => {
+            let id = prop::option::of("[a-zA-Z0-9-]{1,64}".prop_map(|id| MessageId::new(&id).unwrap()));
+            body!(SmsSubmitted { challenge: challenge(), submit: submit(), message_id: id })
+        }
+        "SmsSubmitFailed" => {
+            let fault = select(SmsSubmitFault::ALL);
+            body!(SmsSubmitFailed { challenge: challenge(), submit: submit(), fault: fault })
+        }
+        "SmsDropped" => body!(SmsDropped { challenge: challenge(), reason: select(SmsDropReason::ALL) }),
+        "SmsRedriven" => body!(SmsRedriven { challenge: challenge(), by: by() }),
+        "SmsReported" => body!(SmsReported { challenge: challenge(), delivery: select(SmsDelivery::ALL) }),
+        "SmsPrefixBlocked" => {
+            body!(SmsPrefixBlocked {
+                prefix: prefix(),
+                errand: select(SmsErrand::ALL),
+                sent: count(),
+                used: count(),
+                until: instant()
+            })
+        }
+        "SmsPrefixCleared" => body!(SmsPrefixCleared { prefix: prefix(), by: by() }),
         unknown => panic!("the generator of {unknown} is missing"),
     }
 }

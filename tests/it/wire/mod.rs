@@ -14,6 +14,7 @@ use countersign::DeviceKind;
 use countersign::domain::caller::Channel;
 use countersign::domain::event::*;
 use countersign::domain::settings::{Preset, SmsEligibility};
+use countersign::domain::sms::{PhoneFault, SmsBudget};
 use countersign::domain::totp::Budget;
 use countersign::domain::wire::{self, HOST_TYPES, HOST_VERSION, Sealing, TYPES};
 use proptest::collection::vec;
@@ -138,12 +139,17 @@ fn numbers_of_stored_choices_never_change() {
             Algorithm 12, SuspectedClone 13, CredentialTooLong 14",
         KeyForm "SecurityKey 1, Passkey 2",
         PairFault "NoMatch 1, NotNewer 2",
+        PhoneFault "NotAllocated 1, NotMobile 2, Premium 3, VoiceOverIp 4, Company 5",
         Preset "Classic 1, Modern 2, Strict 3",
         Purpose "SignIn 1, SessionToken 2, AssumeRole 3, StepUp 4",
         SignInFactor "Nothing 1, Device 2, AlternativeFactors 3",
         SignInFault "Wrong 1, Locked 2, NotAsked 3",
+        SmsBudget "Number 1, Prefix 2, Country 3, Account 4, Money 5",
+        SmsDelivery "Enroute 1, Unknown 2, Delivered 3, Undeliverable 4, Expired 5, Rejected 6, Deleted 7",
+        SmsDropReason "Expired 1, Void 2, Refused 3, NoRoute 4, SubmitsSpent 5, Unknown 6, Budget 7, PrefixBlocked 8",
         SmsEligibility "Open 1, ExistingOnly 2, Ending 3, Ended 4",
         SmsFault "Wrong 1, Expired 2, Exhausted 3",
+        SmsSubmitFault "Throttled 1, Unavailable 2, Unknown 3, InvalidNumber 4, OptedOut 5, Refused 6",
     }
 }
 

@@ -4,9 +4,10 @@ use countersign::domain::caller::{By, Channel};
 use countersign::domain::client::Client;
 use countersign::domain::device::PhoneNumber;
 use countersign::domain::event::*;
-use countersign::domain::ids::{AttemptId, ChallengeId, StreamId};
+use countersign::domain::ids::{AttemptId, ChallengeId, StreamId, Version};
 use countersign::domain::secret::{ChallengeSecret, Opaque};
 use countersign::domain::settings::{AccountAlias, Preset, SmsEligibility};
+use countersign::domain::sms::{Country, Destination, MessageId, Prefix, RouteName, SmsErrand};
 use countersign::domain::totp::{Attempts, Budget, Learned, Spent};
 use countersign::{AccountId, DeviceKind, DeviceName, Path, PrincipalId, Seed, Serial, UnixMillis, UserId};
 
@@ -164,6 +165,36 @@ fn ceremony_sample(name_of_type: &str) -> Event {
         "AlternativeProven" => AlternativeProven { attempt, factor: AlternativeFactor::Mail, client }.into(),
         "AlternativeRefused" => AlternativeRefused { attempt, factor: AlternativeFactor::Phone, client }.into(),
         "HostRecord" => HostRecord { kind: 7, by: Some(by), client, body: b"hello".to_vec() }.into(),
+        _ => outbox_sample(name_of_type),
+    }
+}
+
+/// Of codes on their way.
+fn outbox_sample(name_of_type: &str) -> Event {
+    let device = StreamId::from_bytes(std::array::from_fn(|at| 0xa0 + at as u8));
+    let by = By { who: Some(StreamId::from_bytes([0x20; 16])), channel: Channel::Operator, mfa: true };
+    let challenge = ChallengeId::from_bytes(std::array::from_fn(|at| 0x40 + at as u8));
+    let (submit, until) = (200, UnixMillis(1_700_000_600_123));
+    let (route, prefix) = (RouteName::new("eu-1").unwrap(), Prefix::new("+1415555").unwrap());
+    match name_of_type {
+        "SmsQueued" => {
+            let (number, country) = (std::array::from_fn(|at| 0xd0 + at as u8), Country::parse("US").unwrap());
+            let destination = Destination { number, prefix, country };
+            SmsQueued { challenge, device, decision: Version(300), route, destination, until }.into()
+        }
+        "SmsSubmitting" => {
+            let lease = UnixMillis(1_700_000_315_123);
+            SmsSubmitting { challenge, submit, route, lease, price_micros: 7_500 }.into()
+        }
+        "SmsSubmitted" => SmsSubmitted { challenge, submit, message_id: MessageId::new("SM0123-ü") }.into(),
+        "SmsSubmitFailed" => SmsSubmitFailed { challenge, submit, fault: SmsSubmitFault::Unknown }.into(),
+        "SmsDropped" => SmsDropped { challenge, reason: SmsDropReason::PrefixBlocked }.into(),
+        "SmsRedriven" => SmsRedriven { challenge, by }.into(),
+        "SmsReported" => SmsReported { challenge, delivery: SmsDelivery::Undeliverable }.into(),
+        "SmsPrefixBlocked" => {
+            SmsPrefixBlocked { prefix, errand: SmsErrand::Enrolment, sent: 50, used: 4, until }.into()
+        }
+        "SmsPrefixCleared" => SmsPrefixCleared { prefix, by }.into(),
         unknown => panic!("the sample of {unknown} is missing"),
     }
 }

@@ -9,11 +9,12 @@ use serde::{Deserialize, Serialize};
 
 use super::limits::Charge;
 use crate::engine::{
-    AttemptId, ChallengeId, DeviceKind, DeviceView, FactorOf, KeyForm, PrincipalId, Serial, TransportError, UnixMillis,
+    AttemptId, ChallengeId, Countersign, DeviceKind, DeviceView, FactorOf, KeyForm, PrincipalId, Serial, SmsState,
+    TransportError, UnixMillis,
 };
 
 /// The present form of an attempt. It lives for minutes: one of another version is simply over.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// Somebody whose password was right.
 #[derive(Clone)]
@@ -80,15 +81,32 @@ pub(super) struct Sent {
     /// The number, masked.
     pub(super) to: String,
     pub(super) again_at: UnixMillis,
-    pub(super) sending: Sending,
+    /// None, when another one was sent moments ago, in an earlier sign-in.
+    pub(super) progress: Option<Progress>,
 }
 
-/// How sending went.
+/// A code by SMS, and how far it was when a page last asked.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(super) struct Progress {
+    pub(super) challenge: ChallengeId,
+    seen: SmsState,
+}
+
+impl Progress {
+    pub(super) const fn new(challenge: ChallengeId, seen: SmsState) -> Self {
+        Self { challenge, seen }
+    }
+
+    /// How far it is by now.
+    pub(super) fn state(&self, engine: &Countersign) -> SmsState {
+        engine.sms_message(self.challenge).map_or(self.seen, |message| message.state)
+    }
+}
+
+/// How sending a mail, or making a call, went.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(super) enum Sending {
     Sent,
-    /// Another one was sent moments ago, in an earlier sign-in.
-    TooSoon,
     /// The transport did not take it.
     Failed,
     /// This server has no transport.

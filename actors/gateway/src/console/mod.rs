@@ -14,7 +14,7 @@
 //! | `limits` | how often passwords may be tried |
 //! | `frame`, `words` | what pages have in common, and what things are called |
 //! | `sign_in`, `factor`, `recovery` | from the name to the session |
-//! | `devices`, `users`, `account`, … | the pages of a session |
+//! | `devices`, `users`, `sms`, `account`, … | the pages of a session |
 //!
 //! A cookie of the first page (`countersign-attempt`) says that a password was right, and opens the second page
 //! alone; a session has another cookie and another secret, made when the second factor is proven.
@@ -40,6 +40,7 @@ mod seal;
 mod serve;
 mod sessions;
 mod sign_in;
+mod sms;
 #[cfg(test)]
 mod tests;
 mod users;
@@ -74,6 +75,8 @@ pub struct ConsoleSettings {
     pub relying_party_id: String,
     /// The proxy in front of it, whose word on a client's address counts.
     pub trusted_proxy: Option<IpAddr>,
+    /// The currency that prices of messages are in.
+    pub currency: String,
     /// The outbox of a development server; its messages are then shown to anybody.
     pub outbox: Option<Arc<DevelopmentTransports>>,
 }

@@ -21,6 +21,7 @@ pub(super) enum Route {
     Users,
     CreateUser,
     User(UserId, UserPage),
+    Sms(SmsPage),
     Account,
     Setting(Setting),
     Development,
@@ -84,6 +85,16 @@ pub(super) enum UserPage {
     Delete,
 }
 
+/// What administrators see of codes by SMS, and do about them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum SmsPage {
+    Report,
+    /// A prefix is sent to again.
+    Open,
+    /// A message is sent again.
+    Send,
+}
+
 /// A setting of the account.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Setting {
@@ -138,6 +149,9 @@ impl Route {
             ["users", user, "devices", rest @ ..] => {
                 Self::Devices(Whose::Of(UserId::new(*user).ok()?), device_page(rest)?)
             }
+            ["sms"] => Self::Sms(SmsPage::Report),
+            ["sms", "open"] => Self::Sms(SmsPage::Open),
+            ["sms", "send"] => Self::Sms(SmsPage::Send),
             ["account"] => Self::Account,
             ["account", setting] => Self::Setting(setting_of(setting)?),
             ["development"] => Self::Development,
@@ -148,8 +162,10 @@ impl Route {
     /// How it may be asked.
     pub(super) const fn methods(&self) -> Methods {
         match self {
-            Self::Home | Self::Users | Self::User(_, UserPage::View) | Self::Account => Methods::Get,
-            Self::SignOut | Self::Setting(_) => Methods::Post,
+            Self::Home | Self::Users | Self::User(_, UserPage::View) | Self::Sms(SmsPage::Report) | Self::Account => {
+                Methods::Get
+            }
+            Self::SignOut | Self::Sms(_) | Self::Setting(_) => Methods::Post,
             Self::SignIn { .. } | Self::Password | Self::CreateUser | Self::User(..) | Self::Development => {
                 Methods::Both
             }
@@ -186,6 +202,7 @@ impl Route {
             Self::Users => "users",
             Self::CreateUser => "create-user",
             Self::User(..) => "user",
+            Self::Sms(_) => "sms",
             Self::Account => "account",
             Self::Setting(_) => "account-setting",
             Self::Development => "development",
@@ -264,6 +281,8 @@ mod tests {
             ("/console/devices/add/key/tap", Some(Route::Devices(Whose::Own, DevicePage::TapKey))),
             ("/console/users/AIDALEE", Some(Route::User(lee.clone(), UserPage::View))),
             ("/console/users/AIDALEE/devices/remove", Some(Route::Devices(Whose::Of(lee), DevicePage::Remove))),
+            ("/console/sms/send", Some(Route::Sms(SmsPage::Send))),
+            ("/console/sms/elsewhere", None),
             ("/console/users/a%20b", None),
             ("/console/nothing", None),
             ("/consoles", None),

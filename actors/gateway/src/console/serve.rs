@@ -13,7 +13,7 @@ use super::frame::Frame;
 use super::problem::Problem;
 use super::route::{Methods, Route};
 use super::visit::{Answer, Visit};
-use super::{Console, account, development, devices, factor, home, password, recovery, sign_in, users};
+use super::{Console, account, development, devices, factor, home, password, recovery, sign_in, sms, users};
 use crate::config::is_this_machine;
 use crate::server::{AGENT_CHARS_MAX, BODY_TIMEOUT, is_too_large, new_request_id};
 use crate::wire::form::{FORM_BYTES_MAX, Params};
@@ -172,6 +172,7 @@ async fn dispatch(visit: &mut Visit<'_>, route: Route) -> Result<Answer, Problem
         Route::Users => users::list(visit).await,
         Route::CreateUser => users::create(visit).await,
         Route::User(user, page) => users::page(visit, user, page).await,
+        Route::Sms(page) => sms::page(visit, page).await,
         Route::Account => account::page(visit).await,
         Route::Setting(setting) => account::change(visit, setting).await,
         Route::Development => development::page(visit).await,

@@ -1,8 +1,8 @@
 //! What things are called on the pages.
 
 use crate::engine::{
-    AccountId, Countersign, Credential, DeviceKind, DeviceView, KeyForm, Policy, PrincipalId, Rejection, Serial,
-    UnixMillis, UserView,
+    AccountId, Countersign, Credential, DeviceKind, DeviceView, KeyForm, PhoneFault, Policy, PrincipalId, Rejection,
+    Serial, SmsDelivery, SmsDropReason, SmsState, UnixMillis, UserView,
 };
 
 /// Length of the random end of a security key's ARN, with its hyphen (R35).
@@ -18,7 +18,8 @@ pub(super) const SENT_CODE_REFUSED: &str = "That code was not accepted. Type the
 pub(super) const PAIR_REFUSED: &str = "Those codes were not accepted. Type two new codes that the device shows one after the \
      other, the first one first. After several tries you have to wait for up to three minutes.";
 /// What is said where this server has nothing to send with.
-pub(super) const NO_TRANSPORT: &str = "Messages cannot be sent by this server. Ask whoever operates it.";
+pub(super) const NO_TRANSPORT: &str =
+    "Messages cannot be sent by this server, or not to this number. Ask whoever operates it.";
 /// What a field that wants a code says to anything else.
 pub(super) const CODE_FORM: &str = "A code has six digits.";
 
@@ -140,6 +141,15 @@ pub(super) fn rejection(rejection: &Rejection, now: UnixMillis) -> String {
         }
         Rejection::KeyFormNotOffered => "Keys of this kind cannot be registered under the rules of this account.",
         Rejection::SmsNotOffered => "An SMS device cannot be enabled here.",
+        Rejection::PhoneNotUsable { fault } => phone_fault(*fault),
+        Rejection::CountryNotServed => {
+            "Codes are not sent to phones of this country. Use another kind of MFA device, or a number of another country."
+        }
+        // Whose codes made it so is nobody's business here.
+        Rejection::PrefixBlocked { .. } => "No codes can be sent to this number for now. Try again another day.",
+        Rejection::SmsBudgetSpent { again_at, .. } => {
+            return format!("No more codes can be sent for now. Try again in {}.", wait(*again_at, now));
+        }
         Rejection::DeviceAlreadyYours => "This device is enabled already.",
         Rejection::DeviceInUse => "This device is in use by somebody else.",
         Rejection::DeviceExists => {
@@ -166,6 +176,68 @@ pub(super) fn rejection(rejection: &Rejection, now: UnixMillis) -> String {
     text.to_owned()
 }
 
+/// Why no code is sent to a number.
+const fn phone_fault(fault: PhoneFault) -> &'static str {
+    match fault {
+        PhoneFault::NotAllocated => "No phone has this number. Check the country code and the digits.",
+        PhoneFault::NotMobile => "Codes can only be sent to a mobile phone.",
+        PhoneFault::Premium => "Codes cannot be sent to a number that costs extra. Use that of a mobile phone.",
+        PhoneFault::VoiceOverIp => "Codes cannot be sent to an Internet telephone number. Use that of a mobile phone.",
+        PhoneFault::Company => "Codes cannot be sent to a service number. Use that of a mobile phone.",
+    }
+}
+
+/// What is said above the field for a code that was sent by SMS, and what is said besides when it will not come.
+pub(super) fn sms(state: SmsState, to: &str) -> (String, Option<&'static str>) {
+    if state.is_given_up() {
+        let text = format!("A code was to go by SMS to {to}. Ask for another one with Resend Code, and type it here.");
+        return (text, Some(sms_failure(state)));
+    }
+    let text = match state {
+        SmsState::Reported(SmsDelivery::Delivered) => format!("We sent a code by SMS to {to}. Type it here."),
+        _ => format!("A code is on its way to {to} by SMS. Type it here."),
+    };
+    (text, None)
+}
+
+/// Why a code will not come, for the person who waits for it.
+const fn sms_failure(state: SmsState) -> &'static str {
+    match state {
+        SmsState::Dropped(SmsDropReason::NoRoute) => NO_TRANSPORT,
+        SmsState::Dropped(SmsDropReason::Budget) => "No more messages can be sent for now. Try again later.",
+        SmsState::Dropped(SmsDropReason::PrefixBlocked) => {
+            "No messages can be sent to this number for now. Try again another day."
+        }
+        SmsState::Dropped(SmsDropReason::Void) => "This code is not good any more.",
+        SmsState::Reported(_) => "The message did not reach the phone. See that it is switched on and has reception.",
+        _ => "The message could not be sent. Try Resend Code in a moment.",
+    }
+}
+
+/// Why a message was given up, for administrators.
+pub(super) const fn given_up(state: SmsState) -> &'static str {
+    match state {
+        SmsState::Dropped(reason) => match reason {
+            SmsDropReason::Expired => "The code's time was over before a gateway took it",
+            SmsDropReason::Void => "Nobody waits for the code: another one took its place, or the sign-in was over",
+            SmsDropReason::Refused => "The gateway refused it, and would again",
+            SmsDropReason::NoRoute => "No route carries messages to this number",
+            SmsDropReason::SubmitsSpent => "No gateway took it, as often as it may be tried",
+            SmsDropReason::Unknown => "Whether a gateway took it is not known",
+            SmsDropReason::Budget => "The money for this budget window was spent",
+            SmsDropReason::PrefixBlocked => "Nothing is sent to numbers like this one for now",
+        },
+        SmsState::Reported(delivery) => match delivery {
+            SmsDelivery::Undeliverable => "The gateway took it; the phone could not be reached",
+            SmsDelivery::Expired => "The gateway took it; the phone was not reached in time",
+            SmsDelivery::Rejected => "The gateway took it; the network refused it",
+            SmsDelivery::Deleted => "The gateway took it, and withdrew it",
+            SmsDelivery::Enroute | SmsDelivery::Unknown | SmsDelivery::Delivered => "It was not given up",
+        },
+        SmsState::Waiting | SmsState::Submitting | SmsState::Taken => "It was not given up",
+    }
+}
+
 /// Whether a principal is named after its user: before November 2022 its virtual device was, too (R21).
 pub(super) const fn devices_have_names(policy: &Policy) -> bool {
     policy.devices_per_principal_max > 1
@@ -190,6 +262,18 @@ mod tests {
         assert_eq!(name("GAHT12345678"), "GAHT12345678");
         assert_eq!(name("arn:aws:iam::123456789012:u2f/user/lee/blue-key-ABCDEFGHIJKLMNOPQRSTUVWXYZ"), "blue-key");
         assert_eq!(name("arn:aws:iam::123456789012:u2f/user/lee/x"), "x");
+    }
+
+    #[test]
+    fn whoever_waits_in_vain_is_told_and_nobody_else() {
+        let states = SmsDelivery::ALL.iter().map(|delivery| SmsState::Reported(*delivery));
+        let states = states.chain(SmsDropReason::ALL.iter().map(|reason| SmsState::Dropped(*reason)));
+        for state in states.chain([SmsState::Waiting, SmsState::Submitting, SmsState::Taken]) {
+            let (text, warning) = sms(state, "+•••1234");
+            assert!(text.contains("+•••1234"));
+            assert_eq!((warning.is_some(), text.contains("Resend Code")), (state.is_given_up(), state.is_given_up()));
+        }
+        assert!(sms(SmsState::Waiting, "x").0.contains("on its way"));
     }
 
     #[test]

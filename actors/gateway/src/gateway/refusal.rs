@@ -62,6 +62,10 @@ fn of_rejection(rejection: &Rejection, about: About<'_>) -> ApiError {
         | Rejection::AlternativeFactorsNotOffered
         | Rejection::KeyFormNotOffered
         | Rejection::SmsNotOffered
+        | Rejection::PhoneNotUsable { .. }
+        | Rejection::CountryNotServed
+        | Rejection::PrefixBlocked { .. }
+        | Rejection::SmsBudgetSpent { .. }
         | Rejection::TooManyChallenges { .. }
         | Rejection::TooSoon { .. } => {
             tracing::error!(%rejection, "the engine refused what no request asks");

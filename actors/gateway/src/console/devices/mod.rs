@@ -10,7 +10,7 @@ use askama::Template;
 use askama::filters::HtmlSafe;
 use serde::{Deserialize, Serialize};
 
-use super::attempt::Sending;
+use super::attempt::Progress;
 use super::frame::{Flash, Frame, When};
 use super::problem::{Problem, explained};
 use super::route::{DevicePage, Whose};
@@ -37,7 +37,7 @@ pub(super) struct Subject {
 #[derive(Clone, Serialize, Deserialize)]
 enum Enrolment {
     Key { of: PrincipalId, challenge: ChallengeId, form: KeyForm, replaces: Option<Serial> },
-    Sms { of: PrincipalId, challenge: ChallengeId, phone: String, to: String, sending: Sending },
+    Sms { of: PrincipalId, phone: String, to: String, progress: Progress },
 }
 
 /// Devices as a table (R157).

@@ -1,6 +1,6 @@
 //! Enrolling a phone for codes by SMS (R118..R126, A15..A17).
 
-use super::super::attempt::Sending;
+use super::super::attempt::Progress;
 use super::super::cookies::Cookie;
 use super::super::factor::typed_code;
 use super::super::frame::{Field, Flash, FormPage};
@@ -9,21 +9,18 @@ use super::super::visit::{Answer, Signed, Visit};
 use super::super::words;
 use super::add::{SMS_CHARGES, SMS_ENDING};
 use super::{Enrolment, Subject, enabled};
-use crate::engine::{Ack, ChallengeId, PhoneNumber, Proof, Serial, SmsEligibility};
+use crate::engine::{Ack, Error, PhoneNumber, Proof, Rejection, Serial, SmsEligibility};
 
 /// An enrolment as it stands.
 struct Pending {
-    challenge: ChallengeId,
     phone: String,
     to: String,
-    sending: Sending,
+    progress: Progress,
 }
 
 fn pending(visit: &Visit<'_>, signed: &Signed, subject: &Subject) -> Option<Pending> {
     match visit.enrolment(signed)? {
-        Enrolment::Sms { of, challenge, phone, to, sending } if of == subject.user.id => {
-            Some(Pending { challenge, phone, to, sending })
-        }
+        Enrolment::Sms { of, phone, to, progress } if of == subject.user.id => Some(Pending { phone, to, progress }),
         _ => None,
     }
 }
@@ -73,16 +70,24 @@ async fn send(
 ) -> Result<Option<String>, Problem> {
     let request = visit.request(signed.caller());
     let result = visit.console.engine.begin_sms_enrolment(request, &subject.user.id, phone.clone()).await;
+    if let Some(Rejection::TooSoon { again_at }) = result.as_ref().err().and_then(Error::rejection)
+        && pending(visit, signed, subject).is_none()
+    {
+        let wait = words::wait(*again_at, visit.now);
+        let text = format!(
+            "A phone can be set up in {wait}: after one was removed, or several codes were sent, there is a pause."
+        );
+        return Ok(Some(text));
+    }
     let sent = match explained(result, visit.now)? {
         Ok(ack) => ack.value,
         Err(text) => return Ok(Some(text)),
     };
     let enrolment = Enrolment::Sms {
         of: subject.user.id.clone(),
-        challenge: sent.challenge,
         phone: phone.e164().to_owned(),
         to: sent.to,
-        sending: Sending::of(sent.delivered),
+        progress: Progress::new(sent.challenge, sent.state),
     };
     visit.keep_enrolment(signed, &enrolment)?;
     Ok(None)
@@ -98,15 +103,10 @@ pub(super) async fn code(visit: &mut Visit<'_>, signed: &Signed, subject: &Subje
     if visit.post {
         return finish(visit, signed, subject, (&pending, &begin, &here)).await;
     }
-    let warning = match pending.sending {
-        Sending::NotConfigured => Some(words::NO_TRANSPORT),
-        Sending::Failed => Some("The message could not be sent. Try Resend Code in a moment."),
-        Sending::Sent | Sending::TooSoon => None,
-    };
-    let lead = match warning {
-        None => format!("We sent a code by SMS to {}. Type it here; it is good for five minutes.", pending.to),
-        Some(_) => format!("A code goes by SMS to {}. Type it here once it has arrived.", pending.to),
-    };
+    let (mut lead, warning) = words::sms(pending.progress.state(&visit.console.engine), &pending.to);
+    if warning.is_none() {
+        lead.push_str(" It is good for five minutes.");
+    }
     let frame = visit.frame_of(signed, "Set up SMS MFA device", subject.here);
     let mut page = FormPage::new(frame, &here, "Assign MFA", &subject.home).steps(2, 2).lead(lead).notice(warning);
     page = page.field(Field::code("code", "Code from the message"));
@@ -125,7 +125,7 @@ async fn finish(
     };
     let request = visit.request(signed.caller());
     let id = &subject.user.id;
-    let result = visit.console.engine.finish_sms_enrolment(request, id, pending.challenge, code).await;
+    let result = visit.console.engine.finish_sms_enrolment(request, id, pending.progress.challenge, code).await;
     match explained(result, visit.now)? {
         Ok(Ack { value: Proof::Accepted, .. }) => {
             visit.clear(Cookie::Enrolment);

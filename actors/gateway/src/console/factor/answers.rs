@@ -1,12 +1,12 @@
 //! What people answer on the second page.
 
-use super::super::attempt::{Attempt, Method, Sending, Sent, methods};
+use super::super::attempt::{Attempt, Method, Progress, Sent, methods};
 use super::super::frame::Flash;
 use super::super::problem::{Problem, explained_in_attempt};
 use super::super::sign_in::enter;
 use super::super::visit::{Answer, Visit};
 use super::super::words;
-use super::{HERE, METHODS, back, begin, devices, resyncable};
+use super::{HERE, METHODS, back, begin, devices, onto, resyncable};
 use crate::engine::{
     Ack, Caller, Code, DeviceView, Error, FactorOf, KeyForm, Proof, Rejection, Request, Serial, SignInStep,
 };
@@ -16,28 +16,30 @@ fn at_the_door(visit: &Visit<'_>, attempt: &Attempt) -> Request {
     visit.request(Caller::at_console(attempt.principal.clone(), None))
 }
 
-/// Takes a way: a code is sent, or a key is challenged, where the way wants it (R100, R101).
+/// Takes a way: a code is sent, or a key is challenged, where the way wants it (R100, R101). Gives what there is to say
+/// when no code can be sent and the page does not say it by itself.
 pub(super) async fn take(
     visit: &mut Visit<'_>,
     attempt: &mut Attempt,
     method: &Method,
     devices: &[DeviceView],
-) -> Result<(), Problem> {
+) -> Result<Option<String>, Problem> {
     let changed = attempt.method.as_ref() != Some(method);
     attempt.method = Some(method.clone());
     if changed {
         attempt.refused = 0;
     }
     match method {
-        Method::Code(_) => Ok(()),
+        Method::Code(_) => Ok(None),
         // Who comes back to this way still has the code that was sent.
-        Method::Sms(_) if attempt.sent.is_some() => Ok(()),
+        Method::Sms(_) if attempt.sent.is_some() => Ok(None),
         Method::Sms(serial) => {
             let device = devices.iter().find(|device| device.serial == *serial);
             let to = device.and_then(|device| device.phone.clone()).unwrap_or_default();
-            send(visit, attempt, serial, to).await.map(drop)
+            let cannot = send(visit, attempt, serial, to).await?;
+            Ok(cannot.filter(|_| attempt.sent.is_none()))
         }
-        Method::Key(form) => offer(visit, attempt, *form).await.map(drop),
+        Method::Key(form) => offer(visit, attempt, *form).await.map(|_| None),
     }
 }
 
@@ -53,15 +55,15 @@ async fn send(
     if let Some(Rejection::TooSoon { again_at }) = result.as_ref().err().and_then(Error::rejection) {
         let text = words::rejection(&Rejection::TooSoon { again_at: *again_at }, visit.now);
         if attempt.sent.is_none() {
-            attempt.sent = Some(Sent { to, again_at: *again_at, sending: Sending::TooSoon });
+            attempt.sent = Some(Sent { to, again_at: *again_at, progress: None });
         }
         return Ok(Some(text));
     }
     match explained_in_attempt(result, visit.now)? {
         Ok(ack) => {
             let sent = ack.value;
-            let sending = Sending::of(sent.delivered);
-            attempt.sent = Some(Sent { to: sent.to, again_at: sent.again_at, sending });
+            let progress = Some(Progress::new(sent.challenge, sent.state));
+            attempt.sent = Some(Sent { to: sent.to, again_at: sent.again_at, progress });
             Ok(None)
         }
         Err(text) => Ok(Some(text)),
@@ -89,9 +91,8 @@ pub(super) async fn choose(visit: &mut Visit<'_>, mut attempt: Attempt) -> Resul
     let ways = methods(&devices);
     let chosen = visit.field("method").parse().ok().and_then(|number: usize| ways.get(number));
     let Some(method) = chosen else { return visit.see(METHODS) };
-    take(visit, &mut attempt, method, &devices).await?;
-    visit.keep_attempt(&attempt)?;
-    visit.see(HERE)
+    let cannot = take(visit, &mut attempt, method, &devices).await?;
+    onto(visit, &attempt, cannot)
 }
 
 /// A code: of the device, or the one that was sent (R99, R101).
@@ -169,10 +170,11 @@ pub(super) async fn send_again(visit: &mut Visit<'_>, mut attempt: Attempt) -> R
     let Some(Method::Sms(serial)) = attempt.method.clone() else { return visit.see(HERE) };
     let to = attempt.sent.as_ref().map(|sent| sent.to.clone()).unwrap_or_default();
     let cannot = send(visit, &mut attempt, &serial, to).await?;
-    let delivered = attempt.sent.as_ref().is_some_and(|sent| sent.sending == Sending::Sent);
+    let progress = attempt.sent.as_ref().and_then(|sent| sent.progress);
+    let comes = progress.is_some_and(|progress| !progress.state(&visit.console.engine).is_given_up());
     match cannot {
         Some(text) => back(visit, &attempt, &Flash::warn(text)),
-        None if delivered => {
+        None if comes => {
             back(visit, &attempt, &Flash::good("Another code is on its way. Earlier ones are not good any more."))
         }
         None => {

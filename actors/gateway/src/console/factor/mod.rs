@@ -6,7 +6,7 @@ pub(super) use answers::{typed_code, typed_pair};
 
 use askama::Template;
 
-use super::attempt::{Attempt, Method, Sending, methods};
+use super::attempt::{Attempt, Method, methods};
 use super::cookies::Cookie;
 use super::frame::{Field, Flash, Frame};
 use super::problem::Problem;
@@ -47,10 +47,19 @@ pub(super) async fn page(visit: &mut Visit<'_>, page: FactorPage) -> Result<Answ
 /// Where a sign-in goes on after the password: with one way there is nothing to choose.
 pub(super) async fn begin(visit: &mut Visit<'_>, mut attempt: Attempt) -> Result<Answer, Problem> {
     let devices = devices(visit, &attempt);
-    if let [only] = &methods(&devices)[..] {
-        answers::take(visit, &mut attempt, only, &devices).await?;
+    let cannot = match &methods(&devices)[..] {
+        [only] => answers::take(visit, &mut attempt, only, &devices).await?,
+        _ => None,
+    };
+    onto(visit, &attempt, cannot)
+}
+
+/// On to the second page, with what there is to say about a code that cannot be sent now.
+fn onto(visit: &mut Visit<'_>, attempt: &Attempt, cannot: Option<String>) -> Result<Answer, Problem> {
+    if let Some(text) = cannot {
+        return back(visit, attempt, &Flash::warn(text));
     }
-    visit.keep_attempt(&attempt)?;
+    visit.keep_attempt(attempt)?;
     visit.see(HERE)
 }
 
@@ -206,21 +215,17 @@ fn told_of_sms(visit: &Visit<'_>, attempt: &Attempt, name: &str) -> (String, Str
     let Some(sent) = &attempt.sent else {
         return (format!("Ask for a code, which is sent to {name}, and type it here."), String::new());
     };
-    let text = format!("We sent a code by SMS to {}. Type it here.", sent.to);
-    let unsent = format!("A code goes by SMS to {}. Type it here once it has arrived.", sent.to);
-    match sent.sending {
-        Sending::Sent => (text, String::new()),
-        Sending::TooSoon => {
-            let wait = words::wait(sent.again_at, visit.now);
-            let warning = format!(
-                "A code was sent for another sign-in moments ago, and is not good for this one. Ask for a new one with \
-                 Resend Code in {wait}."
-            );
-            (unsent, warning)
-        }
-        Sending::Failed => (unsent, "The message could not be sent. Try Resend Code in a moment.".to_owned()),
-        Sending::NotConfigured => (unsent, words::NO_TRANSPORT.to_owned()),
+    if let Some(progress) = &sent.progress {
+        let (text, warning) = words::sms(progress.state(&visit.console.engine), &sent.to);
+        return (text, warning.unwrap_or_default().to_owned());
     }
+    let text = format!("A code goes by SMS to {}. Type it here once it has arrived.", sent.to);
+    let wait = words::wait(sent.again_at, visit.now);
+    let warning = format!(
+        "A code was sent for another sign-in moments ago, and is not good for this one. Ask for a new one with Resend Code \
+         in {wait}."
+    );
+    (text, warning)
 }
 
 fn tap(

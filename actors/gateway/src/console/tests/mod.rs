@@ -6,6 +6,8 @@ mod passwords;
 mod recovery;
 mod sessions;
 mod sign_in;
+mod sms;
+mod sms_report;
 mod users;
 
 use std::collections::BTreeMap;
@@ -15,14 +17,14 @@ use std::sync::Arc;
 use actix_web::http::header::{self, HeaderMap};
 use actix_web::test::{TestRequest, call_service, init_service, read_body};
 use actix_web::{App, web};
-use countersign::ManualClock;
+use countersign::{ManualClock, SmsRoute, SmsTransport};
 use data_encoding::BASE32_NOPAD;
 
 use super::{Console, ConsoleSettings, routes};
 use crate::directory::{Directory as _, Founded, Founding, Standalone};
 use crate::engine::{
-    AccountId, Caller, Code, Config, Countersign, DevelopmentTransports, DeviceName, Path, PhoneNumber, Policy,
-    PrincipalId, Request, Serial, Transports, UnixMillis,
+    AccountId, Caller, Code, Config, Countersign, DevelopmentTransports, DeviceKind, DeviceName, Path, PhoneNumber,
+    Policy, PrincipalId, Request, Serial, Transports, UnixMillis,
 };
 use crate::secret::Secret;
 use crate::testing::code;
@@ -51,13 +53,19 @@ struct Setup {
     development: bool,
     /// Whether it can send.
     sends: bool,
+    /// What carries codes by SMS instead of the outbox.
+    sms: Option<Arc<dyn SmsTransport>>,
 }
 
 fn config(setup: &Setup, clock: &ManualClock, outbox: &Arc<DevelopmentTransports>) -> Config {
+    let mut transports = if setup.sends { Transports::development(outbox) } else { Transports::default() };
+    if let Some(gateway) = &setup.sms {
+        transports.sms = vec![SmsRoute { price_micros: 7_500, ..SmsRoute::new("main", Arc::clone(gateway)) }];
+    }
     Config {
         policy: setup.policy.clone().unwrap_or_else(Policy::classic),
         clock: Arc::new(clock.clone()),
-        transports: if setup.sends { Transports::development(outbox) } else { Transports::default() },
+        transports,
         ..Config::default()
     }
 }
@@ -74,6 +82,7 @@ fn console(
         relying_party_id: "localhost".into(),
         outbox: setup.development.then(|| outbox.clone()),
         trusted_proxy: None,
+        currency: "EUR".into(),
     };
     web::Data::new(Console::new(engine.clone(), directory.clone(), settings).unwrap())
 }
@@ -133,6 +142,21 @@ impl World {
         let proof = self.engine.enable(by(), of, &made.serial, first, second).await.unwrap().value;
         assert!(proof.is_accepted());
         (made.serial.clone(), seed)
+    }
+
+    /// Gives lee an SMS device, not by way of the console; `code` finds what was sent.
+    async fn enrol_sms_by(&self, code: impl FnOnce() -> String) {
+        let by = || Request::by(Caller::at_console(self.lee.clone(), None));
+        let phone = PhoneNumber::parse("+14155551234").unwrap();
+        let sent = self.engine.begin_sms_enrolment(by(), &self.lee, phone).await.unwrap().value;
+        let code = Code::parse(&code()).unwrap();
+        let proof = self.engine.finish_sms_enrolment(by(), &self.lee, sent.challenge, code).await.unwrap().value;
+        assert!(proof.is_accepted());
+        assert_eq!(self.engine.devices(&self.lee)[0].kind, DeviceKind::Sms);
+    }
+
+    async fn enrol_sms(&self) {
+        self.enrol_sms_by(|| self.outbox.messages().last().unwrap().code.to_string()).await;
     }
 
     fn browser(&self) -> Browser {

@@ -1,0 +1,17 @@
+//! Codes by SMS on their way: decided once, handed over by sender actors, followed to the receipt, through any crash.
+//!
+//! Everything happens on a [`stage::Stage`]: an engine on a journal in memory, scripted [gateways](gateway::Gateway),
+//! and a [clock](clock::Watched) that stands still until a test moves it, and says what is waited for.
+
+mod alarm;
+mod budgets;
+mod campaign;
+mod clock;
+mod flood;
+mod gateway;
+mod receipts;
+mod restarts;
+mod routes;
+mod stage;
+mod tries;
+mod worth;
