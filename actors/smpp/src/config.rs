@@ -59,8 +59,8 @@ pub struct SmppConfig {
     pub enquire_time_max: Duration,
     /// Messages that are not answered yet, at most: 1 to 1000. What the SMSC's operator says it is.
     pub window: u16,
-    /// Receipts that wait to be taken, at most: 1 to 10,000. As many again wait without having been acknowledged;
-    /// beyond, the SMSC is asked to deliver later.
+    /// Receipts that wait to be recorded, and are not acknowledged before, at most: 1 to 10,000. Beyond, the SMSC is asked
+    /// to deliver later.
     pub receipts_max: u16,
     /// The longest pause after the first loss of a link: 10 ms to 60 s. It doubles with each further one.
     pub pause_min: Duration,

@@ -16,6 +16,7 @@ use tokio::time::timeout;
 use crate::config::BindMode;
 use crate::dispatch::{self, Job, WAITING_MAX};
 use crate::health::SmppHealth;
+use crate::inbox::{Held, Inbox};
 use crate::link::Link;
 use crate::lively::LivelyClient;
 use crate::settings::{Role, Settings};
@@ -43,6 +44,10 @@ const FAREWELL_MAX: Duration = Duration::from_secs(2);
 ///
 /// [`SmppConfig::statuses`] changes this for single statuses. A nack counts as the answer whose status it bears.
 ///
+/// A receipt is acknowledged when [`receipt`](SmsTransport::receipt) is asked for the next one, for it is recorded then.
+/// Until then the SMSC keeps it, and delivers it again on the next link when this one breaks, or the transport ends. What
+/// is no receipt, or cannot be understood, is acknowledged at once, and dropped.
+///
 /// ```no_run
 /// use countersign::{Config, SmsRoute, Transports};
 /// use countersign_smpp::{SmppConfig, SmppTransport};
@@ -55,7 +60,7 @@ const FAREWELL_MAX: Duration = Duration::from_secs(2);
 pub struct SmppTransport {
     settings: Arc<Settings>,
     jobs: mpsc::Sender<Job>,
-    receipts: Mutex<mpsc::Receiver<SmsReceipt>>,
+    inbox: Mutex<Inbox>,
     health: watch::Receiver<SmppHealth>,
     stop: watch::Sender<bool>,
     ended: watch::Receiver<()>,
@@ -66,7 +71,7 @@ struct Work {
     settings: Arc<Settings>,
     bind: BindMode,
     jobs: mpsc::Receiver<Job>,
-    receipts: mpsc::Sender<SmsReceipt>,
+    receipts: mpsc::Sender<Held>,
     health: watch::Sender<SmppHealth>,
     stop: Stop,
     _ended: watch::Sender<()>,
@@ -114,7 +119,7 @@ impl SmppTransport {
         if !matches!(is_started.recv(), Ok(true)) {
             return Err(SmppError::Thread);
         }
-        Ok(Arc::new(Self { settings, jobs, receipts: Mutex::new(receipts), health, stop, ended }))
+        Ok(Arc::new(Self { settings, jobs, inbox: Mutex::new(Inbox::new(receipts)), health, stop, ended }))
     }
 
     /// How the links are now.
@@ -140,7 +145,8 @@ impl SmppTransport {
         found.unwrap_or_else(|_| self.health())
     }
 
-    /// Unbinds and ends the thread. What is not answered then stays unknown; what comes later is unavailable.
+    /// Unbinds and ends the thread. What is not answered then stays unknown; what comes later is unavailable. Receipts that
+    /// are not acknowledged then stay with the SMSC.
     ///
     /// ```
     /// async fn stop(transport: &countersign_smpp::SmppTransport) {
@@ -190,7 +196,7 @@ impl SmsTransport for SmppTransport {
     }
 
     async fn receipt(&self) -> Option<SmsReceipt> {
-        self.receipts.lock().await.recv().await
+        self.inbox.lock().await.next().await
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use countersign::{ChallengeId, Code, PhoneNumber, SmsKey, SmsMessage, SmsTransport, StreamId, UnixMillis, Version};
 use countersign_smpp::{BindMode, SmppConfig, SmppTransport};
+use futures_util::FutureExt as _;
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -61,6 +62,11 @@ pub fn submitted(
 ) -> tokio::task::JoinHandle<Result<countersign::SmsAccepted, countersign::SmsFailure>> {
     let (transport, message) = (Arc::clone(transport), message(to, TEXT));
     tokio::spawn(async move { transport.submit(message).await })
+}
+
+/// Asks for the next receipt, of which there is none, as when the one before was recorded.
+pub fn recorded(transport: &SmppTransport) {
+    assert_eq!(transport.receipt().now_or_never(), None);
 }
 
 /// Stands between the transport and an SMSC: cuts links, and speaks TLS.
