@@ -50,7 +50,8 @@ pub struct SmppConfig {
     pub statuses: Vec<(u32, SmsFailure)>,
     /// For how long connecting, with TLS, and binding may take, each: 1 to 60 s.
     pub connect_time_max: Duration,
-    /// For how long an answer to a message is waited for, and before that a place in the window: 100 ms to 30 s each.
+    /// For how long an answer to a message is waited for, and before that a place in the window: 100 ms to 30 s each, and
+    /// no longer than the message lives.
     /// [`SmsRoute::submit_time_max`](countersign::SmsRoute::submit_time_max) should be more than twice this.
     pub response_time_max: Duration,
     /// How often the SMSC is asked whether it is there (`enquire_link`): 1 s to 10 min.

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use countersign::{SmsAccepted, SmsFailure, SmsMessage, SmsReceipt, SmsTransport};
@@ -39,8 +39,8 @@ const FAREWELL_MAX: Duration = Duration::from_secs(2);
 /// | `ESME_RTHROTTLED`, `ESME_RMSGQFUL`; or over 1000 wait for the window | [`SmsFailure::Throttled`] |
 /// | `ESME_RINVDSTADR`, `ESME_RINVDSTTON`, `ESME_RINVDSTNPI`, `ESME_RINVDSTADDRSUBUNIT` | [`SmsFailure::InvalidNumber`] |
 /// | `ESME_RINVMSGLEN`, `ESME_RX_P_APPN`, `ESME_RX_R_APPN`, `ESME_RDELIVERYFAILURE`; or the text does not fit one message | [`SmsFailure::Refused`] |
-/// | any other status: it is busy, does not know or like us, or does not like a field that another gateway may like; or no link is bound, or the window stays full | [`SmsFailure::Unavailable`] |
-/// | nothing in time, or the link breaks before the answer | [`SmsFailure::Unknown`] |
+/// | any other status: it is busy, does not know or like us, or does not like a field that another gateway may like; or no link is bound, or the window stays full, or the message's life is over before it is written | [`SmsFailure::Unavailable`] |
+/// | nothing in time or within the message's life, or the link breaks before the answer | [`SmsFailure::Unknown`] |
 ///
 /// [`SmppConfig::statuses`] changes this for single statuses. A nack counts as the answer whose status it bears.
 ///
@@ -177,7 +177,9 @@ impl SmppTransport {
 impl SmsTransport for SmppTransport {
     async fn submit(&self, message: SmsMessage) -> Result<SmsAccepted, SmsFailure> {
         let (reply, outcome) = oneshot::channel();
-        let job = Job { message: pdu::submit_sm(&self.settings.source, &message)?, reply };
+        let now = Instant::now();
+        let until = now.checked_add(message.life.min(pdu::VALIDITY_MAX)).unwrap_or(now);
+        let job = Job { message: pdu::submit_sm(&self.settings.source, &message)?, until, reply };
         self.jobs.try_send(job).map_err(|full| match full {
             TrySendError::Full(_) => SmsFailure::Throttled { retry_after: None },
             TrySendError::Closed(_) => SmsFailure::Unavailable,
