@@ -220,7 +220,7 @@ pub(super) const fn given_up(state: SmsState) -> &'static str {
         SmsState::Dropped(reason) => match reason {
             SmsDropReason::Expired => "The code's time was over before a gateway took it",
             SmsDropReason::Void => "Nobody waits for the code: another one took its place, or the sign-in was over",
-            SmsDropReason::Refused => "The gateway refused it, and would again",
+            SmsDropReason::Refused => "The gateway refused it",
             SmsDropReason::NoRoute => "No route carries messages to this number",
             SmsDropReason::SubmitsSpent => "No gateway took it, as often as it may be tried",
             SmsDropReason::Unknown => "Whether a gateway took it is not known",
