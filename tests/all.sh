@@ -117,7 +117,8 @@ gateways() {
     moto=$!
     # It ends with this section, whatever comes in between.
     trap "kill $moto" EXIT
-    url="$(timeout 60 tail --pid "$moto" -n +1 -f "$said" | grep -m 1 --only-matching 'http://127.0.0.1:[0-9]*')"
+    url="$(timeout 60 tail --pid "$moto" -n +1 -f "$said" | grep -m 1 --only-matching 'http://127.0.0.1:[0-9]*' || true)"
+    [[ -n "$url" ]]
     COUNTERSIGN_MOTO_URL="$url" cargo test --quiet --locked --package countersign-sns --test it -- --ignored
 }
 

@@ -90,8 +90,8 @@ def houses():
 def new_house(tmp_path_factory, houses):
     """Makes servers with an account and a console."""
 
-    def make(name: str, *options: str, named: bool = True, start: bool = True) -> House:
-        house = House(tmp_path_factory.mktemp(name), *options, named=named)
+    def make(name: str, *options: str, named: bool = True, start: bool = True, development: bool = True) -> House:
+        house = House(tmp_path_factory.mktemp(name), *options, named=named, development=development)
         houses.append(house)
         return house.start() if start else house
 

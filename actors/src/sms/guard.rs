@@ -29,7 +29,7 @@ pub(crate) fn admits(shared: &Shared, prefix: &Prefix, now: UnixMillis) -> Resul
 
 /// Every prefix that gives cause for alarm and is not blocked yet.
 pub(crate) fn suspects(shared: &Shared, now: UnixMillis) -> Vec<Suspect> {
-    let prefixes: Vec<Prefix> = shared.views(|views| views.sms.conversion.keys().cloned().collect());
+    let prefixes = shared.views(|views| views.sms.prefixes_at(now));
     prefixes.iter().filter_map(|prefix| suspect(shared, prefix, now)).collect()
 }
 
@@ -38,8 +38,7 @@ fn suspect(shared: &Shared, prefix: &Prefix, now: UnixMillis) -> Option<Suspect>
     let policy = shared.policies.of(None);
     let (sent, used) = shared.views(|views| {
         let blocked = views.sms.blocked.get(prefix).is_some_and(|blocked| blocked.until > now);
-        let conversion = views.sms.conversion.get(prefix).filter(|_| !blocked)?;
-        Some(conversion.counts(now))
+        (!blocked).then(|| views.sms.conversion_at(prefix, now))
     })?;
     let least = u64::from(sent) * u64::from(policy.sms_conversion_min_percent);
     let low = sent >= policy.sms_conversion_sample && u64::from(used) * 100 < least;

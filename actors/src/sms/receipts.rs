@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use countersign_domain::decide::MESSAGE_ID_BYTES_MAX;
 use countersign_domain::ids::{ChallengeId, PrincipalId};
 use countersign_domain::sms::RouteName;
 
@@ -29,6 +30,10 @@ pub(crate) async fn receive(
         return record(door, about, &receipt).await;
     }
     let id = receipt.message_id.clone();
+    // No message can be called so.
+    if !(1..=MESSAGE_ID_BYTES_MAX).contains(&id.len()) {
+        return Ok(());
+    }
     shared.sms.park(shared.clock.now(), route, receipt.clone());
     // The answer may have come meanwhile, and found nothing to take along.
     match find(shared, route, &receipt) {

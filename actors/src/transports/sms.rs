@@ -105,7 +105,7 @@ pub struct SmsAccepted {
 pub enum SmsFailure {
     /// It was not taken, because too many came before it.
     Throttled {
-        /// When the gateway wants to be asked again.
+        /// When the gateway wants to be asked again; it is, after 30 s at the latest.
         retry_after: Option<Duration>,
     },
     /// It was not taken: the gateway was not reached, or does not work, or does not know us. Another one may.
@@ -116,7 +116,7 @@ pub enum SmsFailure {
     InvalidNumber,
     /// It was not taken, and will not be: who has the number does not want messages.
     OptedOut,
-    /// It was not taken, and the same message will not be.
+    /// It was not taken, and this gateway will not take it; another one may.
     Refused,
 }
 
@@ -251,9 +251,16 @@ pub trait SmsTransport: Send + Sync + 'static {
     async fn submit(&self, message: SmsMessage) -> Result<SmsAccepted, SmsFailure>;
 
     /// Waits for the next report that the gateway sends by itself; `None` when no more can come. It is awaited by one
-    /// task and never dropped half-way except when the engine closes.
+    /// task, and dropped half-way only when the engine closes. When it is asked for again, the report before is recorded:
+    /// acknowledge it to the gateway then, and not earlier. One transport serves one route.
     async fn receipt(&self) -> Option<SmsReceipt> {
         std::future::pending().await
+    }
+
+    /// Whether the gateway takes a message once only, however often it is handed over under one [`SmsKey`]. A message of
+    /// which nobody knows whether it was taken stays with such a gateway.
+    fn is_idempotent(&self) -> bool {
+        false
     }
 
     /// Reads a report that came by HTTP. `None` is a genuine one that says nothing of a delivery.

@@ -84,6 +84,14 @@ pub(crate) struct MessageRow {
     counted: bool,
 }
 
+impl MessageRow {
+    /// Whether it counts among those that come back or do not: what no gateway took says nothing of the people behind
+    /// a prefix.
+    const fn was_sent(&self) -> bool {
+        matches!(self.state, SmsState::Taken | SmsState::Reported(_))
+    }
+}
+
 /// A line of the report.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Line {
@@ -214,6 +222,23 @@ impl SmsViews {
     pub(crate) fn by_message_id(&self, route: &RouteName, id: &str) -> Option<&MessageRow> {
         let challenge = self.by_message_id.get(&(route.clone(), id.to_owned()))?;
         self.messages.get(challenge)
+    }
+
+    /// Codes to a prefix that were sent and whose time is over, and those of them that were used; also those that nothing
+    /// was recorded after.
+    pub(crate) fn conversion_at(&self, prefix: &Prefix, now: UnixMillis) -> (u32, u32) {
+        let (sent, used) = self.conversion.get(prefix).map_or((0, 0), |conversion| conversion.counts(now));
+        let over = self.unsettled.iter().take_while(|(until, _)| *until <= now);
+        let rows = over.filter_map(|(_, challenge)| self.messages.get(challenge));
+        let unused = rows.filter(|row| row.destination.prefix == *prefix && row.was_sent()).count();
+        (sent.saturating_add(u32::try_from(unused).unwrap_or(u32::MAX)), used)
+    }
+
+    /// Prefixes that codes were sent to whose time is over.
+    pub(crate) fn prefixes_at(&self, now: UnixMillis) -> BTreeSet<Prefix> {
+        let over = self.unsettled.iter().take_while(|(until, _)| *until <= now);
+        let rows = over.filter_map(|(_, challenge)| self.messages.get(challenge));
+        self.conversion.keys().cloned().chain(rows.map(|row| row.destination.prefix.clone())).collect()
     }
 
     /// The messages, newest first.
@@ -372,8 +397,7 @@ impl SmsViews {
             self.unsettled.remove(&(until, challenge));
             let Some(row) = self.messages.get_mut(&challenge) else { continue };
             row.counted = true;
-            // What no gateway took says nothing of the people behind the prefix.
-            if matches!(row.state, SmsState::Taken | SmsState::Reported(_)) {
+            if row.was_sent() {
                 let prefix = row.destination.prefix.clone();
                 self.conversion.entry(prefix).or_default().count(until, false);
             }

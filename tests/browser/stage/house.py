@@ -53,12 +53,13 @@ class Message:
 class House:
     """A server with one account, whose console is at `http://localhost` and a port."""
 
-    def __init__(self, home: Path, *options: str, named: bool = True):
+    def __init__(self, home: Path, *options: str, named: bool = True, development: bool = True):
         port = free_port()
         self.site = f"http://localhost:{port}"
         # The origin pins the port: without it, keys could be asked by any page on this machine.
         name = ("--public-origin", self.site) if named else ()
-        self.server = Server(home, "--development-transports", *name, *options, port=port)
+        shown = ("--development-transports",) if development else ()
+        self.server = Server(home, *shown, *name, *options, port=port)
         self.account = Account(self.server, "--root-email", ROOT_EMAIL, "--root-phone", ROOT_PHONE)
         self.policy = options[options.index("--policy") + 1] if "--policy" in options else "classic"
         self.root = Person(self, self.account.root["password"], email=ROOT_EMAIL)

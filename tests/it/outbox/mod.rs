@@ -3,8 +3,14 @@
 //! Everything happens on a [`stage::Stage`]: an engine on a journal in memory, scripted [gateways](gateway::Gateway),
 //! and a [clock](clock::Watched) that stands still until a test moves it, and says what is waited for.
 
+mod alarm;
+mod budgets;
 mod clock;
+mod flood;
 mod gateway;
+mod receipts;
+mod restarts;
 mod routes;
 mod stage;
 mod tries;
+mod worth;
