@@ -179,7 +179,7 @@ pub(super) fn rejection(rejection: &Rejection, now: UnixMillis) -> String {
 /// Why no code is sent to a number.
 const fn phone_fault(fault: PhoneFault) -> &'static str {
     match fault {
-        PhoneFault::NotAllocated => "No phone has this number. Check the country code and the digits.",
+        PhoneFault::NotAllocated => "This number does not exist. Check the country code and the digits.",
         PhoneFault::NotMobile => "Codes can only be sent to a mobile phone.",
         PhoneFault::Premium => "Codes cannot be sent to a number that costs extra. Use that of a mobile phone.",
         PhoneFault::VoiceOverIp => "Codes cannot be sent to an Internet telephone number. Use that of a mobile phone.",
