@@ -22,6 +22,7 @@ use crate::identity::{Identity, Work};
 use crate::recorded::{done_before, heads, moved_on, recorded_answer};
 use crate::resident::{Answer, Begun, Core, Given};
 use crate::shared::{CommitError, Shared, Wrote};
+use crate::views::Group;
 
 /// What is written one command at a time.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -95,7 +96,7 @@ pub(crate) enum LedgerWork {
     /// A wrong password, or the last one before none is looked at any more (R195).
     Refused { who: Option<StreamId>, locked: bool },
     /// A prefix is not sent to for a time: of so many codes, so few came back.
-    BlockPrefix { prefix: Prefix, sent: u32, used: u32 },
+    BlockPrefix { group: Group, sent: u32, used: u32 },
     /// A prefix is sent to again.
     ClearPrefix { prefix: Prefix },
     /// A record of the host; `expected` is the version that it must follow.
@@ -119,7 +120,9 @@ impl Work for LedgerWork {
                 let who = who.map(|who| *who.as_bytes()).unwrap_or_default();
                 identity.text("password").part(&who).part(&[u8::from(*locked)])
             }
-            Self::BlockPrefix { prefix, .. } => identity.text("block prefix").text(prefix.as_str()),
+            Self::BlockPrefix { group: (prefix, errand), .. } => {
+                identity.text("block prefix").text(prefix.as_str()).part(&[u8::from(*errand)])
+            }
             Self::ClearPrefix { prefix } => identity.text("clear prefix").text(prefix.as_str()),
             Self::Record { expected, record } => {
                 let expected = expected.map_or(u64::MAX, |expected| expected).to_be_bytes();
@@ -237,14 +240,14 @@ impl LedgerCore {
                 let writes = vec![(stream, event)];
                 (Ok(Outcome::Record(decide::Record { writes, verdict: Verdict::Done })), known, None)
             }
-            LedgerWork::BlockPrefix { prefix, sent, used } => {
+            LedgerWork::BlockPrefix { group, sent, used } => {
                 let known = self.known().await?;
                 // Two who saw the same alarm raise it once.
-                let blocked = self.shared.views(|views| views.sms.blocked.get(prefix).map(|blocked| blocked.until));
+                let blocked = self.shared.views(|views| views.sms.blocked.get(group).map(|blocked| blocked.until));
                 let decision = if blocked.is_some_and(|until| until > now) {
                     Ok(Outcome::AlreadySo(Verdict::Done))
                 } else {
-                    decide::block_prefix(prefix.clone(), (*sent, *used), &context)
+                    decide::block_prefix(group.0.clone(), group.1, (*sent, *used), &context)
                 };
                 (decision, known, None)
             }

@@ -20,7 +20,7 @@ pub use countersign_domain::policy::{CodeOrder, PairCodes, Policy};
 pub use countersign_domain::rejection::Rejection;
 pub use countersign_domain::secret::Seed;
 pub use countersign_domain::settings::{AccountAlias, AliasError, Preset, Settings, SmsEligibility};
-pub use countersign_domain::sms::{Countries, Country, PhoneFault, Prefix, RouteName, SmsBudget};
+pub use countersign_domain::sms::{Countries, Country, PhoneFault, Prefix, RouteName, SmsBudget, SmsErrand};
 
 mod answer;
 mod code;

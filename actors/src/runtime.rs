@@ -24,7 +24,7 @@ use crate::registry;
 use crate::resident::{Answer, Core, Job};
 use crate::sent::MarkKey;
 use crate::shared::{CommandIds, Shared};
-use crate::sms::{Door, Leave, SmsDesk, spawn_senders};
+use crate::sms::{Door, Leave, SENDERS_MAX, SmsDesk, spawn_senders};
 use crate::views::{CHECKPOINT_NAME, SmsState, Views, fingerprint};
 use crate::webauthn::Verifier;
 use crate::writer::{self, Completed, Writer};
@@ -82,7 +82,8 @@ impl Runtime {
     /// Reads the views back and starts the threads.
     pub(crate) fn start(journal: Arc<dyn Journal>, secrets: Secrets, config: Config) -> Result<Self, Error> {
         let window_ms = u64::from(config.policy.sms_budget_window_s).saturating_mul(1000);
-        let (views, checkpointed) = restore_views(&*journal, window_ms)?;
+        let borne_ms = u64::from(config.policy.clock_back_max_s).saturating_mul(1000);
+        let (views, checkpointed) = restore_views(&*journal, (window_ms, borne_ms))?;
         let sms = SmsDesk::new(&config.transports.sms, config.sms_text, secrets.numbers);
         let presets = views.presets.clone();
         let keys = Arc::new(Verifier::new(&config.relying_party).map_err(Error::unavailable)?);
@@ -113,12 +114,13 @@ impl Runtime {
             searches: Arc::new(Semaphore::new(limits.searches_max.max(1))),
         });
         let places = usize::try_from(limits.in_flight_max.max(1)).unwrap_or(usize::MAX);
-        let (principals, for_principals) = mpsc::channel(places);
+        let (principals, for_principals) = mpsc::channel(places.saturating_add(SENDERS_MAX));
         let (ledgers, for_ledgers) = mpsc::channel(places);
         let (stop, stopped) = watch::channel(false);
         let permits = Arc::new(Semaphore::new(places));
+        let senders = Arc::new(Semaphore::new(SENDERS_MAX));
         let closing = Arc::new(AtomicBool::new(false));
-        let door = Door { principals: principals.clone(), permits: Arc::clone(&permits), closing };
+        let door = Door { principals: principals.clone(), permits: senders, closing };
         let (waits, for_waits) = mpsc::channel(places);
         let queues =
             Queues { principals: for_principals, ledgers: for_ledgers, completed: to_hand_out, waits: for_waits };
@@ -237,8 +239,8 @@ impl Drop for Runtime {
     }
 }
 
-/// How long a closing engine waits for gateways that are being asked; what they say later is not known to it.
-const DRAIN_MAX: Duration = Duration::from_secs(3);
+/// How much longer than its route says a gateway is waited for when the engine closes.
+const DRAIN_MORE: Duration = Duration::from_secs(1);
 
 /// Somebody who waits: for a code to be handed over, or for the senders to be done.
 type Wait = (Option<ChallengeId>, oneshot::Sender<()>);
@@ -258,7 +260,8 @@ async fn wait_for_codes(shared: Arc<Shared>, mut waits: mpsc::Receiver<Wait>) {
         let Some(challenge) = challenge else {
             let mut carried = shared.sms.carried.subscribe();
             let done = async { carried.wait_for(|count| *count == 0).await.is_err() };
-            let _late = tokio::time::timeout(DRAIN_MAX, done).await.is_err();
+            let longest = shared.sms.couriers.iter().map(|courier| courier.route.submit_time_max).max();
+            let _late = tokio::time::timeout(longest.unwrap_or_default() + DRAIN_MORE, done).await.is_err();
             let _gone = reply.send(());
             continue;
         };
@@ -317,10 +320,10 @@ fn spawn_actors(
 
 /// The views as of the end of the log: from their checkpoint, and what came after. Also says how much of
 /// the log the checkpoint had.
-fn restore_views(journal: &dyn Journal, window_ms: u64) -> Result<(Views, u64), Error> {
-    let saved = journal.load_checkpoint(CHECKPOINT_NAME)?.filter(|saved| saved.fingerprint == fingerprint(window_ms));
-    let views = saved.and_then(|saved| Views::from_blocks(saved.position.0, &saved.blocks, window_ms));
-    let mut views = views.unwrap_or_else(|| Views::empty(window_ms));
+fn restore_views(journal: &dyn Journal, window: (u64, u64)) -> Result<(Views, u64), Error> {
+    let saved = journal.load_checkpoint(CHECKPOINT_NAME)?.filter(|saved| saved.fingerprint == fingerprint(window.0));
+    let views = saved.and_then(|saved| Views::from_blocks(saved.position.0, &saved.blocks, window));
+    let mut views = views.unwrap_or_else(|| Views::empty(window));
     let mut failed = None;
     let checkpointed = views.folded;
     let from = Position(checkpointed);

@@ -8,7 +8,7 @@
 //! ```
 //!
 //! The log is the outbox. A sender follows it from a position of its own, and asks the principal before every try, who
-//! alone knows whether the code is still waited for; so what a sender forgets, or does twice, costs nothing.
+//! alone knows whether the code is still waited for: what a sender does twice, the principal decides once.
 
 mod admission;
 mod carry;
@@ -31,6 +31,7 @@ pub use text::{SmsEncoding, SmsText, SmsTextError};
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use countersign_domain::device::PhoneNumber;
@@ -46,6 +47,12 @@ use crate::views::BudgetKey;
 const ROUTES_MAX: usize = 16;
 /// Receipts of messages that nobody knows yet, kept for a while: they may come before the gateway's own answer.
 const PARKED_MAX: usize = 1024;
+/// For how long, in milliseconds.
+const PARKED_MS: u64 = 120_000;
+/// Codes after which it is looked whether they come back.
+const LOOK_EVERY: u64 = 100;
+/// Commands that the senders may have under way at once.
+pub(crate) const SENDERS_MAX: usize = 128;
 /// The lane of a deployment without routes.
 const NOWHERE: &str = "none";
 
@@ -57,6 +64,8 @@ pub(crate) struct SmsDesk {
     /// What is being decided on and is not in the views yet.
     held: Mutex<HashMap<BudgetKey, u64>>,
     parked: Mutex<VecDeque<(UnixMillis, RouteName, SmsReceipt)>>,
+    /// Codes that were asked for.
+    asked: AtomicU64,
     /// Moves when something that a sender follows is in the log.
     pub(crate) queued: watch::Sender<u64>,
     /// Moves when a try has ended.
@@ -74,8 +83,8 @@ impl SmsDesk {
         let couriers = routes.iter().filter_map(named).collect();
         let (queued, _) = watch::channel(0);
         let ((ended, _), (carried, _), (draining, _)) = (watch::channel(0), watch::channel(0), watch::channel(false));
-        let (held, parked) = (Mutex::default(), Mutex::default());
-        Self { couriers, text, marks, held, parked, queued, ended, carried, draining }
+        let (held, parked, asked) = (Mutex::default(), Mutex::default(), AtomicU64::new(1));
+        Self { asked, couriers, text, marks, held, parked, queued, ended, carried, draining }
     }
 
     pub(crate) fn courier(&self, name: &RouteName) -> Option<&Courier> {
@@ -108,9 +117,16 @@ impl SmsDesk {
         self.marks.mark_number(number)
     }
 
+    /// Whether it is time to look whether codes come back: at every hundredth code.
+    pub(crate) fn looks_for_alarms(&self) -> bool {
+        self.asked.fetch_add(1, Ordering::Relaxed).is_multiple_of(LOOK_EVERY)
+    }
+
     /// Keeps a receipt that nobody knows yet.
     fn park(&self, now: UnixMillis, route: &RouteName, receipt: SmsReceipt) {
         let mut parked = self.parked.lock().unwrap_or_else(PoisonError::into_inner);
+        // The name may be given again later, to a message of somebody else.
+        parked.retain(|(at, ..)| at.0.abs_diff(now.0) < PARKED_MS);
         if parked.len() >= PARKED_MAX {
             parked.pop_front();
         }

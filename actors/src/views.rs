@@ -11,7 +11,7 @@ mod sms;
 pub(crate) use checkpoint::{CHECKPOINT_NAME, fingerprint};
 pub use rows::{AccountView, Assignment, DeviceView, KeyView, UserView};
 pub use sms::SmsState;
-pub(crate) use sms::{Blocked, BudgetKey, Line, LineKey, MessageRow, SmsViews};
+pub(crate) use sms::{Blocked, BudgetKey, Group, Line, LineKey, MessageRow, SmsViews};
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Bound;
@@ -47,9 +47,9 @@ pub(crate) struct Views {
 }
 
 impl Views {
-    /// Nothing folded yet; budgets are counted in windows of this length.
-    pub(crate) fn empty(window_ms: u64) -> Self {
-        Self { sms: SmsViews::empty(window_ms), ..Self::default() }
+    /// Nothing folded yet; budgets are counted in windows of this length, by a clock that is borne to go back by so much.
+    pub(crate) fn empty(window: (u64, u64)) -> Self {
+        Self { sms: SmsViews::empty(window), ..Self::default() }
     }
 
     /// How many principals, devices and accounts there are to write in a checkpoint.
@@ -167,7 +167,8 @@ impl Views {
                 self.with_use(accepted.device, |used| used.last_used_at = Some(at));
                 self.sms.fold(stream, None, event, at);
             }
-            Event::SmsQueued(_)
+            Event::SmsCodeIssued(_)
+            | Event::SmsQueued(_)
             | Event::SmsSubmitting(_)
             | Event::SmsSubmitted(_)
             | Event::SmsSubmitFailed(_)
@@ -205,7 +206,6 @@ impl Views {
             | Event::KeyChallengeIssued(_)
             | Event::KeyRegistered(_)
             | Event::KeyRefused(_)
-            | Event::SmsCodeIssued(_)
             | Event::SmsCodeRefused(_)
             | Event::AlternativeIssued(_)
             | Event::AlternativeProven(_)

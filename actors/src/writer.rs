@@ -17,6 +17,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::config::Limits;
 use crate::error::Error;
+use crate::sms::SENDERS_MAX;
 use crate::views::{CHECKPOINT_NAME, Views, fingerprint};
 
 /// How long the queue must be empty before derived data is written.
@@ -79,8 +80,8 @@ impl Writer {
         completed: mpsc::UnboundedSender<Completed>,
         (limits, sms_queued): (Limits, watch::Sender<u64>),
     ) -> std::io::Result<(Self, JoinHandle<()>)> {
-        // One place for each command in flight, and one for the stop.
-        let places = usize::try_from(limits.in_flight_max).unwrap_or(usize::MAX).saturating_add(1);
+        // One place for each command in flight, those of the senders of codes as well, and one for the stop.
+        let places = usize::try_from(limits.in_flight_max).unwrap_or(usize::MAX).saturating_add(SENDERS_MAX + 1);
         let (queue, jobs) = sync_channel(places);
         let alive = Arc::new(AtomicBool::new(true));
         let loop_state = Loop { journal, views, limits, jobs, checkpointed, completed, sms_queued };

@@ -34,7 +34,8 @@ pub use messages::{
     sign_in_with_sent_code,
 };
 pub use outbox::{
-    MESSAGE_ID_BYTES_MAX, Submit, Submitted, begin_submit, drop_message, end_submit, message_secret, redrive, report,
+    LEASE_MS_MAX, REDRIVES_MAX, Submit, Submitted, begin_submit, drop_message, end_submit, message_secret, redrive,
+    report,
 };
 pub use principals::{Removal, register_user, remove_user, rename_user};
 pub use recovery::{ask_alternative, finish_recovery, prove_alternative};

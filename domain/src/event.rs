@@ -145,16 +145,16 @@ wire_enum! {
         InvalidNumber = 4,
         /// Who has the number does not want messages. For good.
         OptedOut = 5,
-        /// The gateway refuses the message. For good.
+        /// The gateway refuses the message; another one may take it.
         Refused = 6,
     }
 }
 
 impl SmsSubmitFault {
-    /// Whether the same message would be refused by every gateway, at any time.
+    /// Whether no gateway would take the message, at any time.
     #[must_use]
     pub const fn is_final(self) -> bool {
-        matches!(self, Self::InvalidNumber | Self::OptedOut | Self::Refused)
+        matches!(self, Self::InvalidNumber | Self::OptedOut)
     }
 }
 
@@ -194,7 +194,7 @@ wire_enum! {
         /// Another code took its place, its tries are used up, or what it was for is over: signed in, signed out, the
         /// device gone. (Of a principal that is gone nothing more is recorded.)
         Void = 2,
-        /// A gateway refused it for good.
+        /// There is no such number, or who has it wants no messages; or every gateway refused it.
         Refused = 3,
         /// No route carries messages to this number.
         NoRoute = 4,

@@ -72,7 +72,7 @@ pub struct Policy {
     pub sms_sends_window_s: u32,
     /// Pause before an SMS device may be enrolled after one was given up, in seconds (NT-43): 0 to 604800.
     pub sms_change_pause_s: u32,
-    /// Tries to hand one code over to gateways: 1 to 20.
+    /// Tries to hand one code over to gateways, over again each time it is wanted after all: 1 to 100.
     pub sms_submits_max: u8,
     /// How often a code is handed over again after nobody knows whether it was taken: 0 to 5. Each may be paid for.
     pub sms_unknowns_max: u8,
@@ -157,7 +157,7 @@ impl Policy {
             sms_sends_max: 5,
             sms_sends_window_s: 900,
             sms_change_pause_s: 600,
-            sms_submits_max: 6,
+            sms_submits_max: 20,
             sms_unknowns_max: 1,
             sms_budget_window_s: 3600,
             sms_number_max: 10,
@@ -229,7 +229,7 @@ impl Policy {
             ("sms_sends_max", self.sms_sends_max.into(), 1, 1000),
             ("sms_sends_window_s", self.sms_sends_window_s.into(), 1, 86_400),
             ("sms_change_pause_s", self.sms_change_pause_s.into(), 0, 604_800),
-            ("sms_submits_max", self.sms_submits_max.into(), 1, 20),
+            ("sms_submits_max", self.sms_submits_max.into(), 1, 100),
             ("sms_unknowns_max", self.sms_unknowns_max.into(), 0, 5),
             ("sms_budget_window_s", self.sms_budget_window_s.into(), 60, 86_400),
             ("sms_number_max", self.sms_number_max.into(), 1, 1000),

@@ -81,8 +81,13 @@ impl fmt::Debug for Country {
 pub struct Countries([u64; 11]);
 
 impl Countries {
-    /// Every country.
-    pub const ALL: Self = Self([u64::MAX; 11]);
+    /// Every country; not [`Country::NONE`], whose numbers are satellite phones' and the like.
+    pub const ALL: Self = {
+        let mut all = [u64::MAX; 11];
+        let (word, bit) = Country::NONE.place();
+        all[word] &= !(1 << bit);
+        Self(all)
+    };
     /// No country.
     pub const NONE: Self = Self([0; 11]);
 
@@ -161,6 +166,54 @@ impl fmt::Display for RouteName {
 impl fmt::Debug for RouteName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+/// A gateway's own name of a message: 1 to 64 bytes (SMPP 3.4, section 5.2.23), no control characters. Some gateways make
+/// it of the number, so it is not shown.
+///
+/// ```
+/// use countersign_domain::sms::MessageId;
+///
+/// let id = MessageId::new("SM1").unwrap();
+/// assert_eq!((id.as_str(), format!("{id:?}").as_str()), ("SM1", "MessageId(3 bytes)"));
+/// assert!(MessageId::new("").is_none());
+/// ```
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct MessageId(String);
+
+impl MessageId {
+    /// A name, if it can be kept.
+    #[must_use]
+    pub fn new(text: &str) -> Option<Self> {
+        let good = (1..=64).contains(&text.len()) && !text.contains(char::is_control);
+        good.then(|| Self(text.to_owned()))
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for MessageId {
+    type Error = &'static str;
+    fn try_from(text: String) -> Result<Self, &'static str> {
+        Self::new(&text).ok_or("a message's name has 1 to 64 bytes and no control characters")
+    }
+}
+
+impl From<MessageId> for String {
+    fn from(id: MessageId) -> Self {
+        id.0
+    }
+}
+
+impl fmt::Debug for MessageId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "MessageId({} bytes)", self.0.len())
     }
 }
 
@@ -246,6 +299,17 @@ impl fmt::Debug for Destination {
 }
 
 wire_enum! {
+    /// What a code is sent for. Codes to numbers that nobody has proven yet are counted apart, so that whoever types in
+    /// other people's numbers does not keep those from signing in.
+    pub enum SmsErrand {
+        /// A sign-in with a number that was proven.
+        SignIn = 1,
+        /// The enrolment of a number.
+        Enrolment = 2,
+    }
+}
+
+wire_enum! {
     /// What is counted of codes that are sent, in a budget window.
     pub enum SmsBudget {
         /// Codes to one number.
@@ -303,7 +367,8 @@ mod tests {
             let set = Countries::NONE.with(one);
             assert!(corners.iter().all(|other| set.contains(*other) == (*other == one)));
         }
-        assert!(Countries::ALL.contains(Country::NONE));
+        assert!(!Countries::ALL.contains(Country::NONE));
+        assert!(Countries::ALL.with(Country::NONE).contains(Country::NONE));
         assert_eq!(format!("{:?}", Countries::NONE.with(Country::NONE)), "1 countries");
     }
 }

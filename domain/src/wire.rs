@@ -214,7 +214,7 @@ table! {
     0x0342 1 Clear  SmsCodeRefused;
     0x0343 1 Sealed SmsQueued;
     0x0344 1 Clear  SmsSubmitting;
-    0x0345 1 Clear  SmsSubmitted;
+    0x0345 1 Sealed SmsSubmitted;
     0x0346 1 Clear  SmsSubmitFailed;
     0x0347 1 Clear  SmsDropped;
     0x0348 1 Clear  SmsRedriven;

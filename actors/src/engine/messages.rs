@@ -167,9 +167,8 @@ impl Countersign {
 
     /// Waits a little until a code is handed over or given up; the sender goes on either way.
     async fn on_its_way(&self, principal: &PrincipalId, answer: Result<Answer, Error>) -> Result<Ack<SmsSent>, Error> {
-        if let Err(error) = &answer
-            && matches!(error.rejection(), Some(Rejection::PrefixBlocked { .. }))
-        {
+        let refused = answer.as_ref().err().and_then(Error::rejection);
+        if matches!(refused, Some(Rejection::PrefixBlocked { .. })) || self.runtime.shared.sms.looks_for_alarms() {
             self.raise_alarm().await;
         }
         let answer = answer?;

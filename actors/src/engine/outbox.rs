@@ -1,7 +1,7 @@
 //! What became of codes by SMS: for who waits for one, and for who pays for them.
 
 use countersign_domain::ids::{AccountId, ChallengeId, PrincipalId, UnixMillis};
-use countersign_domain::sms::{Country, Prefix, RouteName};
+use countersign_domain::sms::{Country, Prefix, RouteName, SmsErrand};
 
 use super::{Countersign, acked};
 use crate::answer::{Ack, Request};
@@ -18,7 +18,7 @@ use super::PAGE_MAX;
 ///
 /// ```
 /// fn tell(message: &countersign::SmsMessageView) -> String {
-///     format!("to {} by {}: {:?} after {} tries", message.prefix, message.route, message.state, message.submits)
+///     format!("to {} by {}: {:?} after {} tries", message.country, message.route, message.state, message.submits)
 /// }
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,8 +27,6 @@ pub struct SmsMessageView {
     pub challenge: ChallengeId,
     /// Whose it is.
     pub principal: PrincipalId,
-    /// The number without its last four digits.
-    pub prefix: Prefix,
     /// The number's country.
     pub country: Country,
     /// The route that was asked last, or is to be asked first.
@@ -47,7 +45,8 @@ pub struct SmsMessageView {
     pub used: bool,
 }
 
-/// What codes to one prefix by one route came to, of one account, since the log began.
+/// What codes to one prefix by one route came to, of one account, since the log began. Show it to administrators only:
+/// where an account has few people, a prefix and the end of a number are the number.
 ///
 /// ```
 /// fn conversion(line: &countersign::SmsLine) -> f64 {
@@ -93,6 +92,8 @@ pub struct SmsLine {
 pub struct SmsBlocked {
     /// The prefix.
     pub prefix: Prefix,
+    /// What nothing is sent for; the other goes on.
+    pub errand: SmsErrand,
     /// Codes that were sent, over two days, and whose time is over.
     pub sent: u32,
     /// Codes of these that were used.
@@ -268,9 +269,9 @@ impl Countersign {
     pub(super) async fn raise_alarm(&self) {
         let shared = &self.runtime.shared;
         for suspect in sms::suspects(shared, shared.clock.now()) {
-            let (prefix, sent, used) = (suspect.prefix, suspect.sent, suspect.used);
-            tracing::warn!(%prefix, sent, used, "too few codes sent to this prefix came back; nothing is sent there");
-            let work = LedgerWork::BlockPrefix { prefix, sent, used };
+            let (group, sent, used) = (suspect.group, suspect.sent, suspect.used);
+            tracing::warn!(prefix = %group.0, errand = ?group.1, sent, used, "too few codes sent to this prefix came back; nothing is sent there");
+            let work = LedgerWork::BlockPrefix { group, sent, used };
             let operator = Request::by(countersign_domain::caller::Caller::operator());
             if let Err(error) = self.ledger(LedgerKey::SmsGuard, operator, work).await {
                 tracing::warn!(%error, "the alarm was not recorded; it is raised again");
@@ -283,7 +284,6 @@ fn view(views: &Views, row: &MessageRow) -> Option<SmsMessageView> {
     Some(SmsMessageView {
         challenge: row.challenge,
         principal: views.id_of(row.principal)?,
-        prefix: row.destination.prefix.clone(),
         country: row.destination.country,
         route: row.route.clone(),
         queued_at: row.queued_at,
@@ -315,6 +315,6 @@ fn of_line((of, route, prefix, country): &LineKey, line: &Line, wanted: Option<A
     })
 }
 
-fn blocked((prefix, blocked): (&Prefix, &crate::views::Blocked)) -> SmsBlocked {
-    SmsBlocked { prefix: prefix.clone(), sent: blocked.sent, used: blocked.used, until: blocked.until }
+fn blocked(((prefix, errand), blocked): (&crate::views::Group, &crate::views::Blocked)) -> SmsBlocked {
+    SmsBlocked { prefix: prefix.clone(), errand: *errand, sent: blocked.sent, used: blocked.used, until: blocked.until }
 }

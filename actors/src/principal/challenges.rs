@@ -10,6 +10,7 @@ use countersign_domain::ids::{AttemptId, ChallengeId, StreamId, UnixMillis};
 use countersign_domain::principal::{Ceremony, Principal};
 use countersign_domain::rejection::Rejection;
 use countersign_domain::secret::Opaque;
+use countersign_domain::sms::SmsErrand;
 
 use super::sign_in::{compared, with};
 use super::stored::HeldSecret;
@@ -49,7 +50,8 @@ impl PrincipalCore {
             CeremonyWork::BeginSms { challenge, secret, phone } => {
                 let (serial, found) = self.sms_device().await?;
                 let enrolment = self.enrolment(&serial, &found);
-                let (sending, hold) = self.sending((*challenge, secret), Some(phone), now).await?;
+                let (sending, hold) =
+                    self.sending((*challenge, secret), (Some(phone), SmsErrand::Enrolment), now).await?;
                 let context = self.context(request, now);
                 let decision = decide::begin_sms_enrolment(self.state(), enrolment, sending, phone.clone(), &context);
                 let given = Given::Sending(secret.clone(), Some(phone.clone()));

@@ -7,7 +7,7 @@ use countersign_domain::ids::{ChallengeId, UnixMillis};
 use countersign_domain::principal::{Errand, Principal};
 use countersign_domain::rejection::Rejection;
 use countersign_domain::secret::ChallengeSecret;
-use countersign_domain::sms::{Country, Destination, Prefix, RouteName};
+use countersign_domain::sms::{Country, Destination, Prefix, RouteName, SmsErrand};
 
 use super::sign_in::with;
 use super::stored::HeldSecret;
@@ -22,7 +22,7 @@ impl PrincipalCore {
     pub(super) async fn sending(
         &self,
         (challenge, secret): (ChallengeId, &ChallengeSecret),
-        phone: Option<&PhoneNumber>,
+        (phone, errand): (Option<&PhoneNumber>, SmsErrand),
         now: UnixMillis,
     ) -> Result<(Sending, Option<Hold>), Error> {
         let (secret, decision) = (secret.clone(), self.at.version);
@@ -35,7 +35,7 @@ impl PrincipalCore {
             return Ok((Sending { challenge, secret, decision, destination, route, admitted }, None));
         };
         let (shared, account) = (std::sync::Arc::clone(&self.shared), self.account);
-        let looked_up = self.shared.blocking(move |_| Admission::of(&shared, &phone, account, now)).await?;
+        let looked_up = self.shared.blocking(move |_| Admission::of(&shared, &phone, (account, errand), now)).await?;
         let Admission { destination, route, admitted, hold } = looked_up;
         Ok((Sending { challenge, secret, decision, destination, route, admitted }, hold))
     }
@@ -96,7 +96,7 @@ impl PrincipalCore {
     fn against(&self, challenge: ChallengeId, now: UnixMillis) -> Option<SmsDropReason> {
         let blocked = self.shared.views(|views| {
             let row = views.sms.messages.get(&challenge)?;
-            views.sms.blocked.get(&row.destination.prefix).map(|blocked| blocked.until)
+            views.sms.blocked.get(&row.group()).map(|blocked| blocked.until)
         });
         blocked.filter(|until| *until > now).map(|_| SmsDropReason::PrefixBlocked)
     }

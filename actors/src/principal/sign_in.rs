@@ -7,6 +7,7 @@ use countersign_domain::ids::{AttemptId, ChallengeId, UnixMillis};
 use countersign_domain::principal::{Associate, Principal};
 use countersign_domain::rejection::Rejection;
 use countersign_domain::secret::ChallengeSecret;
+use countersign_domain::sms::SmsErrand;
 use countersign_domain::totp::CodeMatches;
 
 use super::{CeremonyWork, PrincipalCore, settled};
@@ -118,7 +119,7 @@ impl PrincipalCore {
         let device = self.device_of(serial);
         let phone = self.phone(serial);
         let (challenge, secret) = sending;
-        let (sending, hold) = self.sending((challenge, &secret), phone.as_ref(), now).await?;
+        let (sending, hold) = self.sending((challenge, &secret), (phone.as_ref(), SmsErrand::SignIn), now).await?;
         let context = self.context(request, now);
         let decision = decide::send_sign_in_code(self.state(), attempt, device, sending, &context);
         let answer = self.write(request, now, decision, &[]).await?;

@@ -9,7 +9,7 @@ use countersign_domain::device::PhoneNumber;
 use countersign_domain::ids::{AccountId, UnixMillis};
 use countersign_domain::policy::Policy;
 use countersign_domain::rejection::Rejection;
-use countersign_domain::sms::{Country, Destination, Prefix, RouteName, SmsBudget};
+use countersign_domain::sms::{Country, Destination, Prefix, RouteName, SmsBudget, SmsErrand};
 
 use super::{guard, numbers};
 use crate::error::Error;
@@ -50,7 +50,7 @@ impl Admission {
     pub(crate) fn of(
         shared: &Arc<Shared>,
         phone: &PhoneNumber,
-        account: AccountId,
+        (account, errand): (AccountId, SmsErrand),
         now: UnixMillis,
     ) -> Result<Self, Error> {
         let desk = &shared.sms;
@@ -62,10 +62,10 @@ impl Admission {
         let admitted = match found {
             Err(fault) => Err(Rejection::PhoneNotUsable { fault }),
             Ok(country) if !policy.sms_countries.contains(country) => Err(Rejection::CountryNotServed),
-            Ok(_) => guard::admits(shared, &destination.prefix, now),
+            Ok(_) => guard::admits(shared, &(destination.prefix.clone(), errand), now),
         };
         let price = desk.courier(&route).map_or(0, |courier| courier.route.price_micros);
-        let held = admitted.and_then(|()| budgets(shared, &destination, account, price, now));
+        let held = admitted.and_then(|()| budgets(shared, &destination, (account, errand), price, now));
         let (admitted, hold) = match held {
             Ok(hold) => (Ok(()), Some(hold)),
             Err(rejection) => (Err(rejection), None),
@@ -85,15 +85,20 @@ impl Hold {
 fn budgets(
     shared: &Arc<Shared>,
     destination: &Destination,
-    account: AccountId,
+    (account, errand): (AccountId, SmsErrand),
     price: u64,
     now: UnixMillis,
 ) -> Result<Hold, Rejection> {
     let policy = shared.policies.of(None);
-    let [number, prefix, country, of_account] = BudgetKey::all(destination, account);
+    let [number, prefix, country, of_account] = BudgetKey::all(destination, account, errand);
     let most = |key: (BudgetKey, SmsBudget)| (key.0, key.1, 1, max_of(policy, key.1));
     // The price is spoken for again when the try is made: here it only has to be left.
-    let money = (BudgetKey::Money, SmsBudget::Money, price, policy.sms_spend_max_micros);
+    // Numbers that nobody has proven leave a fifth of the money to those who sign in.
+    let money_max = match errand {
+        SmsErrand::SignIn => policy.sms_spend_max_micros,
+        SmsErrand::Enrolment => policy.sms_spend_max_micros / 5 * 4,
+    };
+    let money = (BudgetKey::Money, SmsBudget::Money, price, money_max);
     let mut hold = take(shared, &[most(number), most(prefix), most(country), most(of_account), money], now)?;
     hold.release_money();
     Ok(hold)

@@ -6,11 +6,11 @@ use std::time::Duration;
 use countersign_domain::decide::{Submitted, Verdict};
 use countersign_domain::event::{SmsDropReason, SmsSubmitFault};
 use countersign_domain::ids::UnixMillis;
-use countersign_domain::sms::RouteName;
+use countersign_domain::sms::{MessageId, RouteName};
 
 use super::courier::{Courier, back_off};
 use super::receipts;
-use super::sender::{Door, Next, Open, courier, soon};
+use super::sender::{Door, Next, Open, Routing, courier, soon};
 use crate::error::Error;
 use crate::principal::CeremonyWork;
 use crate::resident::{Answer, Given};
@@ -20,8 +20,6 @@ use crate::transports::{SmsAccepted, SmsFailure, SmsKey, SmsMessage};
 
 /// What the answer of a gateway may take longer than is waited for it, until the try counts as lost.
 const LEASE_MS: u64 = 5_000;
-/// How often it is tried to record how a try ended; after that it is unknown.
-const RECORDS_MAX: u32 = 20;
 
 /// Hands a message over once, with a place that was taken at a courier.
 pub(super) async fn carry(shared: Arc<Shared>, door: Door, open: Open, route: RouteName) -> Next {
@@ -45,7 +43,8 @@ pub(super) async fn carry(shared: Arc<Shared>, door: Door, open: Open, route: Ro
     let outcome = ask_gateway(&shared, courier, message).await;
     let dice = shared.random().map_or(0, u64::from_be_bytes);
     courier.ended(outcome.as_ref().map(|_| ()).map_err(|failure| *failure), shared.clock.now(), dice);
-    let next = next_of(&outcome, &route, (submit, dice), shared.clock.now());
+    let idempotent = courier.route.transport.is_idempotent();
+    let next = next_of(&outcome, (&route, idempotent), (submit, dice), shared.clock.now());
     let message_id = outcome.as_ref().ok().and_then(|accepted| accepted.message_id.clone());
     if let Err(failure) = &outcome {
         tracing::info!(%route, challenge = %open.challenge, submit, %failure, "a code was not handed over");
@@ -79,7 +78,7 @@ fn may_submit(shared: &Shared, open: &Open, answer: Result<Answer, Error>) -> Re
         Ok(answer) => answer,
         Err(error) if error.rejection().is_some() => return Err(Next::Done),
         Err(error) if error.is_closed() => return Err(Next::Stop),
-        Err(error) if error.is_retryable() => return Err(Next::At(soon(shared))),
+        Err(error) if error.is_retryable() => return Err(Next::Again(soon(shared), Routing::Same)),
         Err(error) => {
             tracing::error!(challenge = %open.challenge, %error, "a code cannot be sent");
             // One history that cannot be read is no reason not to send to others.
@@ -94,25 +93,38 @@ fn may_submit(shared: &Shared, open: &Open, answer: Result<Answer, Error>) -> Re
             let (text, to) = (shared.sms.text.of(&code), phone.clone());
             Ok((submit, SmsMessage { to, text, code, challenge: open.challenge, key, until: open.until, life }))
         }
-        (Verdict::SmsHeld { until }, _) => Err(Next::At(until)),
+        (Verdict::SmsHeld { until }, _) => Err(Next::Again(until, Routing::Same)),
         _ => Err(Next::Done),
     }
 }
 
-/// Waits for the gateway as long as its route says.
+/// Waits for the gateway as long as its route says, and not for one whose code is worth nothing any more.
 async fn ask_gateway(shared: &Shared, courier: &Courier, message: SmsMessage) -> Result<SmsAccepted, SmsFailure> {
+    let now = shared.clock.now();
+    let life = Duration::from_millis(message.until.0.saturating_sub(now.0));
+    if life.is_zero() {
+        return Err(SmsFailure::Unavailable);
+    }
     let time_max_ms = u64::try_from(courier.route.submit_time_max.as_millis()).unwrap_or(u64::MAX);
-    let until = shared.clock.now().plus_ms(time_max_ms);
+    let transport = Arc::clone(&courier.route.transport);
+    // A task of its own, so that a transport that panics takes nobody along.
+    let mut submit = actix_rt::spawn(async move { transport.submit(SmsMessage { life, ..message }).await });
     tokio::select! {
         biased;
-        outcome = courier.route.transport.submit(message) => outcome,
-        () = shared.clock.wait_until(until) => Err(SmsFailure::Unknown),
+        outcome = &mut submit => outcome.unwrap_or(Err(SmsFailure::Unknown)),
+        () = shared.clock.wait_until(now.plus_ms(time_max_ms)) => {
+            submit.abort();
+            Err(SmsFailure::Unknown)
+        }
     }
 }
 
 fn submitted(outcome: Result<SmsAccepted, SmsFailure>) -> Submitted {
     Submitted::Failed(match outcome {
-        Ok(accepted) => return Submitted::Taken(accepted.message_id),
+        Ok(accepted) => {
+            // A name that cannot be kept is none: the message was taken all the same.
+            return Submitted::Taken(accepted.message_id.as_deref().and_then(MessageId::new));
+        }
         Err(SmsFailure::Throttled { .. }) => SmsSubmitFault::Throttled,
         Err(SmsFailure::Unavailable) => SmsSubmitFault::Unavailable,
         Err(SmsFailure::Unknown) => SmsSubmitFault::Unknown,
@@ -124,23 +136,26 @@ fn submitted(outcome: Result<SmsAccepted, SmsFailure>) -> Submitted {
 
 fn next_of(
     outcome: &Result<SmsAccepted, SmsFailure>,
-    route: &RouteName,
+    (route, idempotent): (&RouteName, bool),
     (submit, dice): (u8, u64),
     now: UnixMillis,
 ) -> Next {
     let pause = back_off(submit, dice.rotate_left(32));
     let at = now.plus_ms(u64::try_from(pause.as_millis()).unwrap_or(u64::MAX));
     match outcome {
-        Ok(_) | Err(SmsFailure::InvalidNumber | SmsFailure::OptedOut | SmsFailure::Refused) => Next::Done,
-        // The same gateway may know the idempotency key of what it took.
-        Err(SmsFailure::Throttled { .. } | SmsFailure::Unknown) => Next::At(at),
-        Err(SmsFailure::Unavailable) => Next::Elsewhere(at, route.clone()),
+        Ok(_) | Err(SmsFailure::InvalidNumber | SmsFailure::OptedOut) => Next::Done,
+        // It knows the key of what it took; another one would be paid for a second time.
+        Err(SmsFailure::Unknown) if idempotent => Next::Again(at, Routing::Only(route.clone())),
+        Err(SmsFailure::Throttled { .. } | SmsFailure::Unknown) => Next::Again(at, Routing::Same),
+        Err(SmsFailure::Unavailable) => Next::Again(at, Routing::Last(route.clone())),
+        Err(SmsFailure::Refused) => Next::Again(now, Routing::Without(route.clone())),
     }
 }
 
-/// Records how a try ended. What cannot be recorded is found out as unknown when the lease is over.
+/// Records how a try ended, whatever it takes: the gateway has spoken, and says it once. What the engine cannot record
+/// before it ends is found out as unknown when the lease is over.
 async fn record_end(shared: &Arc<Shared>, door: &Door, open: &Open, submit: u8, submitted: Submitted) -> Option<Next> {
-    for _ in 0..RECORDS_MAX {
+    loop {
         let work = CeremonyWork::EndSubmit { challenge: open.challenge, submit, submitted: submitted.clone() };
         match door.ask(open.principal.clone(), work).await {
             Ok(_) => return None,
@@ -153,5 +168,4 @@ async fn record_end(shared: &Arc<Shared>, door: &Door, open: &Open, submit: u8, 
             }
         }
     }
-    Some(Next::At(soon(shared)))
 }

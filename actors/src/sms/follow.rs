@@ -73,27 +73,40 @@ fn scan(shared: &Shared, lane: &RouteName, from: Position, room: usize) -> Resul
     let (queued, redriven) = (wire_type("SmsQueued"), wire_type("SmsRedriven"));
     let journal = &*shared.journal;
     let now = shared.clock.now();
-    let (mut messages, mut read) = (Vec::new(), from);
+    // What is not in the views yet is not looked at yet: they say what is to be done.
+    let end = shared.views(|views| Position(views.folded));
+    let (mut messages, mut read, mut failed) = (Vec::new(), from, None);
     let visit = &mut |entry: countersign_store::EntryRef<'_>| {
-        read = Position(entry.position.0.saturating_add(1));
+        if entry.position >= end {
+            return ControlFlow::Break(());
+        }
         let kind = Some(entry.header.event_type);
         if kind == queued || kind == redriven {
-            // A principal that was forgotten is sent nothing.
-            let event = history::event_of(journal, &entry.header, entry.body);
-            let challenge = match event {
+            let challenge = match history::event_of(journal, &entry.header, entry.body) {
                 Ok(
                     Event::SmsQueued(SmsQueued { challenge, .. }) | Event::SmsRedriven(SmsRedriven { challenge, .. }),
                 ) => Some(challenge),
-                _ => None,
+                Ok(_) => None,
+                // A principal that was forgotten is sent nothing.
+                Err(error) if error.is_forgotten() => None,
+                Err(error) => {
+                    failed = Some(error);
+                    return ControlFlow::Break(());
+                }
             };
             let wanted = challenge.and_then(|challenge| open(shared, lane, challenge, now));
             messages.extend(wanted.map(|open| (entry.position, open)));
         }
+        read = Position(entry.position.0.saturating_add(1));
         let enough = messages.len() >= room || read.0 - from.0 >= ENTRIES_MAX;
         if enough { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     };
-    let end = journal.scan(from, visit)?;
-    Ok(Found { read: read.max(end.min(journal.head())).max(read), messages })
+    journal.scan(from, visit)?;
+    // What came before it is carried all the same.
+    match failed {
+        Some(error) if messages.is_empty() => Err(error),
+        _ => Ok(Found { read, messages }),
+    }
 }
 
 /// The message of a challenge, if it is this lane's and not at its end. A lane that is no more is the first one's.

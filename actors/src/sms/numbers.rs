@@ -14,8 +14,9 @@ pub(crate) fn look_up(number: &PhoneNumber) -> Result<Country, PhoneFault> {
         return Err(PhoneFault::NotAllocated);
     }
     match parsed.number_type(&metadata::DATABASE) {
-        Type::Mobile | Type::FixedLineOrMobile | Type::PersonalNumber => {}
-        Type::PremiumRate | Type::SharedCost => return Err(PhoneFault::Premium),
+        Type::Mobile | Type::FixedLineOrMobile => {}
+        // Personal numbers forward to wherever, at what price their owner likes.
+        Type::PremiumRate | Type::SharedCost | Type::PersonalNumber => return Err(PhoneFault::Premium),
         Type::Voip => return Err(PhoneFault::VoiceOverIp),
         Type::TollFree | Type::Uan | Type::Emergency | Type::ShortCode | Type::StandardRate => {
             return Err(PhoneFault::Company);

@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use countersign_domain::decide::MESSAGE_ID_BYTES_MAX;
 use countersign_domain::ids::{ChallengeId, PrincipalId};
-use countersign_domain::sms::RouteName;
+use countersign_domain::sms::{MessageId, RouteName};
 
 use super::sender::{Door, soon};
 use crate::error::Error;
@@ -12,11 +11,8 @@ use crate::principal::CeremonyWork;
 use crate::shared::Shared;
 use crate::transports::SmsReceipt;
 
-/// How often it is tried to record a report while the engine is busy.
-const TRIES_MAX: u32 = 50;
-
-/// Takes a report. One of a message that nobody knows waits for a while: it may be quicker than the gateway's own
-/// answer; and it is forgotten then.
+/// Takes a report. One of a message that nobody knows waits for two minutes, in memory: it may be quicker than the
+/// gateway's own answer; then it is forgotten.
 ///
 /// # Errors
 /// When it cannot be recorded now.
@@ -31,7 +27,7 @@ pub(crate) async fn receive(
     }
     let id = receipt.message_id.clone();
     // No message can be called so.
-    if !(1..=MESSAGE_ID_BYTES_MAX).contains(&id.len()) {
+    if MessageId::new(&id).is_none() {
         return Ok(());
     }
     shared.sms.park(shared.clock.now(), route, receipt.clone());
@@ -42,16 +38,18 @@ pub(crate) async fn receive(
     }
 }
 
-/// Takes a report that a gateway sent by itself, and tries for a while to record it.
+/// Takes a report that a gateway sent by itself, and tries to record it until the engine closes or fails.
 pub(crate) async fn hear(shared: &Arc<Shared>, door: &Door, route: &RouteName, receipt: SmsReceipt) {
-    for _ in 0..TRIES_MAX {
+    loop {
         match receive(shared, door, route, receipt.clone()).await {
             Ok(()) => return,
             Err(error) if error.is_retryable() => shared.clock.wait_until(soon(shared)).await,
-            Err(_) => break,
+            Err(error) => {
+                tracing::warn!(%route, %error, "a delivery report was not recorded");
+                return;
+            }
         }
     }
-    tracing::warn!(%route, "a delivery report was not recorded");
 }
 
 /// Records the reports that came before a message was known.

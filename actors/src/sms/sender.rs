@@ -18,6 +18,7 @@ use crate::error::Error;
 use crate::principal::{CeremonyWork, PrincipalCore};
 use crate::resident::{Answer, Job};
 use crate::shared::Shared;
+use crate::transports::SmsTransport;
 
 /// Messages that a sender has in mind; the log keeps the rest.
 const OPEN_MAX: usize = 10_000;
@@ -25,6 +26,8 @@ const OPEN_MAX: usize = 10_000;
 const DROPS_MAX: usize = 64;
 /// Entries of the log after which a sender writes down how far it came.
 const SAVE_EVERY: u64 = 10_000;
+/// How long a sender waits after the log could not be read, in milliseconds.
+const READ_AGAIN_MS: u64 = 1_000;
 /// How long a sender waits when the engine is busy, in milliseconds.
 const BUSY_MS: u64 = 100;
 
@@ -32,6 +35,7 @@ const BUSY_MS: u64 = 100;
 #[derive(Clone)]
 pub(crate) struct Door {
     pub(crate) principals: mpsc::Sender<Job<PrincipalCore>>,
+    /// Commands that the senders may have under way at once, apart from everybody else's.
     pub(crate) permits: Arc<Semaphore>,
     pub(crate) closing: Arc<AtomicBool>,
 }
@@ -42,7 +46,7 @@ impl Door {
         if self.closing.load(Ordering::Acquire) {
             return Err(Error::closed());
         }
-        let permit = Arc::clone(&self.permits).try_acquire_owned().map_err(|_| Error::busy())?;
+        let permit = Arc::clone(&self.permits).acquire_owned().await.map_err(|_| Error::closed())?;
         let (reply, answer) = oneshot::channel();
         let request = Request::by(countersign_domain::caller::Caller::operator());
         let job = Job { key, request, work: work.into(), reply, permit };
@@ -69,6 +73,8 @@ struct Waiting {
     message: Open,
     routes: Routes,
     due: Option<UnixMillis>,
+    /// Some gateway refused it.
+    refused: bool,
 }
 
 /// What becomes of a message after it was carried.
@@ -77,11 +83,37 @@ pub(crate) enum Next {
     /// Nothing more.
     Done,
     /// Another try, not before then.
-    At(UnixMillis),
-    /// Another try, by another route if there is one: this one did not take it.
-    Elsewhere(UnixMillis, RouteName),
+    Again(UnixMillis, Routing),
     /// Nobody can be asked any more: the engine closes, or does not work.
     Stop,
+}
+
+/// By which routes a message is tried again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Routing {
+    /// As before.
+    Same,
+    /// By this one after all others.
+    Last(RouteName),
+    /// By this one no more.
+    Without(RouteName),
+    /// By this one alone.
+    Only(RouteName),
+}
+
+impl Routing {
+    fn apply(self, routes: &mut Routes) {
+        match self {
+            Self::Same => {}
+            Self::Last(last) => {
+                if let Some(place) = routes.iter().position(|route| *route == last) {
+                    routes[place..].rotate_left(1);
+                }
+            }
+            Self::Without(route) => routes.retain(|other| *other != route),
+            Self::Only(route) => *routes = vec![route],
+        }
+    }
 }
 
 /// The sender of one route.
@@ -138,15 +170,28 @@ impl Actor for Sender {
         context.spawn(news_comes(room).into_actor(self).map(|room, sender, context| sender.made_room(room, context)));
         if let Some(courier) = self.shared.sms.courier(&self.lane) {
             let transport = Arc::clone(&courier.route.transport);
-            let (shared, door, lane) = (Arc::clone(&self.shared), self.door.clone(), self.lane.clone());
-            let listen = async move {
-                while let Some(receipt) = transport.receipt().await {
-                    receipts::hear(&shared, &door, &lane, receipt).await;
-                }
-            };
+            let listen = listen(Arc::clone(&self.shared), self.door.clone(), self.lane.clone(), transport);
             context.spawn(listen.into_actor(self));
         }
         self.look(context);
+    }
+}
+
+/// Records what a gateway reports by itself. A transport that panics is listened to again after a moment.
+async fn listen(shared: Arc<Shared>, door: Door, lane: RouteName, transport: Arc<dyn SmsTransport>) {
+    loop {
+        let (shared, door, lane, transport) = (Arc::clone(&shared), door.clone(), lane.clone(), Arc::clone(&transport));
+        let (clock, route) = (Arc::clone(&shared.clock), lane.clone());
+        let heard = actix_rt::spawn(async move {
+            while let Some(receipt) = transport.receipt().await {
+                receipts::hear(&shared, &door, &lane, receipt).await;
+            }
+        });
+        if heard.await.is_ok() {
+            return;
+        }
+        tracing::error!(%route, "the transport panicked");
+        clock.wait_until(clock.now().plus_ms(READ_AGAIN_MS)).await;
     }
 }
 
@@ -195,7 +240,8 @@ impl Sender {
 
     /// Reads on in the log, while there is room for what it says.
     fn look(&mut self, context: &mut Context<Self>) {
-        if self.reading || self.stopped || self.open.len() >= OPEN_MAX || self.read >= self.shared.journal.head() {
+        let folded = self.shared.views(|views| Position(views.folded));
+        if self.reading || self.stopped || self.open.len() >= OPEN_MAX || self.read >= folded {
             return;
         }
         self.reading = true;
@@ -210,8 +256,10 @@ impl Sender {
         let found = match found {
             Ok(found) => found,
             Err(error) => {
-                tracing::error!(route = %self.lane, %error, "the log cannot be read; nothing more is sent");
-                self.stopped = true;
+                tracing::error!(route = %self.lane, %error, "the log cannot be read; nothing more is sent until it can");
+                let clock = Arc::clone(&self.shared.clock);
+                let wait = async move { clock.wait_until(clock.now().plus_ms(READ_AGAIN_MS)).await };
+                context.spawn(wait.into_actor(self).map(|(), sender, context| sender.look(context)));
                 return;
             }
         };
@@ -221,7 +269,7 @@ impl Sender {
             self.ends.insert((open.until, position));
             let routes: Routes = self.shared.sms.routes_to(&open.to).iter().map(|route| route.name.clone()).collect();
             self.due.insert(&routes, now, position);
-            self.open.insert(position, Waiting { message: open, routes, due: Some(now) });
+            self.open.insert(position, Waiting { message: open, routes, due: Some(now), refused: false });
         }
         self.pump(context);
         self.look(context);
@@ -271,7 +319,9 @@ impl Sender {
                 }
                 Place::Nowhere => {
                     self.take_due(position);
-                    let give_up = carry::give_up(shared, door, open, Some(SmsDropReason::NoRoute));
+                    let refused = self.open.get(&position).is_some_and(|waiting| waiting.refused);
+                    let reason = if refused { SmsDropReason::Refused } else { SmsDropReason::NoRoute };
+                    let give_up = carry::give_up(shared, door, open, Some(reason));
                     self.carry(position, give_up, context);
                 }
                 Place::Later { at, full } => {
@@ -330,27 +380,21 @@ impl Sender {
         self.carried -= 1;
         self.shared.sms.carried.send_modify(|count| *count = count.saturating_sub(1));
         self.shared.sms.ended.send_modify(|count| *count = count.wrapping_add(1));
-        let avoid = match &next {
-            Next::Elsewhere(_, route) => Some(route.clone()),
-            Next::Done | Next::At(_) | Next::Stop => None,
-        };
         match next {
             Next::Done => {
                 if let Some(waiting) = self.open.remove(&position) {
                     self.ends.remove(&(waiting.message.until, position));
                 }
             }
-            Next::At(at) | Next::Elsewhere(at, _) => {
+            Next::Again(at, routing) => {
                 let due = at.max(self.shared.clock.now().plus_ms(1));
                 if let Some(waiting) = self.open.get_mut(&position) {
+                    waiting.refused |= matches!(routing, Routing::Without(_));
+                    routing.apply(&mut waiting.routes);
                     waiting.due = Some(due);
-                    if let Some(place) = waiting.routes.iter().position(|route| Some(route) == avoid.as_ref()) {
-                        // Its turn comes again after all others.
-                        let last = waiting.routes.remove(place);
-                        waiting.routes.push(last);
-                    }
                     self.due.insert(&waiting.routes, due, position);
-                    self.ends.insert((waiting.message.until, position));
+                    // One that is late already has its turn when it is due.
+                    self.ends.insert((waiting.message.until.max(due), position));
                 }
             }
             Next::Stop => self.stopped = true,

@@ -50,8 +50,8 @@ impl Views {
     }
 
     /// The views that were packed; `None` when the bytes are not what [`Self::to_blocks`] made.
-    pub(crate) fn from_blocks(folded: u64, blocks: &[Vec<u8>], window_ms: u64) -> Option<Self> {
-        let mut views = Self { folded, ..Self::empty(window_ms) };
+    pub(crate) fn from_blocks(folded: u64, blocks: &[Vec<u8>], window: (u64, u64)) -> Option<Self> {
+        let mut views = Self { folded, ..Self::empty(window) };
         for block in blocks {
             let mut rest = block.as_slice();
             while !rest.is_empty() {

@@ -2,16 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
-use countersign_domain::decide::MESSAGE_ID_BYTES_MAX;
 use countersign_domain::event::{
     Event, SmsDelivery, SmsDropReason, SmsQueued, SmsSubmitFailed, SmsSubmitFault, SmsSubmitted, SmsSubmitting,
 };
 use countersign_domain::ids::{AccountId, ChallengeId, StreamId, UnixMillis, Version};
-use countersign_domain::sms::{Country, Destination, Prefix, RouteName, SmsBudget};
+use countersign_domain::sms::{Country, Destination, Prefix, RouteName, SmsBudget, SmsErrand};
 use serde::{Deserialize, Serialize};
 
 /// Messages that are remembered; a receipt of an older one is of nobody.
 const MESSAGES_MAX: usize = 50_000;
+/// Messages that are remembered when more than that still wait, or may still be used.
+const WAITING_MAX: usize = 500_000;
 /// For how long they are remembered: what a gateway reports after three days is not worth much.
 const REMEMBERED_MS: u64 = 72 * 3600 * 1000;
 /// Lines of the report; what comes after goes under the prefix of all others.
@@ -80,11 +81,17 @@ pub(crate) struct MessageRow {
     pub(crate) cost_micros: u64,
     pub(crate) message_id: Option<String>,
     pub(crate) used: bool,
+    pub(crate) errand: SmsErrand,
     /// It counts, or has counted, among those that come back or do not.
     counted: bool,
 }
 
 impl MessageRow {
+    /// What it is counted with.
+    pub(crate) fn group(&self) -> Group {
+        (self.destination.prefix.clone(), self.errand)
+    }
+
     /// Whether it counts among those that come back or do not: what no gateway took says nothing of the people behind
     /// a prefix.
     const fn was_sent(&self) -> bool {
@@ -125,8 +132,9 @@ impl Conversion {
 
     fn turn(&mut self, at: UnixMillis) {
         let day = at.0 / CONVERSION_DAY_MS;
-        if day > self.day {
-            self.before = if day == self.day + 1 { self.today } else { (0, 0) };
+        // A clock that was days ahead does not stop the days from turning.
+        if day > self.day || day.saturating_add(1) < self.day {
+            self.before = if day == self.day.saturating_add(1) { self.today } else { (0, 0) };
             (self.day, self.today) = (day, (0, 0));
         }
     }
@@ -137,6 +145,9 @@ impl Conversion {
         (self.before.0.saturating_add(self.today.0), self.before.1.saturating_add(self.today.1))
     }
 }
+
+/// What is counted together: a prefix, and what codes are for.
+pub(crate) type Group = (Prefix, SmsErrand);
 
 /// A prefix that nothing is sent to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -157,21 +168,21 @@ pub(crate) struct Spent {
 /// What a budget is of.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) enum BudgetKey {
-    Number([u8; 16]),
-    Prefix(Prefix),
-    Country(Country),
-    Account(AccountId),
+    Number([u8; 16], SmsErrand),
+    Prefix(Prefix, SmsErrand),
+    Country(Country, SmsErrand),
+    Account(AccountId, SmsErrand),
     Money,
 }
 
 impl BudgetKey {
     /// Everything that a code counts in.
-    pub(crate) fn all(destination: &Destination, account: AccountId) -> [(Self, SmsBudget); 4] {
+    pub(crate) fn all(destination: &Destination, account: AccountId, errand: SmsErrand) -> [(Self, SmsBudget); 4] {
         [
-            (Self::Number(destination.number), SmsBudget::Number),
-            (Self::Prefix(destination.prefix.clone()), SmsBudget::Prefix),
-            (Self::Country(destination.country), SmsBudget::Country),
-            (Self::Account(account), SmsBudget::Account),
+            (Self::Number(destination.number, errand), SmsBudget::Number),
+            (Self::Prefix(destination.prefix.clone(), errand), SmsBudget::Prefix),
+            (Self::Country(destination.country, errand), SmsBudget::Country),
+            (Self::Account(account, errand), SmsBudget::Account),
         ]
     }
 }
@@ -181,26 +192,33 @@ impl BudgetKey {
 pub(crate) struct SmsViews {
     /// Length of a budget window, in milliseconds.
     pub(crate) window_ms: u64,
+    /// How far the clock is borne to go back, in milliseconds (A40).
+    borne_ms: u64,
+    /// The code that was decided on last, and what for.
+    issued: Option<(ChallengeId, SmsErrand)>,
     pub(crate) messages: HashMap<ChallengeId, MessageRow, foldhash::fast::RandomState>,
     order: VecDeque<ChallengeId>,
     by_message_id: HashMap<(RouteName, String), ChallengeId>,
     /// Those whose time is not over.
     unsettled: BTreeSet<(UnixMillis, ChallengeId)>,
     pub(crate) lines: BTreeMap<LineKey, Line>,
-    pub(crate) conversion: BTreeMap<Prefix, Conversion>,
-    pub(crate) blocked: BTreeMap<Prefix, Blocked>,
+    pub(crate) conversion: BTreeMap<Group, Conversion>,
+    pub(crate) blocked: BTreeMap<Group, Blocked>,
     pub(crate) spent: Spent,
 }
 
 impl SmsViews {
     /// Nothing folded yet.
-    pub(super) fn empty(window_ms: u64) -> Self {
-        Self { window_ms, ..Self::default() }
+    pub(super) fn empty((window_ms, borne_ms): (u64, u64)) -> Self {
+        Self { window_ms, borne_ms, ..Self::default() }
     }
 
-    /// The budget window of an instant; one that has begun does not end early when the clock is set back.
+    /// The budget window of an instant. A clock set back by as much as is borne does not reopen an old one, and a window
+    /// further ahead counts no more (A40).
     pub(crate) fn window_at(&self, now: UnixMillis) -> u64 {
-        (now.0 / self.window_ms.max(1)).max(self.spent.window)
+        let of = |at: UnixMillis| at.0 / self.window_ms.max(1);
+        let (by_clock, furthest) = (of(now), of(now.plus_ms(self.borne_ms)));
+        if (by_clock..=furthest).contains(&self.spent.window) { self.spent.window } else { by_clock }
     }
 
     /// What was counted in the window of an instant.
@@ -226,19 +244,19 @@ impl SmsViews {
 
     /// Codes to a prefix that were sent and whose time is over, and those of them that were used; also those that nothing
     /// was recorded after.
-    pub(crate) fn conversion_at(&self, prefix: &Prefix, now: UnixMillis) -> (u32, u32) {
-        let (sent, used) = self.conversion.get(prefix).map_or((0, 0), |conversion| conversion.counts(now));
+    pub(crate) fn conversion_at(&self, group: &Group, now: UnixMillis) -> (u32, u32) {
+        let (sent, used) = self.conversion.get(group).map_or((0, 0), |conversion| conversion.counts(now));
         let over = self.unsettled.iter().take_while(|(until, _)| *until <= now);
         let rows = over.filter_map(|(_, challenge)| self.messages.get(challenge));
-        let unused = rows.filter(|row| row.destination.prefix == *prefix && row.was_sent()).count();
+        let unused = rows.filter(|row| row.group() == *group && row.was_sent()).count();
         (sent.saturating_add(u32::try_from(unused).unwrap_or(u32::MAX)), used)
     }
 
     /// Prefixes that codes were sent to whose time is over.
-    pub(crate) fn prefixes_at(&self, now: UnixMillis) -> BTreeSet<Prefix> {
+    pub(crate) fn groups_at(&self, now: UnixMillis) -> BTreeSet<Group> {
         let over = self.unsettled.iter().take_while(|(until, _)| *until <= now);
         let rows = over.filter_map(|(_, challenge)| self.messages.get(challenge));
-        self.conversion.keys().cloned().chain(rows.map(|row| row.destination.prefix.clone())).collect()
+        self.conversion.keys().cloned().chain(rows.map(MessageRow::group)).collect()
     }
 
     /// The messages, newest first.
@@ -250,6 +268,10 @@ impl SmsViews {
     pub(super) fn fold(&mut self, stream: StreamId, account: Option<AccountId>, event: &Event, at: UnixMillis) {
         self.settle(at);
         match event {
+            Event::SmsCodeIssued(issued) => {
+                let errand = if issued.attempt.is_some() { SmsErrand::SignIn } else { SmsErrand::Enrolment };
+                self.issued = Some((issued.challenge, errand));
+            }
             Event::SmsQueued(queued) => self.queued(stream, account, queued, at),
             Event::SmsSubmitting(submitting) => self.submitting(submitting, at),
             Event::SmsSubmitted(submitted) => self.submitted(submitted),
@@ -272,12 +294,16 @@ impl SmsViews {
             Event::SmsCodeAccepted(accepted) => self.used(accepted.challenge, at),
             Event::SmsPrefixBlocked(blocked) => {
                 let (sent, used, until) = (blocked.sent, blocked.used, blocked.until);
-                self.blocked.insert(blocked.prefix.clone(), Blocked { sent, used, until });
-                self.conversion.remove(&blocked.prefix);
+                let group = (blocked.prefix.clone(), blocked.errand);
+                self.conversion.remove(&group);
+                self.blocked.insert(group, Blocked { sent, used, until });
             }
             Event::SmsPrefixCleared(cleared) => {
-                self.blocked.remove(&cleared.prefix);
-                self.conversion.remove(&cleared.prefix);
+                for errand in SmsErrand::ALL {
+                    let group = (cleared.prefix.clone(), *errand);
+                    self.blocked.remove(&group);
+                    self.conversion.remove(&group);
+                }
             }
             _ => {}
         }
@@ -285,13 +311,15 @@ impl SmsViews {
 
     fn queued(&mut self, stream: StreamId, account: Option<AccountId>, queued: &SmsQueued, at: UnixMillis) {
         self.turn(at);
+        let issued = self.issued.take().filter(|(challenge, _)| *challenge == queued.challenge);
+        let errand = issued.map_or(SmsErrand::SignIn, |(_, errand)| errand);
         if let Some(account) = account {
-            for (key, _) in BudgetKey::all(&queued.destination, account) {
+            for (key, _) in BudgetKey::all(&queued.destination, account, errand) {
                 let count = self.spent.counts.entry(key).or_default();
                 *count = count.saturating_add(1);
             }
         }
-        while self.order.len() >= MESSAGES_MAX || self.is_oldest_over(at) {
+        while self.is_oldest_over(at) {
             self.forget_oldest();
         }
         self.insert(MessageRow {
@@ -311,6 +339,7 @@ impl SmsViews {
             cost_micros: 0,
             message_id: None,
             used: false,
+            errand,
             counted: false,
         });
     }
@@ -344,7 +373,7 @@ impl SmsViews {
 
     fn submitted(&mut self, submitted: &SmsSubmitted) {
         self.line_of(submitted.challenge, |line| line.taken += 1);
-        let id = submitted.message_id.clone().filter(|id| id.len() <= MESSAGE_ID_BYTES_MAX);
+        let id = submitted.message_id.as_ref().map(|id| id.as_str().to_owned());
         let mut name = None;
         self.with(submitted.challenge, |row| {
             row.state = SmsState::Taken;
@@ -385,9 +414,9 @@ impl SmsViews {
         row.used = true;
         if !row.counted {
             row.counted = true;
-            let (until, prefix) = (row.until, row.destination.prefix.clone());
+            let (until, group) = (row.until, row.group());
             self.unsettled.remove(&(until, challenge));
-            self.conversion.entry(prefix).or_default().count(at, true);
+            self.conversion.entry(group).or_default().count(at, true);
         }
     }
 
@@ -398,29 +427,32 @@ impl SmsViews {
             let Some(row) = self.messages.get_mut(&challenge) else { continue };
             row.counted = true;
             if row.was_sent() {
-                let prefix = row.destination.prefix.clone();
-                self.conversion.entry(prefix).or_default().count(until, false);
+                let group = row.group();
+                self.conversion.entry(group).or_default().count(until, false);
             }
         }
         if self.conversion.len() > LINES_MAX {
-            let day = at.0 / CONVERSION_DAY_MS;
-            self.conversion.retain(|_, conversion| conversion.day + 1 >= day);
-            while self.conversion.len() > LINES_MAX {
-                self.conversion.pop_first();
-            }
+            // Those of which the least is known make room.
+            let mut sent: Vec<u32> = self.conversion.values().map(|conversion| conversion.counts(at).0).collect();
+            let (_, median, _) = sent.select_nth_unstable(LINES_MAX / 2);
+            let least = *median;
+            self.conversion.retain(|_, conversion| conversion.counts(at).0 > least);
         }
     }
 
     fn turn(&mut self, at: UnixMillis) {
         let window = self.window_at(at);
-        if window > self.spent.window {
+        if window != self.spent.window {
             self.spent = Spent { window, ..Spent::default() };
         }
     }
 
+    /// Whether the oldest message makes room. One whose time is not over is kept as long as can be: it may still wait.
     fn is_oldest_over(&self, at: UnixMillis) -> bool {
-        let oldest = self.order.front().and_then(|oldest| self.messages.get(oldest));
-        oldest.is_some_and(|oldest| oldest.queued_at.plus_ms(REMEMBERED_MS) <= at)
+        let Some(oldest) = self.order.front().and_then(|oldest| self.messages.get(oldest)) else { return false };
+        let enough = self.order.len() >= MESSAGES_MAX || oldest.queued_at.plus_ms(REMEMBERED_MS) <= at;
+        let ended = oldest.counted && !matches!(oldest.state, SmsState::Waiting | SmsState::Submitting);
+        (enough && ended) || self.order.len() >= WAITING_MAX
     }
 
     fn forget_oldest(&mut self) {
@@ -428,7 +460,11 @@ impl SmsViews {
         let Some(row) = self.messages.remove(&oldest) else { return };
         self.unsettled.remove(&(row.until, row.challenge));
         if let Some(id) = row.message_id {
-            self.by_message_id.remove(&(row.route, id));
+            let name = (row.route, id);
+            // The gateway may have given the name again since.
+            if self.by_message_id.get(&name) == Some(&oldest) {
+                self.by_message_id.remove(&name);
+            }
         }
     }
 
@@ -457,8 +493,8 @@ impl SmsViews {
 pub(super) enum SmsRow {
     Message(MessageRow),
     Line(LineKey, Line),
-    Conversion(Prefix, Conversion),
-    Blocked(Prefix, Blocked),
+    Conversion(Group, Conversion),
+    Blocked(Group, Blocked),
     Count(BudgetKey, u32),
     Window(u64, u64),
 }
@@ -469,8 +505,8 @@ impl SmsViews {
         let messages = self.order.iter().filter_map(|challenge| self.messages.get(challenge));
         let messages = messages.map(|row| SmsRow::Message(row.clone()));
         let lines = self.lines.iter().map(|(key, line)| SmsRow::Line(key.clone(), *line));
-        let conversion = self.conversion.iter().map(|(prefix, row)| SmsRow::Conversion(prefix.clone(), *row));
-        let blocked = self.blocked.iter().map(|(prefix, row)| SmsRow::Blocked(prefix.clone(), *row));
+        let conversion = self.conversion.iter().map(|(group, row)| SmsRow::Conversion(group.clone(), *row));
+        let blocked = self.blocked.iter().map(|(group, row)| SmsRow::Blocked(group.clone(), *row));
         let counts = self.spent.counts.iter().map(|(key, count)| SmsRow::Count(key.clone(), *count));
         let window = std::iter::once(SmsRow::Window(self.spent.window, self.spent.micros));
         messages.chain(lines).chain(conversion).chain(blocked).chain(counts).chain(window)
@@ -480,8 +516,8 @@ impl SmsViews {
         match row {
             SmsRow::Message(row) => self.insert(row),
             SmsRow::Line(key, line) => drop(self.lines.insert(key, line)),
-            SmsRow::Conversion(prefix, row) => drop(self.conversion.insert(prefix, row)),
-            SmsRow::Blocked(prefix, row) => drop(self.blocked.insert(prefix, row)),
+            SmsRow::Conversion(group, row) => drop(self.conversion.insert(group, row)),
+            SmsRow::Blocked(group, row) => drop(self.blocked.insert(group, row)),
             SmsRow::Count(key, count) => drop(self.spent.counts.insert(key, count)),
             SmsRow::Window(window, micros) => (self.spent.window, self.spent.micros) = (window, micros),
         }

@@ -5,7 +5,6 @@
 //! [`Policy::sms_unknowns_max`](crate::policy::Policy::sms_unknowns_max) says, and never after its time; then it stays
 //! unknown, and the person may ask for another code (A15).
 
-use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::{Context, Decision, Outcome, Record, Verdict, existing, of_this_account, record};
@@ -17,10 +16,12 @@ use crate::ids::{ChallengeId, StreamId, UnixMillis};
 use crate::principal::{Errand, Message, Phase, Principal, Registered};
 use crate::rejection::Rejection;
 use crate::secret::ChallengeSecret;
-use crate::sms::RouteName;
+use crate::sms::{MessageId, RouteName};
 
-/// Bytes that a gateway's own name of a message has at most (SMPP 3.4, section 5.2.23).
-pub const MESSAGE_ID_BYTES_MAX: usize = 64;
+/// How often one message may be wanted after all.
+pub const REDRIVES_MAX: u8 = 2;
+/// No gateway is waited for longer, in milliseconds: a lease that ends later was given by a clock that was ahead (A40).
+pub const LEASE_MS_MAX: u64 = 120_000;
 
 /// A gateway that is about to be asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,7 +42,7 @@ pub struct Submit {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Submitted {
     /// The gateway took it, and calls it so.
-    Taken(Option<String>),
+    Taken(Option<MessageId>),
     /// It did not, or nobody knows.
     Failed(SmsSubmitFault),
 }
@@ -92,10 +93,7 @@ pub fn end_submit(
         return Ok(Outcome::AlreadySo(Verdict::Done));
     }
     match submitted {
-        Submitted::Taken(id) => {
-            // A name that cannot be kept is none: the message was taken all the same.
-            let fits = |id: &String| (1..=MESSAGE_ID_BYTES_MAX).contains(&id.len()) && !id.contains(char::is_control);
-            let message_id = id.filter(fits);
+        Submitted::Taken(message_id) => {
             record(Verdict::Done, [(owner.stream, SmsSubmitted { challenge, submit, message_id }.into())])
         }
         Submitted::Failed(fault) => {
@@ -149,11 +147,13 @@ pub fn report(
 ///
 /// # Errors
 /// [`Rejection::ChannelNotAllowed`] to who is of another account; [`Rejection::ChallengeUnknown`] when the message was
-/// not given up, or its code is not good any more: another code has to be asked for then.
+/// not given up, its code is not good any more, or it was wanted after all [`REDRIVES_MAX`] times: another code has to
+/// be asked for then.
 pub fn redrive(principal: Option<&Principal>, challenge: ChallengeId, context: &Context<'_>) -> Decision {
     of_this_account(existing(principal)?, context)?;
     let (owner, message) = message_of(principal, challenge)?;
-    if !matches!(message.phase, Phase::Dropped(_)) || worthless(owner, message, context).is_some() {
+    let again = matches!(message.phase, Phase::Dropped(_)) && message.redriven < REDRIVES_MAX;
+    if !again || worthless(owner, message, context).is_some() {
         return Err(Rejection::ChallengeUnknown);
     }
     record(Verdict::Done, [(owner.stream, SmsRedriven { challenge, by: context.caller.by() }.into())])
@@ -171,7 +171,9 @@ struct Turn {
 fn turn(owner: &Registered, message: &Message, context: &Context<'_>) -> Result<Turn, Verdict> {
     match message.phase {
         Phase::Waiting => Ok(Turn { writes: Vec::with_capacity(1), unknowns: message.unknowns }),
-        Phase::Submitting { lease } if lease > context.now => Err(Verdict::SmsHeld { until: lease }),
+        Phase::Submitting { lease } if lease > context.now && lease <= context.now.plus_ms(LEASE_MS_MAX) => {
+            Err(Verdict::SmsHeld { until: lease })
+        }
         // Whoever asked the gateway is gone, or would have said how it ended.
         Phase::Submitting { .. } => {
             let (challenge, submit, fault) = (message.challenge, message.submits, SmsSubmitFault::Unknown);

@@ -1,6 +1,5 @@
 //! Codes on their way to a gateway.
 
-use alloc::string::ToString;
 use alloc::vec;
 use alloc::vec::Vec;
 
@@ -15,7 +14,7 @@ use crate::decide::{
 use crate::device::{PhoneNumber, Serial};
 use crate::event::{SmsDelivery, SmsDropReason, SmsSubmitFault};
 use crate::policy::Policy;
-use crate::sms::RouteName;
+use crate::sms::{MessageId, RouteName};
 
 pub(super) const CHAPTER: Chapter = Chapter {
     title: "Codes on their way",
@@ -32,7 +31,7 @@ pub(super) const CHAPTER: Chapter = Chapter {
         ("enrolment, wrong code", |scene, context| finished(scene, false, context)),
         ("begin a try", |scene, context| begun(scene, None, context)),
         ("begin a try, money spent", |scene, context| begun(scene, Some(SmsDropReason::Budget), context)),
-        ("taken", |scene, context| Ok(ended(scene, Submitted::Taken(Some("SM1".to_string())), context))),
+        ("taken", |scene, context| Ok(ended(scene, Submitted::Taken(MessageId::new("SM1")), context))),
         ("throttled", |scene, context| Ok(ended(scene, Submitted::Failed(SmsSubmitFault::Throttled), context))),
         ("no answer", |scene, context| Ok(ended(scene, Submitted::Failed(SmsSubmitFault::Unknown), context))),
         ("no such number", |scene, context| {
@@ -77,7 +76,7 @@ fn scenes(policy: &Policy) -> Result<Vec<Scene>, &'static str> {
     let throttled = advanced("a try failed", &trying, &["throttled"])?;
     let unknown = advanced("a try of unknown outcome", &trying, &["no answer"])?;
     let twice = advanced("two tries of unknown outcome", &unknown, &["begin a try", "no answer"])?;
-    let spent = advanced("six tries failed", &waiting, &["begin a try", "throttled"].repeat(6))?;
+    let spent = advanced("twenty tries failed", &waiting, &["begin a try", "throttled"].repeat(20))?;
     let lost_twice = advanced("given up after two tries of unknown outcome", &twice, &["begin a try"])?;
     let refused = advanced("refused for good", &trying, &["no such number"])?;
     let taken = advanced("taken", &trying, &["taken"])?;

@@ -33,6 +33,8 @@ pub struct Message {
     pub submits: u8,
     /// Tries that do not count, because it was wanted after all since.
     pub forgiven: u8,
+    /// How often it was wanted after all.
+    pub redriven: u8,
     /// Tries of which nobody knows how they ended.
     pub unknowns: u8,
 }
@@ -105,6 +107,7 @@ impl Outgoing {
                 let given_up = |message: &&mut Message| matches!(message.phase, Phase::Dropped(_));
                 let message = self.find(redriven.challenge).filter(given_up)?;
                 (message.phase, message.forgiven, message.unknowns) = (Phase::Waiting, message.submits, 0);
+                message.redriven = message.redriven.saturating_add(1);
             }
             Event::SmsReported(reported) => {
                 let message = self.find(reported.challenge).filter(|message| message.is_news(reported.delivery))?;
@@ -139,6 +142,6 @@ impl Message {
     fn queued(queued: &SmsQueued) -> Self {
         let SmsQueued { challenge, device, decision, ref route, until, .. } = *queued;
         let (route, phase) = (route.clone(), Phase::Waiting);
-        Self { challenge, device, decision, route, until, phase, submits: 0, forgiven: 0, unknowns: 0 }
+        Self { challenge, device, decision, route, until, phase, submits: 0, forgiven: 0, redriven: 0, unknowns: 0 }
     }
 }

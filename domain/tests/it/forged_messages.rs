@@ -113,14 +113,14 @@ pub const OF_TRIES: &[Forgery] = &[
         forger.wait_s(300);
         forger.try_it(3, 1);
     }),
-    message!("the seventh", |forger, _number| {
-        forger.tries(3, 1..=7, SmsSubmitFault::Throttled);
+    message!("the twenty-first", |forger, _number| {
+        forger.tries(3, 1..=21, SmsSubmitFault::Throttled);
     }),
-    message!("the seventh after it was wanted after all", |forger, _number| {
-        forger.tries(3, 1..=6, SmsSubmitFault::Throttled);
+    message!("the twenty-first after it was wanted after all", |forger, _number| {
+        forger.tries(3, 1..=20, SmsSubmitFault::Throttled);
         forger.give_up(3);
         forger.redrive(3);
-        forger.tries(3, 7..=13, SmsSubmitFault::Throttled);
+        forger.tries(3, 21..=41, SmsSubmitFault::Throttled);
     }),
     message!("after two of unknown outcome", |forger, _number| {
         forger.tries(3, 1..=3, SmsSubmitFault::Unknown);

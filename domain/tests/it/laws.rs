@@ -137,7 +137,16 @@ fn prefixes_are_blocked_and_cleared_in_a_stream_of_their_own() {
     assert_sound("a prefix", |forger| {
         let (guard, prefix) = (StreamId::derive(&["any"]), destination().prefix);
         for until in [UnixMillis(0), UnixMillis(1)] {
-            forger.write(guard, SmsPrefixBlocked { prefix: prefix.clone(), sent: 50, used: 4, until });
+            forger.write(
+                guard,
+                SmsPrefixBlocked {
+                    prefix: prefix.clone(),
+                    errand: countersign_domain::sms::SmsErrand::Enrolment,
+                    sent: 50,
+                    used: 4,
+                    until,
+                },
+            );
             forger.write(guard, SmsPrefixCleared { prefix: prefix.clone(), by: BY });
         }
     });

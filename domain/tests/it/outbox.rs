@@ -6,6 +6,7 @@ use countersign_domain::ids::*;
 use countersign_domain::policy::Policy;
 use countersign_domain::principal::{Phase, REFUSALS_MAX};
 use countersign_domain::rejection::Rejection;
+use countersign_domain::sms::MessageId;
 
 use crate::people::Typed;
 use crate::senders::*;
@@ -23,7 +24,7 @@ fn a_try_is_recorded_before_a_gateway_is_asked() {
     assert_eq!(stage.log.last(), Some(&(lee.stream(), event.into())));
     assert_eq!(stage.message(&lee, code).phase, Phase::Submitting { lease });
     assert_eq!(stage.end_submit(&lee, code, 1, &taken()), NOTHING);
-    let event = SmsSubmitted { challenge: code, submit: 1, message_id: Some("SM1".to_owned()) };
+    let event = SmsSubmitted { challenge: code, submit: 1, message_id: MessageId::new("SM1") };
     assert_eq!(stage.log.last(), Some(&(lee.stream(), event.into())));
     assert_eq!(stage.begin_submit(&lee, code), OVER, "NT-42: it is handed over once");
 }
@@ -74,9 +75,9 @@ fn an_answer_to_no_try_changes_nothing() {
 fn a_name_that_cannot_be_kept_is_none() {
     for (id, kept) in [("", false), ("x", true), (&"x".repeat(64), true), (&"x".repeat(65), false), ("a\nb", false)] {
         let (mut stage, lee, code) = waiting();
-        tried(&mut stage, &lee, code, &Submitted::Taken(Some(id.to_owned())));
+        tried(&mut stage, &lee, code, &Submitted::Taken(MessageId::new(id)));
         let Some((_, Event::SmsSubmitted(taken))) = stage.log.last() else { panic!("not taken") };
-        assert_eq!(taken.message_id.as_deref(), kept.then_some(id), "{id:?}");
+        assert_eq!(taken.message_id.as_ref().map(MessageId::as_str), kept.then_some(id), "{id:?}");
     }
 }
 
@@ -104,10 +105,10 @@ fn who_does_not_know_repeats_it_so_often_and_no_more() {
 }
 
 #[test]
-fn six_tries_and_no_more() {
+fn twenty_tries_and_no_more() {
     for fault in [SmsSubmitFault::Throttled, SmsSubmitFault::Unavailable] {
         let (mut stage, lee, code) = waiting();
-        for submit in 1..=6 {
+        for submit in 1..=20 {
             tried(&mut stage, &lee, code, &Submitted::Failed(fault));
             assert_eq!(stage.message(&lee, code).submits, submit);
         }

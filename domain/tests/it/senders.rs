@@ -38,7 +38,7 @@ pub fn begun(submit: u8) -> Answer {
 }
 
 pub fn taken() -> Submitted {
-    Submitted::Taken(Some("SM1".to_owned()))
+    Submitted::Taken(countersign_domain::sms::MessageId::new("SM1"))
 }
 
 /// lee with an SMS device, and a sign-in in which a code is to be sent.

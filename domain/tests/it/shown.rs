@@ -11,7 +11,7 @@ use countersign_domain::ids::*;
 use countersign_domain::policy::Policy;
 use countersign_domain::principal::{Ceremony, Errand, KeyChallenge, SentCode};
 use countersign_domain::secret::{ChallengeSecret, Opaque, Seed};
-use countersign_domain::sms::{Country, Destination, Prefix};
+use countersign_domain::sms::{Country, Destination, MessageId, Prefix};
 use countersign_domain::wire::{self, Sealing, TYPES};
 
 use crate::senders::route;
@@ -106,6 +106,7 @@ fn telling() -> Vec<Event> {
         SmsCodeIssued { challenge, device, attempt: None, phone, window, until, secret: secret(), client: client() }
             .into(),
         SmsQueued { challenge, device, decision, route, destination, until }.into(),
+        SmsSubmitted { challenge, submit: 1, message_id: MessageId::new(NUMBER) }.into(),
         AlternativeIssued { attempt, factor, challenge, until, window, secret: secret(), client: client() }.into(),
         AlternativeProven { attempt, factor, client: client() }.into(),
         AlternativeRefused { attempt, factor, client: client() }.into(),

@@ -5,6 +5,7 @@
 
 mod alarm;
 mod budgets;
+mod campaign;
 mod clock;
 mod flood;
 mod gateway;

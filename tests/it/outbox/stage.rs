@@ -6,8 +6,11 @@ use std::time::Duration;
 
 use countersign::domain::event::Event;
 use countersign::store::faults::{Faults, FaultyBackend};
-use countersign::store::{EphemeralKeyRing, Log, MemoryBackend, Options};
+use countersign::store::{
+    Backend, EphemeralKeyRing, Journal, Log, MemoryBackend, Options, SledBackend, StoreOptions, Table,
+};
 use countersign::*;
+use tempfile::TempDir;
 
 use super::clock::Watched;
 use super::gateway::{Asked, Gateway};
@@ -37,12 +40,77 @@ pub enum End {
     Killed,
 }
 
+/// Where a log is kept.
+pub enum Medium {
+    Memory(MemoryBackend),
+    /// In a directory, on sled.
+    Directory(TempDir),
+}
+
+impl Medium {
+    pub fn directory() -> Self {
+        Self::Directory(tempfile::tempdir().unwrap())
+    }
+
+    fn journal(&self, ring: &Arc<EphemeralKeyRing>, faults: &Faults) -> Arc<dyn Journal> {
+        match self {
+            Self::Memory(backend) => {
+                let backend = FaultyBackend::new(backend.clone(), faults.clone());
+                Arc::new(Log::with_backend(backend, ring.clone(), Options::default()).unwrap())
+            }
+            Self::Directory(dir) => {
+                let backend = SledBackend::open(&dir.path().join("store"), StoreOptions::default()).unwrap();
+                let backend = FaultyBackend::new(backend, faults.clone());
+                Arc::new(Log::with_backend(backend, ring.clone(), Options::default()).unwrap())
+            }
+        }
+    }
+
+    /// What would be left if the power went now. A directory has to be at rest.
+    fn fork(&self) -> Self {
+        match self {
+            Self::Memory(backend) => Self::Memory(backend.fork()),
+            Self::Directory(dir) => {
+                let to = tempfile::tempdir().unwrap();
+                copy(dir.path(), to.path());
+                Self::Directory(to)
+            }
+        }
+    }
+
+    /// Forgets what can be made again from the log.
+    fn forget_derived(&self) {
+        let clear = |backend: &dyn Fn(Table)| Table::ALL.into_iter().for_each(backend);
+        match self {
+            Self::Memory(backend) => clear(&|table| backend.clear(table).unwrap()),
+            Self::Directory(dir) => {
+                let backend = SledBackend::open(&dir.path().join("store"), StoreOptions::default()).unwrap();
+                clear(&|table| backend.clear(table).unwrap());
+                backend.sync().unwrap();
+            }
+        }
+    }
+}
+
+fn copy(from: &std::path::Path, to: &std::path::Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
+
 /// The engine with all that is around it.
 pub struct Stage {
     world: Option<World>,
     pub clock: Arc<Watched>,
     pub policy: Policy,
-    pub backend: MemoryBackend,
+    medium: Medium,
     pub faults: Faults,
     ring: Arc<EphemeralKeyRing>,
     gates: Vec<Arc<Gateway>>,
@@ -71,19 +139,27 @@ impl Stage {
         (Self::new(policy, &clock, vec![Arc::clone(&gateway)], routes).await, gateway)
     }
 
+    /// On a journal in memory.
     pub async fn new(policy: Policy, clock: &Arc<Watched>, gates: Vec<Arc<Gateway>>, routes: Vec<SmsRoute>) -> Self {
-        let ring = Arc::new(EphemeralKeyRing::new().unwrap());
-        let (backend, faults) = (MemoryBackend::new(), Faults::new());
+        Self::on(Medium::Memory(MemoryBackend::new()), policy, clock, (gates, routes)).await
+    }
+
+    pub async fn on(
+        medium: Medium,
+        policy: Policy,
+        clock: &Arc<Watched>,
+        (gates, routes): (Vec<Arc<Gateway>>, Vec<SmsRoute>),
+    ) -> Self {
+        let (ring, faults) = (Arc::new(EphemeralKeyRing::new().unwrap()), Faults::new());
         let clock = Arc::clone(clock);
-        let mut stage = Self { world: None, clock, policy, backend, faults, ring, gates, routes };
+        let mut stage = Self { world: None, clock, policy, medium, faults, ring, gates, routes };
         stage.open().await;
         stage
     }
 
     /// Opens an engine on what is durable.
     pub async fn open(&mut self) {
-        let backend = FaultyBackend::new(self.backend.clone(), self.faults.clone());
-        let journal = Log::with_backend(backend, self.ring.clone(), Options::default()).unwrap();
+        let journal = self.medium.journal(&self.ring, &self.faults);
         let sms = self.routes.iter().map(|route| SmsRoute { transport: self.line(&route.name), ..route.clone() });
         let outbox = DevelopmentTransports::new(true);
         let transports = Transports { sms: sms.collect(), ..Transports::development(&outbox) };
@@ -97,7 +173,7 @@ impl Stage {
             ..Config::default()
         };
         let hands = self.clock.hands.clone();
-        self.world = Some(World::set_up(Arc::new(journal), self.ring.clone(), hands, outbox, config).await);
+        self.world = Some(World::set_up(journal, self.ring.clone(), hands, outbox, config).await);
     }
 
     fn line(&self, route: &str) -> Arc<dyn SmsTransport> {
@@ -106,21 +182,44 @@ impl Stage {
 
     /// Ends the engine, and opens another one on what it left.
     pub async fn reopen(&mut self, end: End) {
-        let old = self.world.take().unwrap();
-        match end {
-            End::Closed => {
-                // The journal may be poisoned.
-                let _told = old.engine.close().await;
-            }
-            End::Dropped => {}
-            End::Killed => {
-                self.gates.iter().for_each(|gate| gate.cut_off());
-                self.backend = self.backend.fork();
+        self.reopen_after(end, 0).await;
+    }
+
+    /// As above, after some time in which no engine ran.
+    pub async fn reopen_after(&mut self, end: End, ms: u64) {
+        if end == End::Killed {
+            self.gates.iter().for_each(|gate| gate.cut_off());
+            if let Medium::Directory(_) = self.medium {
+                // Files are not copied at one instant.
+                self.settle().await;
             }
         }
+        let left = (end == End::Killed).then(|| self.medium.fork());
+        let old = self.world.take().unwrap();
+        if end == End::Closed {
+            // The journal may be poisoned.
+            let _told = old.engine.close().await;
+        }
         drop(old);
+        if let Some(left) = left {
+            self.medium = left;
+        }
+        self.clock.hands.advance_ms(ms);
+        self.start_over().await;
+    }
+
+    async fn start_over(&mut self) {
         self.faults = Faults::new();
         self.open().await;
+    }
+
+    /// Closes the engine, and opens another one that has to read everything off the log.
+    pub async fn rebuild(&mut self) {
+        let old = self.world.take().unwrap();
+        old.engine.close().await.unwrap();
+        drop(old);
+        self.medium.forget_derived();
+        self.start_over().await;
     }
 
     // ---- waiting ----
@@ -158,9 +257,9 @@ impl Stage {
         tokio::time::timeout(PATIENCE, came).await.unwrap_or_else(|_| panic!("never: {what}"));
     }
 
-    /// Moves the clock to the next instant that somebody waits for, if there is one by then.
+    /// Moves the clock to the next instant that somebody waits for, if there is one by then; everything is settled before
+    /// and after.
     pub async fn jump(&self, by: UnixMillis) -> bool {
-        self.settle().await;
         let Some(next) = self.clock.next_wake().filter(|next| *next <= by) else { return false };
         self.clock.hands.set(next);
         self.settle().await;
@@ -182,6 +281,7 @@ impl Stage {
     /// Lets some time pass, with everything that is due in it.
     pub async fn pass_ms(&self, ms: u64) {
         let end = self.clock.hands.now().plus_ms(ms);
+        self.settle().await;
         while self.jump(end).await {}
         self.clock.hands.set(end);
         self.settle().await;

@@ -13,7 +13,8 @@ use SmsFailure::Unavailable;
 
 /// A code that was tried once, and waits for its next try.
 async fn waiting() -> (Stage, std::sync::Arc<Gateway>, PrincipalId, Serial, AttemptId, SmsSent) {
-    let (stage, gateway) = Stage::with_one(Policy { sms_change_pause_s: 0, ..Policy::classic() }).await;
+    let (stage, gateway) =
+        Stage::with_one(Policy { sms_change_pause_s: 0, sms_submits_max: 20, ..Policy::classic() }).await;
     let (lee, phone) = stage.person("lee", number(1)).await;
     gateway.next([Fail(Unavailable)]);
     let (attempt, sent) = stage.awaited(&lee, &phone).await;

@@ -9,7 +9,7 @@ use countersign::domain::event::*;
 use countersign::domain::ids::{AttemptId, ChallengeId, StreamId, Version};
 use countersign::domain::secret::{ChallengeSecret, Opaque};
 use countersign::domain::settings::{AccountAlias, Preset, SmsEligibility};
-use countersign::domain::sms::{Country, Destination, Prefix, RouteName};
+use countersign::domain::sms::{Country, Destination, MessageId, Prefix, RouteName, SmsErrand};
 use countersign::domain::totp::{Attempts, Budget, Learned, Spent};
 use countersign::domain::wire::HOST_TYPES;
 use countersign::{AccountId, DeviceKind, DeviceName, Path, PrincipalId, Seed, Serial, UnixMillis, UserId};
@@ -333,7 +333,7 @@ fn any_outbox_event(name_of_type: &str) -> BoxedStrategy<Event> {
             price_micros: any::<u64>(),
         }),
         "SmsSubmitted" => {
-            let id = prop::option::of(".{0,64}");
+            let id = prop::option::of("[a-zA-Z0-9-]{1,64}".prop_map(|id| MessageId::new(&id).unwrap()));
             body!(SmsSubmitted { challenge: challenge(), submit: submit(), message_id: id })
         }
         "SmsSubmitFailed" => {
@@ -344,7 +344,13 @@ fn any_outbox_event(name_of_type: &str) -> BoxedStrategy<Event> {
         "SmsRedriven" => body!(SmsRedriven { challenge: challenge(), by: by() }),
         "SmsReported" => body!(SmsReported { challenge: challenge(), delivery: select(SmsDelivery::ALL) }),
         "SmsPrefixBlocked" => {
-            body!(SmsPrefixBlocked { prefix: prefix(), sent: count(), used: count(), until: instant() })
+            body!(SmsPrefixBlocked {
+                prefix: prefix(),
+                errand: select(SmsErrand::ALL),
+                sent: count(),
+                used: count(),
+                until: instant()
+            })
         }
         "SmsPrefixCleared" => body!(SmsPrefixCleared { prefix: prefix(), by: by() }),
         unknown => panic!("the generator of {unknown} is missing"),

@@ -7,7 +7,7 @@ use countersign::domain::event::*;
 use countersign::domain::ids::{AttemptId, ChallengeId, StreamId, Version};
 use countersign::domain::secret::{ChallengeSecret, Opaque};
 use countersign::domain::settings::{AccountAlias, Preset, SmsEligibility};
-use countersign::domain::sms::{Country, Destination, Prefix, RouteName};
+use countersign::domain::sms::{Country, Destination, MessageId, Prefix, RouteName, SmsErrand};
 use countersign::domain::totp::{Attempts, Budget, Learned, Spent};
 use countersign::{AccountId, DeviceKind, DeviceName, Path, PrincipalId, Seed, Serial, UnixMillis, UserId};
 
@@ -186,12 +186,14 @@ fn outbox_sample(name_of_type: &str) -> Event {
             let lease = UnixMillis(1_700_000_315_123);
             SmsSubmitting { challenge, submit, route, lease, price_micros: 7_500 }.into()
         }
-        "SmsSubmitted" => SmsSubmitted { challenge, submit, message_id: Some("SM0123-ü".to_owned()) }.into(),
+        "SmsSubmitted" => SmsSubmitted { challenge, submit, message_id: MessageId::new("SM0123-ü") }.into(),
         "SmsSubmitFailed" => SmsSubmitFailed { challenge, submit, fault: SmsSubmitFault::Unknown }.into(),
         "SmsDropped" => SmsDropped { challenge, reason: SmsDropReason::PrefixBlocked }.into(),
         "SmsRedriven" => SmsRedriven { challenge, by }.into(),
         "SmsReported" => SmsReported { challenge, delivery: SmsDelivery::Undeliverable }.into(),
-        "SmsPrefixBlocked" => SmsPrefixBlocked { prefix, sent: 50, used: 4, until }.into(),
+        "SmsPrefixBlocked" => {
+            SmsPrefixBlocked { prefix, errand: SmsErrand::Enrolment, sent: 50, used: 4, until }.into()
+        }
         "SmsPrefixCleared" => SmsPrefixCleared { prefix, by }.into(),
         unknown => panic!("the sample of {unknown} is missing"),
     }

@@ -1,14 +1,12 @@
 //! How codes got on their way: what was wanted, tried, taken, reported, and what it cost.
 
-use alloc::string::String;
-
 use serde::{Deserialize, Serialize};
 
 use super::bodies;
 use crate::caller::By;
 use crate::event::{SmsDelivery, SmsDropReason, SmsSubmitFault};
 use crate::ids::{ChallengeId, StreamId, UnixMillis, Version};
-use crate::sms::{Destination, Prefix, RouteName};
+use crate::sms::{Destination, MessageId, Prefix, RouteName, SmsErrand};
 
 bodies! {
     /// A code waits to be handed to a gateway; stands behind its `SmsCodeIssued`. Principal stream; sealed.
@@ -39,14 +37,14 @@ bodies! {
         /// What it costs if it is taken, in millionths.
         price_micros: u64,
     }
-    /// The gateway took it. Principal stream.
+    /// The gateway took it. Principal stream; sealed.
     SmsSubmitted {
         /// The challenge.
         challenge: ChallengeId,
         /// Which try.
         submit: u8,
         /// The gateway's own name of the message.
-        message_id: Option<String>,
+        message_id: Option<MessageId>,
     }
     /// The gateway did not take it, or nobody knows. Principal stream.
     SmsSubmitFailed {
@@ -82,6 +80,8 @@ bodies! {
     SmsPrefixBlocked {
         /// The prefix.
         prefix: Prefix,
+        /// What nothing is sent for.
+        errand: SmsErrand,
         /// Codes that were sent and are settled.
         sent: u32,
         /// Codes of these that were used.
