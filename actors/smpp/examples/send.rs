@@ -60,6 +60,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     if outcome.is_ok_and(|accepted| accepted.message_id.is_some()) {
         let receipt = timeout(Duration::from_secs(10), transport.receipt()).await;
         println!("receipt: {receipt:?}");
+        // It is acknowledged when the next one is asked for, and would come again otherwise.
+        let _none = timeout(Duration::from_millis(500), transport.receipt()).await;
     }
     transport.close();
     transport.closed().await;

@@ -50,7 +50,8 @@ pub struct SmppConfig {
     pub statuses: Vec<(u32, SmsFailure)>,
     /// For how long connecting, with TLS, and binding may take, each: 1 to 60 s.
     pub connect_time_max: Duration,
-    /// For how long an answer to a message is waited for, and before that a place in the window: 100 ms to 30 s each.
+    /// For how long an answer to a message is waited for, and before that a place in the window: 100 ms to 30 s each, and
+    /// no longer than the message lives.
     /// [`SmsRoute::submit_time_max`](countersign::SmsRoute::submit_time_max) should be more than twice this.
     pub response_time_max: Duration,
     /// How often the SMSC is asked whether it is there (`enquire_link`): 1 s to 10 min.
@@ -59,8 +60,8 @@ pub struct SmppConfig {
     pub enquire_time_max: Duration,
     /// Messages that are not answered yet, at most: 1 to 1000. What the SMSC's operator says it is.
     pub window: u16,
-    /// Receipts that wait to be taken, at most: 1 to 10,000. As many again wait without having been acknowledged;
-    /// beyond, the SMSC is asked to deliver later.
+    /// Receipts that wait to be recorded, and are not acknowledged before, at most: 1 to 10,000. Beyond, the SMSC is asked
+    /// to deliver later.
     pub receipts_max: u16,
     /// The longest pause after the first loss of a link: 10 ms to 60 s. It doubles with each further one.
     pub pause_min: Duration,

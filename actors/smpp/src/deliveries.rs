@@ -1,6 +1,5 @@
 //! What an SMSC sends by itself, and what we answer.
 
-use std::collections::VecDeque;
 use std::fmt;
 
 use countersign::SmsReceipt;
@@ -15,9 +14,9 @@ use tokio::sync::{mpsc, watch};
 
 use crate::health::{SmppHealth, count};
 use crate::ids::IdForm;
+use crate::inbox::{Acknowledgement, Held};
 use crate::lively::{Answer, LivelyClient};
 use crate::receipt::{self, Delivered};
-use crate::settings::Settings;
 
 /// Answers that are being written, at most. An SMSC that sends and does not read has more.
 const ANSWERS_MAX: usize = 4096;
@@ -49,43 +48,35 @@ impl fmt::Display for Ended {
 /// The receiving side of a link.
 pub(crate) struct Deliveries<'a> {
     client: LivelyClient,
-    receipts: mpsc::Sender<SmsReceipt>,
+    receipts: mpsc::Sender<Held>,
     health: &'a watch::Sender<SmppHealth>,
     ids: IdForm,
-    /// Receipts that are not acknowledged yet, because nobody took those before them.
-    held: VecDeque<(u32, SmsReceipt)>,
-    held_max: usize,
+    /// Where receipts of this link are acknowledged.
+    acknowledge: mpsc::UnboundedSender<u32>,
+    acknowledged: mpsc::UnboundedReceiver<u32>,
 }
 
 impl<'a> Deliveries<'a> {
     pub(crate) fn new(
         client: LivelyClient,
-        receipts: mpsc::Sender<SmsReceipt>,
-        settings: &Settings,
+        receipts: mpsc::Sender<Held>,
+        ids: IdForm,
         health: &'a watch::Sender<SmppHealth>,
     ) -> Self {
-        let (held, held_max) = (VecDeque::new(), settings.receipts_max);
-        Self { client, receipts, health, ids: settings.ids, held, held_max }
+        let (acknowledge, acknowledged) = mpsc::unbounded_channel();
+        Self { client, receipts, health, ids, acknowledge, acknowledged }
     }
 
     /// Takes what comes until the link ends. Commands are taken off the client at once, always: its queue has no bound.
     pub(crate) async fn serve(mut self, mut events: impl Stream<Item = Event> + Unpin) -> Ended {
         let mut answers = FuturesUnordered::new();
-        let receipts = self.receipts.clone();
         loop {
             let next = tokio::select! {
                 Some(written) = answers.next() => match written {
                     Ok(()) => continue,
                     Err(_) => return Ended::Broken,
                 },
-                permit = receipts.reserve(), if !self.held.is_empty() => match (permit, self.held.pop_front()) {
-                    (Ok(permit), Some((number, receipt))) => {
-                        permit.send(receipt);
-                        Some(Answer::Taken(number))
-                    }
-                    // Nobody will take receipts any more; the end of the transport is near.
-                    _ => None,
-                },
+                Some(number) = self.acknowledged.recv() => Some(Answer::Taken(number)),
                 event = events.next() => match event {
                     None => return Ended::Broken,
                     Some(Event::Error(cause)) => return ended(&cause),
@@ -105,7 +96,7 @@ impl<'a> Deliveries<'a> {
     }
 
     /// What is answered to a command, if it is answered now.
-    fn take(&mut self, command: Command) -> Option<Answer> {
+    fn take(&self, command: Command) -> Option<Answer> {
         let number = command.sequence_number();
         match command.id() {
             CommandId::EnquireLink => Some(Answer::Alive(number)),
@@ -127,7 +118,7 @@ impl<'a> Deliveries<'a> {
         Some(Answer::Taken(number))
     }
 
-    fn deliver(&mut self, number: u32, deliver: &DeliverSm) -> Option<Answer> {
+    fn deliver(&self, number: u32, deliver: &DeliverSm) -> Option<Answer> {
         match receipt::read(deliver, self.ids) {
             Delivered::Receipt(receipt) => self.pass(number, receipt),
             Delivered::Unclear => self.unclear(number),
@@ -138,23 +129,18 @@ impl<'a> Deliveries<'a> {
         }
     }
 
-    /// Passes a receipt on, or holds it back unanswered, or asks for it later.
-    fn pass(&mut self, number: u32, receipt: SmsReceipt) -> Option<Answer> {
+    /// Passes a receipt on, unanswered until it is recorded, or asks for it later.
+    fn pass(&self, number: u32, receipt: SmsReceipt) -> Option<Answer> {
         tracing::debug!(message_id = receipt.message_id, delivery = ?receipt.delivery, "a receipt came");
-        if self.held.is_empty() {
-            match self.receipts.try_send(receipt) {
-                Ok(()) => return Some(Answer::Taken(number)),
-                Err(TrySendError::Full(receipt)) => self.held.push_back((number, receipt)),
-                Err(TrySendError::Closed(_)) => {}
+        let acknowledgement = Acknowledgement::new(number, self.acknowledge.clone());
+        match self.receipts.try_send(Held { receipt, acknowledgement }) {
+            // Nobody will take receipts any more when it is closed; the end of the transport is near.
+            Ok(()) | Err(TrySendError::Closed(_)) => None,
+            Err(TrySendError::Full(_)) => {
+                count(self.health, |health| &mut health.put_off);
+                Some(Answer::Later(number))
             }
-            return None;
         }
-        if self.held.len() < self.held_max {
-            self.held.push_back((number, receipt));
-            return None;
-        }
-        count(self.health, |health| &mut health.put_off);
-        Some(Answer::Later(number))
     }
 }
 

@@ -30,7 +30,7 @@ pub struct SmppHealth {
     pub unclear: u64,
     /// Messages of people; they were acknowledged, and dropped.
     pub messages: u64,
-    /// Receipts that the SMSC was asked to deliver later, because too many waited.
+    /// Receipts that the SMSC was asked to deliver later, because too many waited to be recorded.
     pub put_off: u64,
 }
 

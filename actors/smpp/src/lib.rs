@@ -11,6 +11,7 @@
 //! | `lively` | the protocol's client, without its stalls |
 //! | `dispatch`, `pdu`, `outcome` | a message as `submit_sm`, its place in the window, and what the answer means |
 //! | `deliveries`, `receipt`, `ids` | `deliver_sm` as a receipt, and the answer to it |
+//! | `inbox` | receipts that wait to be recorded, and are acknowledged then |
 //! | `config`, `settings`, `address`, `source`, `tls` | a setup, checked |
 //!
 //! Neither numbers nor texts nor the password are ever logged. What the protocol's codec would log is dropped, because
@@ -33,6 +34,7 @@ mod dispatch;
 mod error;
 mod health;
 mod ids;
+mod inbox;
 mod link;
 mod lively;
 mod outcome;

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use countersign::SmsReceipt;
 use futures_util::Stream;
 use rusmpp::CommandStatus;
 use rusmppc::Event;
@@ -14,6 +13,7 @@ use crate::backoff::{Backoff, random};
 use crate::connect::{self, Bound, NotBound};
 use crate::deliveries::{Deliveries, Ended};
 use crate::health::{SmppHealth, count};
+use crate::inbox::Held;
 use crate::lively::LivelyClient;
 use crate::settings::{Role, Settings};
 use crate::stop::Stop;
@@ -28,7 +28,7 @@ pub(crate) struct Link {
     pub health: watch::Sender<SmppHealth>,
     /// Where messages are submitted, while this link is bound.
     pub client: watch::Sender<Option<LivelyClient>>,
-    pub receipts: mpsc::Sender<SmsReceipt>,
+    pub receipts: mpsc::Sender<Held>,
     pub stop: Stop,
 }
 
@@ -106,7 +106,7 @@ impl Link {
         let since = Instant::now();
         tracing::info!(link = ?self.role, "bound to the gateway");
         self.announce(Some(client.clone()));
-        let deliveries = Deliveries::new(client.clone(), self.receipts.clone(), &self.settings, &self.health);
+        let deliveries = Deliveries::new(client.clone(), self.receipts.clone(), self.settings.ids, &self.health);
         let ended = tokio::select! {
             () = self.stop.stopped() => None,
             ended = deliveries.serve(events) => Some(ended),

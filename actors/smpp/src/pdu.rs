@@ -14,11 +14,11 @@ use crate::source::Source;
 const SEPTETS_MAX: usize = 160;
 const UNITS_MAX: usize = 70;
 /// The longest period that is asked for; no code lives longer.
-const VALIDITY_MAX: Duration = Duration::from_secs(7 * 24 * 3600);
+pub(crate) const VALIDITY_MAX: Duration = Duration::from_secs(7 * 24 * 3600);
 /// A receipt for the final outcome, good or bad, and nothing else (section 5.2.17).
 const FINAL_RECEIPT: u8 = 0x01;
 
-/// Writes a message. A text that does not fit one message is refused: two would cost twice, and arrive apart.
+/// Writes a message, but for its period. A text that does not fit one message is refused: two would cost twice, and arrive apart.
 pub(crate) fn submit_sm(source: &Source, message: &SmsMessage) -> Result<SubmitSm, SmsFailure> {
     let (text, data_coding) = encode(message.text()).ok_or(SmsFailure::Refused)?;
     let number = message.to.e164().trim_start_matches('+');
@@ -32,11 +32,16 @@ pub(crate) fn submit_sm(source: &Source, message: &SmsMessage) -> Result<SubmitS
         .destination_addr(c_string(number).ok_or(SmsFailure::Refused)?)
         // The default of this release of the codec is 0x08, a delivery acknowledgement.
         .esm_class(EsmClass::from(0))
-        .validity_period(validity_period(message.life).ok_or(SmsFailure::Refused)?)
         .registered_delivery(RegisteredDelivery::from(FINAL_RECEIPT))
         .data_coding(data_coding)
         .short_message(OctetString::from_vec(text).map_err(refused)?)
         .build())
+}
+
+/// Has the SMSC give a message up after what is left of its life: in whole seconds, and one at least.
+pub(crate) fn live_for(message: &mut SubmitSm, left: Duration) -> Result<(), SmsFailure> {
+    message.validity_period = validity_period(left).ok_or(SmsFailure::Refused)?;
+    Ok(())
 }
 
 /// GSM 03.38, a septet in each octet, when every character is in it; else UTF-16, which phones take for UCS-2.

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use countersign::{SmsAccepted, SmsFailure, SmsMessage, SmsReceipt, SmsTransport};
@@ -16,6 +16,7 @@ use tokio::time::timeout;
 use crate::config::BindMode;
 use crate::dispatch::{self, Job, WAITING_MAX};
 use crate::health::SmppHealth;
+use crate::inbox::{Held, Inbox};
 use crate::link::Link;
 use crate::lively::LivelyClient;
 use crate::settings::{Role, Settings};
@@ -38,10 +39,14 @@ const FAREWELL_MAX: Duration = Duration::from_secs(2);
 /// | `ESME_RTHROTTLED`, `ESME_RMSGQFUL`; or over 1000 wait for the window | [`SmsFailure::Throttled`] |
 /// | `ESME_RINVDSTADR`, `ESME_RINVDSTTON`, `ESME_RINVDSTNPI`, `ESME_RINVDSTADDRSUBUNIT` | [`SmsFailure::InvalidNumber`] |
 /// | `ESME_RINVMSGLEN`, `ESME_RX_P_APPN`, `ESME_RX_R_APPN`, `ESME_RDELIVERYFAILURE`; or the text does not fit one message | [`SmsFailure::Refused`] |
-/// | any other status: it is busy, does not know or like us, or does not like a field that another gateway may like; or no link is bound, or the window stays full | [`SmsFailure::Unavailable`] |
-/// | nothing in time, or the link breaks before the answer | [`SmsFailure::Unknown`] |
+/// | any other status: it is busy, does not know or like us, or does not like a field that another gateway may like; or no link is bound, or the window stays full, or the message's life is over before it is written | [`SmsFailure::Unavailable`] |
+/// | nothing in time or within the message's life, or the link breaks before the answer | [`SmsFailure::Unknown`] |
 ///
 /// [`SmppConfig::statuses`] changes this for single statuses. A nack counts as the answer whose status it bears.
+///
+/// A receipt is acknowledged when [`receipt`](SmsTransport::receipt) is asked for the next one, for it is recorded then.
+/// Until then the SMSC keeps it, and delivers it again on the next link when this one breaks, or the transport ends. What
+/// is no receipt, or cannot be understood, is acknowledged at once, and dropped.
 ///
 /// ```no_run
 /// use countersign::{Config, SmsRoute, Transports};
@@ -55,7 +60,7 @@ const FAREWELL_MAX: Duration = Duration::from_secs(2);
 pub struct SmppTransport {
     settings: Arc<Settings>,
     jobs: mpsc::Sender<Job>,
-    receipts: Mutex<mpsc::Receiver<SmsReceipt>>,
+    inbox: Mutex<Inbox>,
     health: watch::Receiver<SmppHealth>,
     stop: watch::Sender<bool>,
     ended: watch::Receiver<()>,
@@ -66,7 +71,7 @@ struct Work {
     settings: Arc<Settings>,
     bind: BindMode,
     jobs: mpsc::Receiver<Job>,
-    receipts: mpsc::Sender<SmsReceipt>,
+    receipts: mpsc::Sender<Held>,
     health: watch::Sender<SmppHealth>,
     stop: Stop,
     _ended: watch::Sender<()>,
@@ -114,7 +119,7 @@ impl SmppTransport {
         if !matches!(is_started.recv(), Ok(true)) {
             return Err(SmppError::Thread);
         }
-        Ok(Arc::new(Self { settings, jobs, receipts: Mutex::new(receipts), health, stop, ended }))
+        Ok(Arc::new(Self { settings, jobs, inbox: Mutex::new(Inbox::new(receipts)), health, stop, ended }))
     }
 
     /// How the links are now.
@@ -140,7 +145,8 @@ impl SmppTransport {
         found.unwrap_or_else(|_| self.health())
     }
 
-    /// Unbinds and ends the thread. What is not answered then stays unknown; what comes later is unavailable.
+    /// Unbinds and ends the thread. What is not answered then stays unknown; what comes later is unavailable. Receipts that
+    /// are not acknowledged then stay with the SMSC.
     ///
     /// ```
     /// async fn stop(transport: &countersign_smpp::SmppTransport) {
@@ -171,7 +177,9 @@ impl SmppTransport {
 impl SmsTransport for SmppTransport {
     async fn submit(&self, message: SmsMessage) -> Result<SmsAccepted, SmsFailure> {
         let (reply, outcome) = oneshot::channel();
-        let job = Job { message: pdu::submit_sm(&self.settings.source, &message)?, reply };
+        let now = Instant::now();
+        let until = now.checked_add(message.life.min(pdu::VALIDITY_MAX)).unwrap_or(now);
+        let job = Job { message: pdu::submit_sm(&self.settings.source, &message)?, until, reply };
         self.jobs.try_send(job).map_err(|full| match full {
             TrySendError::Full(_) => SmsFailure::Throttled { retry_after: None },
             TrySendError::Closed(_) => SmsFailure::Unavailable,
@@ -190,7 +198,7 @@ impl SmsTransport for SmppTransport {
     }
 
     async fn receipt(&self) -> Option<SmsReceipt> {
-        self.receipts.lock().await.recv().await
+        self.inbox.lock().await.next().await
     }
 }
 

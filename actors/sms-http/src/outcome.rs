@@ -31,6 +31,9 @@ pub fn failure_of_status(status: u16, retry_after: Option<Duration>) -> SmsFailu
         300..=399 | 401 | 403 | 404 | 405 | 407 | 410 => SmsFailure::Unavailable,
         // The server did not wait for all of it, or did not want it yet (RFC 9110 15.5.9, RFC 8470).
         408 | 425 => SmsFailure::Unavailable,
+        // Our account has no money, or the server does not take requests of this form (RFC 9110 15.5.3, 15.5.7, 15.5.12,
+        // 15.5.14, 15.5.16, 15.5.20, 15.5.22; RFC 6585 5), or may not serve us (RFC 7725).
+        402 | 406 | 411 | 413 | 415 | 421 | 426 | 431 | 451 => SmsFailure::Unavailable,
         400..=499 => SmsFailure::Refused,
         // It cannot do this, cannot do it now, or was not even asked (RFC 9110 15.6.2, 15.6.4, 15.6.6; RFC 6585).
         501 | 503 | 505 | 511 => SmsFailure::Unavailable,
@@ -92,6 +95,7 @@ mod tests {
             let expected = match status {
                 429 => SmsFailure::Throttled { retry_after: None },
                 301 | 302 | 307 | 308 | 399 | 401 | 403 | 404 | 405 | 407 | 408 | 410 | 425 => SmsFailure::Unavailable,
+                402 | 406 | 411 | 413 | 415 | 421 | 426 | 431 | 451 => SmsFailure::Unavailable,
                 501 | 503 | 505 | 511 => SmsFailure::Unavailable,
                 300..=398 => SmsFailure::Unavailable,
                 400..=499 => SmsFailure::Refused,

@@ -11,9 +11,10 @@
 //! | code 21610 | `OptedOut` | it answered STOP |
 //! | code 20429, 21611 | `Throttled` | too many requests; the queue of the sender's number is full |
 //! | 429 | `Throttled`, with its `Retry-After` | |
-//! | 401, 403, 404, 405, 407, 410, 3xx | `Unavailable`, and a warning in the log | account, token or address is wrong |
-//! | 408, 425 | `Unavailable` | the request was not waited for, or not wanted yet |
-//! | other 4xx | `Refused` | the message itself is wrong |
+//! | code 63038 | `Refused` | the account has sent what it may in a day |
+//! | 401 to 407, 410, 3xx | `Unavailable`, and a warning in the log | account, token or address is wrong |
+//! | 408, 411, 413, 415, 421, 425, 426, 431, 451 | `Unavailable`, and a warning in the log | the request was not looked at |
+//! | other 4xx | `Refused`, and a warning in the log | Twilio will not take it from us: the sender, the region, the text |
 //! | 501, 503, 505, 511 | `Unavailable` | these statuses say that nothing was done (RFC 9110 15.6) |
 //! | other 5xx | `Unknown` | it broke, perhaps after the message was on its way |
 //! | no connection, no TLS, no such name | `Unavailable` | nothing was sent |

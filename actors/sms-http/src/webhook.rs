@@ -12,7 +12,8 @@
 //! | `webhook-timestamp` | when it was handed over by the engine's clock, in seconds of Unix time |
 //! | `webhook-signature` | per secret `v1,` and base64 of HMAC-SHA256 over `id.timestamp.body`; spaces between |
 //!
-//! A gateway takes a message under one `id` once, and answers:
+//! A gateway takes a message under one `id` once, however often it comes: one whose outcome is not known is posted there
+//! again. It answers:
 //!
 //! | the answer | what is said |
 //! |---|---|
@@ -20,8 +21,9 @@
 //! | 409, optionally `{"message_id": "…"}` | accepted: it was taken before under this `id` |
 //! | 422 `{"reason": "invalid_number"}`, `{"reason": "opted_out"}` | `InvalidNumber`, `OptedOut` |
 //! | 429 | `Throttled`, with its `Retry-After` |
-//! | 3xx, 401, 403, 404, 405, 407, 408, 410, 425, 501, 503, 505, 511 | `Unavailable`: it was not looked at |
-//! | other 4xx | `Refused` |
+//! | 3xx, 401 to 408, 410, 411, 413, 415, 421, 425, 426, 431, 451 | `Unavailable`: it was not looked at |
+//! | 501, 503, 505, 511 | `Unavailable`: nothing was done |
+//! | other 4xx | `Refused`: this gateway will not take it |
 //! | other 5xx | `Unknown`: it broke, perhaps after the message was on its way |
 //! | no connection, no TLS, no such name | `Unavailable` |
 //! | no answer in time, cut off before the status, no HTTP | `Unknown` |
@@ -189,6 +191,10 @@ impl SmsTransport for WebhookTransport {
             Ok(answer) => outcome::of_answer(&answer),
             Err(failure) => Err(of_failure(failure)),
         }
+    }
+
+    fn is_idempotent(&self) -> bool {
+        true
     }
 
     fn callback(&self, callback: &SmsCallback<'_>) -> Result<Option<SmsReceipt>, SmsCallbackError> {

@@ -8,8 +8,9 @@
 //! | `Throttling` and its kin, 429 | `Throttled` | SNS names no pause |
 //! | `OptedOut`, or `InvalidParameter` that says so | `OptedOut` | the number answered STOP |
 //! | `InvalidParameter` about the phone number | `InvalidNumber` | |
-//! | 401, 403, 404, and errors about keys | `Unavailable`, and a warning in the log | another account may |
-//! | other 4xx | `Refused` | the message itself is wrong |
+//! | 401 to 407, 410, 3xx, and errors about keys | `Unavailable`, and a warning in the log | another account may |
+//! | 408, 411, 413, 415, 421, 425, 426, 431, 451 | `Unavailable`, and a warning in the log | the request was not looked at |
+//! | other 4xx | `Refused`, and a warning in the log | SNS will not take it from us: the sender, the price, the text |
 //! | `InternalError` and other 5xx | `Unknown` | it broke, perhaps after the message was on its way |
 //! | 501, 503, 505, 511 | `Unavailable` | these statuses say that nothing was done |
 //! | no connection, no credentials | `Unavailable` | nothing was sent |

@@ -417,21 +417,23 @@ impl History {
         gone.filter(|at| *at <= now + CLOCK_BACK_MS).map(|at| at + CHANGE_MS).filter(|until| *until > now)
     }
 
-    /// NT-40: the codes of the budget window that counts now, whose they are and to which number they went; and when
-    /// that window ends. One that has begun does not end because the clock is set back.
-    pub fn budgeted(&self, now: u64) -> (Vec<(usize, usize)>, u64) {
+    /// NT-40: the codes of the budget window that counts now, to sign in or to enrol, whose they are and to which number
+    /// they went; and when that window ends. One that has begun does not end because the clock is set back a little.
+    pub fn budgeted(&self, to_sign_in: bool, now: u64) -> (Vec<(usize, usize)>, u64) {
         let (mut window, mut counted) = (0, Vec::new());
         let mut turn = |at: u64, counted: &mut Vec<_>| {
-            let later = at / 1000 / BUDGET_WINDOW_S;
-            if later > window {
-                (window, _) = (later, counted.clear());
+            let of = |at: u64| at / 1000 / BUDGET_WINDOW_S;
+            if !(of(at)..=of(at + CLOCK_BACK_MS)).contains(&window) {
+                (window, _) = (of(at), counted.clear());
             }
             (window + 1) * BUDGET_WINDOW_S * 1000
         };
         for (at, fact) in &self.0 {
-            if let CodeSent { person, number, .. } = fact {
+            if let CodeSent { person, number, errand, .. } = fact {
                 turn(*at, &mut counted);
-                counted.push((PEOPLE[*person].account, *number));
+                if matches!(errand, Errand::SignIn(_)) == to_sign_in {
+                    counted.push((PEOPLE[*person].account, *number));
+                }
             }
         }
         let ends = turn(now, &mut counted);

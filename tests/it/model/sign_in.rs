@@ -199,7 +199,7 @@ impl Model {
         if let Some(at) = self.history.sends_again_at(person, Sending::Code, self.now).max(gone) {
             return Err(Answer::Later { reason: reason::TOO_SOON, at });
         }
-        let (counted, at) = self.history.budgeted(self.now);
+        let (counted, at) = self.history.budgeted(matches!(errand, Errand::SignIn(_)), self.now);
         let to_number = counted.iter().filter(|(_, to)| *to == number).count();
         let of_account = counted.iter().filter(|(of, _)| *of == PEOPLE[person].account).count();
         if to_number >= self.deployment.codes_per_number || of_account >= self.deployment.codes_per_account {

@@ -56,7 +56,7 @@ async fn codes_that_never_come_back_stop_the_sending_to_their_prefix_and_to_no_o
     let until = stage.clock.hands.now().plus_ms(7_200_000);
     assert_eq!(ask(&stage, &lee, number(99)).await, Err(Rejection::PrefixBlocked { until }));
     assert_eq!(blocks(&stage), 1);
-    let blocked = SmsBlocked { prefix: prefix(), sent: SAMPLE, used: 0, until };
+    let blocked = SmsBlocked { prefix: prefix(), errand: SmsErrand::Enrolment, sent: SAMPLE, used: 0, until };
     assert_eq!(stage.engine.sms_report(None).blocked, [blocked], "it is recorded, and says why");
     for _ in 0..3 {
         stage.pass_s(1).await;

@@ -179,7 +179,7 @@ pub(super) fn rejection(rejection: &Rejection, now: UnixMillis) -> String {
 /// Why no code is sent to a number.
 const fn phone_fault(fault: PhoneFault) -> &'static str {
     match fault {
-        PhoneFault::NotAllocated => "No phone has this number. Check the country code and the digits.",
+        PhoneFault::NotAllocated => "This number does not exist. Check the country code and the digits.",
         PhoneFault::NotMobile => "Codes can only be sent to a mobile phone.",
         PhoneFault::Premium => "Codes cannot be sent to a number that costs extra. Use that of a mobile phone.",
         PhoneFault::VoiceOverIp => "Codes cannot be sent to an Internet telephone number. Use that of a mobile phone.",
@@ -220,7 +220,7 @@ pub(super) const fn given_up(state: SmsState) -> &'static str {
         SmsState::Dropped(reason) => match reason {
             SmsDropReason::Expired => "The code's time was over before a gateway took it",
             SmsDropReason::Void => "Nobody waits for the code: another one took its place, or the sign-in was over",
-            SmsDropReason::Refused => "The gateway refused it, and would again",
+            SmsDropReason::Refused => "The gateway refused it",
             SmsDropReason::NoRoute => "No route carries messages to this number",
             SmsDropReason::SubmitsSpent => "No gateway took it, as often as it may be tried",
             SmsDropReason::Unknown => "Whether a gateway took it is not known",

@@ -38,6 +38,10 @@ fn of(route: &SmsRouteSettings, origin: Option<&str>) -> Result<SmsRoute, String
     })
 }
 
+/// The longest pause before an SMSC is tried again, in seconds. A code lives for minutes, and its tries for less.
+#[cfg(feature = "smpp")]
+const SMPP_PAUSE_MAX_S: u64 = 5;
+
 /// What a build without a feature says.
 #[cfg(not(all(feature = "smpp", feature = "sms-http", feature = "sns")))]
 fn absent(kind: &str, feature: &str) -> Result<Arc<dyn SmsTransport>, String> {
@@ -114,6 +118,7 @@ fn smpp(route: &SmsRouteSettings, settings: &SmppSettings) -> Result<Arc<dyn Sms
         roots_pem: roots_of(settings.roots_file.as_deref())?.map(String::into_bytes),
         // A place in the window and an answer are waited for, one after the other.
         response_time_max: part_of(route, 4),
+        pause_max: Duration::from_secs(SMPP_PAUSE_MAX_S),
         window: u16::try_from(route.window).unwrap_or(u16::MAX),
         ..SmppConfig::new(&*settings.address, &*settings.system_id, password.expose(), &*settings.source)
     };

@@ -1,6 +1,7 @@
 //! The transport against SMSCs: one that nobody here wrote, and one that does what no honest one does.
 
 mod binds;
+mod lives;
 mod messages;
 mod peer;
 mod raw;

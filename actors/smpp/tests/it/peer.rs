@@ -15,7 +15,7 @@ use countersign::{SmsDelivery, SmsFailure, SmsTransport};
 use countersign_smpp::{BindMode, SmppConfig, SmppTransport};
 use tokio::sync::mpsc;
 
-use crate::support::{TEXT, config, message, soon};
+use crate::support::{TEXT, config, message, recorded, soon};
 
 struct Node {
     process: Child,
@@ -92,6 +92,7 @@ async fn every_behaviour_of_the_peer() {
         assert!(line.contains(expected), "{expected}: {line}");
     }
     assert_eq!(delivered(&transport).await, (id.clone(), SmsDelivery::Delivered));
+    recorded(&transport);
     node.says(&["\"receipt\"", &id, "\"status\":0"]).await;
 
     let id = send("50").await.unwrap();
@@ -99,7 +100,12 @@ async fn every_behaviour_of_the_peer() {
     let id = send("51").await.unwrap();
     assert_eq!(delivered(&transport).await, (id.clone(), SmsDelivery::Delivered));
     assert_eq!(delivered(&transport).await, (id, SmsDelivery::Delivered));
-    let (id, receipt) = tokio::join!(send("52"), delivered(&transport));
+    let recorded_first = async {
+        let receipt = delivered(&transport).await;
+        recorded(&transport);
+        receipt
+    };
+    let (id, receipt) = tokio::join!(send("52"), recorded_first);
     assert_eq!(receipt, (id.unwrap(), SmsDelivery::Delivered));
     assert_eq!((send("53").await, send("53").await), (throttled.clone(), throttled));
     let id = send("53").await.unwrap();
@@ -121,11 +127,18 @@ async fn every_behaviour_of_the_peer() {
     assert_eq!(delivered(&transport).await, (late, SmsDelivery::Delivered));
     assert_eq!(send("57").await, Err(SmsFailure::InvalidNumber));
 
+    // The links break before this one is recorded: it is kept, and comes again.
+    let id = send("00").await.unwrap();
+    assert_eq!(delivered(&transport).await, (id.clone(), SmsDelivery::Delivered));
     node.tell("down 2");
+    node.says(&["\"receipt\"", &id, "\"status\":null"]).await;
     node.says(&["\"bind\"", "\"accepted\":false"]).await;
     node.says(&["\"bind\"", "\"accepted\":false"]).await;
     soon(transport.wait_for(|health| health.binds == 5 && health.submits && health.receipts)).await;
     assert_eq!(transport.health().refusals, 2);
+    assert_eq!(delivered(&transport).await, (id.clone(), SmsDelivery::Delivered));
+    recorded(&transport);
+    node.says(&["\"receipt\"", &id, "\"status\":0"]).await;
     transport.close();
     soon(transport.closed()).await;
     node.tell("stop");

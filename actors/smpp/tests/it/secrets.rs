@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 
 use crate::raw::Listener;
 use crate::smsc::Smsc;
-use crate::support::{PASSWORD, bound, config, message, soon};
+use crate::support::{PASSWORD, bound, config, message, recorded, soon};
 
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
@@ -43,8 +43,10 @@ async fn neither_numbers_nor_texts_nor_passwords_are_logged() {
     let transport = bound(config(smsc.port)).await;
     let text = "Kirschkernkissen 987654";
     soon(transport.submit(message("+4915550199887", text))).await.unwrap();
-    assert_eq!(smsc.deliver(|delivery| delivery.esm_class(4).short_message(&b"id:0 stat:DELIVRD"[..])).await, 0);
+    let delivered = smsc.delivering(|delivery| delivery.esm_class(4).short_message(&b"id:0 stat:DELIVRD"[..])).await;
     soon(transport.receipt()).await.unwrap();
+    recorded(&transport);
+    assert_eq!(soon(delivered).await.unwrap(), 0);
     let password = Zeroizing::new("passwrt9".to_owned());
     let wrong = SmppTransport::start(SmppConfig { password, ..config(smsc.port) }).unwrap();
     soon(wrong.wait_for(|health| health.refusals >= 1)).await;

@@ -10,6 +10,7 @@ use smpp34::{
     bind_transceiver, bind_transceiver_resp, bind_transmitter, bind_transmitter_resp, submit_sm, submit_sm_resp,
 };
 use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinHandle;
 
 use crate::support::{PASSWORD, soon};
 
@@ -98,17 +99,30 @@ impl Smsc {
         soon(receiver.wait_for(Option::is_some)).await.unwrap().clone().unwrap()
     }
 
-    /// Delivers something, and returns the status of the answer.
-    pub async fn deliver(&self, what: impl FnOnce(DeliverSmBuilder<'_>) -> DeliverSmBuilder<'_>) -> u32 {
+    /// Delivers something, and returns before the answer comes, whose status the task returns.
+    pub async fn delivering(
+        &self,
+        what: impl FnOnce(DeliverSmBuilder<'_>) -> DeliverSmBuilder<'_> + Send + 'static,
+    ) -> JoinHandle<u32> {
         let receiver = self.receiver().await;
-        let delivery = receiver.deliver_sm().source_addr("15550101234").destination_addr("Countersign");
-        soon(what(delivery).send()).await.unwrap().command_status()
+        tokio::spawn(async move {
+            let delivery = receiver.deliver_sm().source_addr("15550101234").destination_addr("Countersign");
+            soon(what(delivery).send()).await.unwrap().command_status()
+        })
+    }
+
+    /// Delivers something, and returns the status of the answer.
+    pub async fn deliver(
+        &self,
+        what: impl FnOnce(DeliverSmBuilder<'_>) -> DeliverSmBuilder<'_> + Send + 'static,
+    ) -> u32 {
+        soon(self.delivering(what).await).await.unwrap()
     }
 
     /// Delivers a receipt in the way of the optional parameters.
-    pub async fn receipt(&self, id: &str, state: u8) -> u32 {
+    pub async fn receipt(&self, id: &str, state: u8) -> JoinHandle<u32> {
         let id = format!("{id}\0");
-        self.deliver(|delivery| {
+        self.delivering(move |delivery| {
             let delivery = delivery.esm_class(4).tlv(TlvTag::ReceiptedMessageId, id.into_bytes());
             delivery.tlv(TlvTag::MessageStateTlv, [state])
         })

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use countersign::{ChallengeId, Code, PhoneNumber, SmsKey, SmsMessage, SmsTransport, StreamId, UnixMillis, Version};
 use countersign_smpp::{BindMode, SmppConfig, SmppTransport};
+use futures_util::FutureExt as _;
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -14,6 +15,7 @@ use zeroize::Zeroizing;
 
 pub const PASSWORD: &str = "secret08";
 pub const TEXT: &str = "123456 is your code. Do not share it.\n\n@signin.example.com #123456";
+pub const LIFE: Duration = Duration::from_secs(600);
 pub const NUMBER: &str = "+15550101234";
 
 /// Waits for what must happen soon.
@@ -29,7 +31,7 @@ pub fn message(to: &str, text: &str) -> SmsMessage {
         challenge: ChallengeId::from_bytes([7; 16]),
         key: SmsKey { principal: StreamId::from_bytes([1; 16]), version: Version(3) },
         until: UnixMillis(600_000),
-        life: Duration::from_secs(600),
+        life: LIFE,
     }
 }
 
@@ -59,8 +61,22 @@ pub fn submitted(
     transport: &Arc<SmppTransport>,
     to: &str,
 ) -> tokio::task::JoinHandle<Result<countersign::SmsAccepted, countersign::SmsFailure>> {
-    let (transport, message) = (Arc::clone(transport), message(to, TEXT));
+    submitted_for(transport, to, LIFE)
+}
+
+/// Submits in the background what lives so long.
+pub fn submitted_for(
+    transport: &Arc<SmppTransport>,
+    to: &str,
+    life: Duration,
+) -> tokio::task::JoinHandle<Result<countersign::SmsAccepted, countersign::SmsFailure>> {
+    let (transport, message) = (Arc::clone(transport), SmsMessage { life, ..message(to, TEXT) });
     tokio::spawn(async move { transport.submit(message).await })
+}
+
+/// Asks for the next receipt, of which there is none, as when the one before was recorded.
+pub fn recorded(transport: &SmppTransport) {
+    assert_eq!(transport.receipt().now_or_never(), None);
 }
 
 /// Stands between the transport and an SMSC: cuts links, and speaks TLS.

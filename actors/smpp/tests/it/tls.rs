@@ -10,7 +10,7 @@ use rustls::pki_types::PrivateKeyDer;
 use tokio_rustls::TlsAcceptor;
 
 use crate::smsc::Smsc;
-use crate::support::{NUMBER, Relay, TEXT, bound, config, message, soon};
+use crate::support::{NUMBER, Relay, TEXT, bound, config, message, recorded, soon};
 
 /// A server with a certificate for `localhost`, and the root that it is under.
 fn server() -> (TlsAcceptor, Vec<u8>) {
@@ -39,8 +39,10 @@ async fn a_private_root_is_believed() {
     let relay = Relay::start(smsc.port, Some(acceptor)).await;
     let transport = bound(over_tls("localhost", relay.port, roots)).await;
     assert!(soon(transport.submit(message(NUMBER, TEXT))).await.is_ok());
-    assert_eq!(smsc.receipt("0", 2).await, 0);
+    let delivered = smsc.receipt("0", 2).await;
     assert_eq!(soon(transport.receipt()).await.unwrap().message_id, "0");
+    recorded(&transport);
+    assert_eq!(soon(delivered).await.unwrap(), 0);
     // A link over TLS that breaks is noticed as well.
     relay.cut();
     soon(transport.wait_for(|health| health.binds == 2 && health.submits)).await;

@@ -37,6 +37,8 @@ fn of_code(code: u64) -> Option<SmsFailure> {
     match code {
         21211 | 21214 | 21614 => Some(SmsFailure::InvalidNumber),
         21610 => Some(SmsFailure::OptedOut),
+        // It comes with status 429, but no code lives until the day is over.
+        63038 => Some(SmsFailure::Refused),
         20429 | 21611 => Some(SmsFailure::Throttled { retry_after: None::<Duration> }),
         _ => None,
     }

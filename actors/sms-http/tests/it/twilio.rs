@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use countersign::SmsFailure;
+use countersign::{SmsFailure, SmsTransport};
 use data_encoding::BASE64;
 
 use crate::stub::{Play, Stub, answer};
@@ -12,6 +12,11 @@ const SID: &str = "SMbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb";
 
 fn created() -> Play {
     answer("201 Created", "", &format!(r#"{{"sid":"{SID}","status":"queued","error_code":null,"to":"+1"}}"#))
+}
+
+#[test]
+fn a_message_that_comes_twice_is_sent_twice() {
+    assert!(!twilio("http://localhost", patient()).is_idempotent());
 }
 
 #[test]
@@ -75,9 +80,17 @@ fn each_refusal_says_what_it_is() {
         ("429 Too Many Requests", r#"{"code":20429}"#, throttled(Some(17))),
         ("429 Too Many Requests", "", throttled(Some(17))),
         ("400 Bad Request", r#"{"code":21602}"#, SmsFailure::Refused),
+        // The account, the sender, the region: another gateway may.
+        ("400 Bad Request", r#"{"code":21408}"#, SmsFailure::Refused),
+        ("400 Bad Request", r#"{"code":21603}"#, SmsFailure::Refused),
+        ("400 Bad Request", r#"{"code":21606}"#, SmsFailure::Refused),
+        ("400 Bad Request", r#"{"code":21612}"#, SmsFailure::Refused),
+        ("400 Bad Request", r#"{"code":63038}"#, SmsFailure::Refused),
+        ("429 Too Many Requests", r#"{"code":63038}"#, SmsFailure::Refused),
         ("400 Bad Request", "", SmsFailure::Refused),
         ("422 Unprocessable Entity", "{", SmsFailure::Refused),
         ("401 Unauthorized", r#"{"code":20003}"#, SmsFailure::Unavailable),
+        ("402 Payment Required", "", SmsFailure::Unavailable),
         ("403 Forbidden", "", SmsFailure::Unavailable),
         ("404 Not Found", r#"{"code":20404}"#, SmsFailure::Unavailable),
         ("500 Internal Server Error", r#"{"code":21610}"#, SmsFailure::Unknown),

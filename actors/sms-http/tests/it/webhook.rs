@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use countersign::SmsFailure;
+use countersign::{SmsFailure, SmsTransport};
 use countersign_sms_http::webhook::{WebhookConfig, WebhookTransport};
 use data_encoding::BASE64;
 use hmac::{Hmac, KeyInit as _, Mac as _};
@@ -44,6 +44,11 @@ fn a_message_is_signed_json() {
 }
 
 #[test]
+fn a_message_that_comes_twice_is_sent_once() {
+    assert!(webhook("http://localhost", patient()).is_idempotent());
+}
+
+#[test]
 fn a_success_needs_no_name() {
     for status in ["200 OK", "202 Accepted", "409 Conflict"] {
         for (body, expected) in [
@@ -74,11 +79,14 @@ fn each_refusal_says_what_it_is() {
         ("422 Unprocessable Content", r#"{"reason":"too long"}"#, SmsFailure::Refused),
         ("400 Bad Request", r#"{"reason":"opted_out"}"#, SmsFailure::Refused),
         ("401 Unauthorized", "", SmsFailure::Unavailable),
+        ("402 Payment Required", "", SmsFailure::Unavailable),
         ("403 Forbidden", "", SmsFailure::Unavailable),
         ("404 Not Found", "", SmsFailure::Unavailable),
         ("408 Request Timeout", "", SmsFailure::Unavailable),
-        ("413 Content Too Large", "", SmsFailure::Refused),
+        ("413 Content Too Large", "", SmsFailure::Unavailable),
+        ("415 Unsupported Media Type", "", SmsFailure::Unavailable),
         ("425 Too Early", "", SmsFailure::Unavailable),
+        ("451 Unavailable For Legal Reasons", "", SmsFailure::Unavailable),
         ("429 Too Many Requests", "", SmsFailure::Throttled { retry_after: Some(Duration::from_secs(3)) }),
         ("500 Internal Server Error", "", SmsFailure::Unknown),
         ("502 Bad Gateway", "", SmsFailure::Unknown),

@@ -93,7 +93,7 @@ fn numbers_that_no_code_goes_to_are_told_apart_in_words() {
         browser.get(begin).await;
         for (phone, words) in [
             ("+4930901820", "Codes can only be sent to a mobile phone."),
-            ("+15550101234", "No phone has this number."),
+            ("+15550101234", "This number does not exist."),
             ("+19002345678", "a number that costs extra"),
             ("+445612345678", "an Internet telephone number"),
             ("+18002345678", "a service number"),
