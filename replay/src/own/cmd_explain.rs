@@ -77,7 +77,7 @@ fn text(answer: &Explanation) -> String {
         let ([codes, codes_max], [pairs, pairs_max]) = (before.codes_used, before.pairs_used);
         line(format!("before: {} of {}", shown(&before.serial), shown(&before.owner)));
         line(format!(
-            "  {} ahead of the server, at step {}; codes of steps {first} to {last} count",
+            "  its clock is {} steps ahead of the server's, at step {}; codes of steps {first} to {last} count",
             before.offset_steps, before.step
         ));
         line(format!(

@@ -8,7 +8,7 @@ use super::cmd::{FOUND, Output, Place};
 use super::cmd_explain::Deployment;
 use super::error::OwnError;
 use super::forecast::{self, Forecast};
-use super::words::shown;
+use super::words::{counted, shown};
 
 /// How each device's clock drifts, which will leave the code window, and when.
 #[derive(Args, Clone, Debug)]
@@ -61,8 +61,9 @@ fn text(answer: &Forecast) -> String {
         // Writing into a string does not fail.
         let _written = writeln!(
             out,
-            "{id}  {serial}  {verdict}{when}  {drift}, {} readings in {} days",
-            device.n, device.span_days
+            "{id}  {serial}  {verdict}{when}  {drift}, {} in {} days",
+            counted(device.n, "reading", "readings"),
+            device.span_days
         );
     }
     out

@@ -26,7 +26,7 @@ pub struct States {
     pub people: ByStream<Person>,
     /// Devices, the deleted ones included; `None` where it is sealed what they are.
     pub devices: ByStream<Option<Device>>,
-    /// Serial numbers of every device there ever was; a stream follows from its serial, and never has another.
+    /// Serial numbers of every device there ever was, as last created: in a stream they differ in case only.
     serials: ByStream<String>,
     names: HashMap<(AccountId, String), Vec<StreamId>, RandomState>,
     /// Streams that an account named and that nothing was read of yet.
@@ -248,8 +248,7 @@ impl States {
 
     fn learn_serial(&mut self, stream: StreamId) {
         if let Some(entity) = self.devices.get(&stream).and_then(Option::as_ref).and_then(Device::entity) {
-            let serial = || entity.serial.to_string();
-            self.serials.entry(stream).or_insert_with(serial);
+            self.serials.insert(stream, entity.serial.to_string());
         }
     }
 }

@@ -221,23 +221,25 @@ impl<'a> Run<'a> {
         first: Position,
         at: UnixMillis,
         (who, device): (StreamId, Option<StreamId>),
-        was: &Verdict,
+        verdict: &Verdict,
         now: &Verdict,
         rules: &Policy,
     ) {
         let resync = device.and_then(|device| self.asks_for_resync(who, device, rules));
-        match (class(was), class(now)) {
-            (was_class, now_class) if was_class == now_class => {
+        let refused = |one: Class| matches!(one, Class::Refused | Class::Outside);
+        match (class(verdict), class(now)) {
+            // Who is refused either way learns nothing else of it.
+            (was, now) if was == now || (refused(was) && refused(now)) => {
                 if resync.is_some() {
-                    self.otherwise(first, at, who, device, "asked_to_resync", was, "a resync would be offered".into());
+                    self.otherwise(first, at, who, device, "asked_to_resync", verdict, "a resync would be offered".into());
                 } else {
                     self.answer.same += 1;
                 }
             }
-            (_, Class::Locked) => self.otherwise(first, at, who, device, "locked", was, in_words(now)),
-            (_, Class::Outside) => self.otherwise(first, at, who, device, "asked_to_resync", was, in_words(now)),
-            (_, Class::Refused) => self.otherwise(first, at, who, device, "refused", was, in_words(now)),
-            (_, Class::Accepted) => self.otherwise(first, at, who, device, "accepted", was, in_words(now)),
+            (_, Class::Locked) => self.otherwise(first, at, who, device, "locked", verdict, in_words(now)),
+            (_, Class::Outside) => self.otherwise(first, at, who, device, "asked_to_resync", verdict, in_words(now)),
+            (_, Class::Refused) => self.otherwise(first, at, who, device, "refused", verdict, in_words(now)),
+            (_, Class::Accepted) => self.otherwise(first, at, who, device, "accepted", verdict, in_words(now)),
         }
     }
 

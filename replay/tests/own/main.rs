@@ -5,6 +5,7 @@ mod explain;
 mod forecast;
 mod killed;
 mod medium;
+mod scripts;
 mod verify;
 mod walk;
 mod what_if;

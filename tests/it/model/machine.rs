@@ -216,12 +216,14 @@ impl<D: Deployment> Real<D> {
             }
             self.compare_log(model, asked.noted);
         }
-        let earliest = model.asked[self.sent..].iter().map(|asked| asked.now).min().unwrap_or(model.now);
+        let decided = || model.asked[self.sent..].iter().map(|asked| UnixMillis(asked.now));
+        let now = UnixMillis(model.now);
+        let span = (decided().min().unwrap_or(now), decided().max().unwrap_or(now));
         self.sent = model.asked.len();
-        self.clock.set(UnixMillis(model.now));
+        self.clock.set(now);
         views::compare(self.engine(), model, &self.hands.names);
         let engine = self.engine.as_ref().unwrap();
-        self.remembered.note(engine, UnixMillis(earliest), UnixMillis(model.now));
+        self.remembered.note(engine, span, now);
     }
 
     /// What was recorded since the last command, told in the model's words, is what the model noted.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 use countersign_domain::ids::{Position, StreamId, UnixMillis};
-use countersign_store::EntryRef;
+use countersign_store::Header;
 use serde::Serialize;
 
 use super::state::{PrincipalState, Sealing, concerns, state};
@@ -14,21 +14,35 @@ use crate::own::read::{Entries, each_entry_of};
 use crate::own::states::States;
 use crate::own::words::instant;
 
-/// Visits every observed fact of a log in its order, with the states after it; gives the states at its end.
+/// Where an observed fact stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// Its position.
+    pub position: Position,
+    /// When it was recorded.
+    pub time: UnixMillis,
+}
+
+/// Visits every observed fact of a log in its order, with the states after its command.
 ///
 /// # Errors
 /// When the log cannot be read, or was not written by this engine.
 pub fn each_observed(
     log: &dyn Entries,
-    visit: &mut dyn FnMut(&States, &EntryRef<'_>, &Observed),
-) -> Result<(States, Sealing), OwnError> {
+    visit: &mut dyn FnMut(&States, Standing, &Observed),
+) -> Result<Sealing, OwnError> {
     const PASSWORDS: std::ops::RangeInclusive<u16> = 0x0120..=0x012f;
     let (mut states, mut sealed) = (States::default(), Sealing::default());
-    let mut wanted = |header: &countersign_store::Header| {
-        concerns(header.event_type) || PASSWORDS.contains(&header.event_type)
-    };
+    // A device gets its name behind the entry that enables it, where one command does both.
+    let mut waiting: Vec<(Standing, Observed)> = Vec::new();
+    let mut command = None;
+    let mut wanted = |header: &Header| concerns(header.event_type) || PASSWORDS.contains(&header.event_type);
     each_entry_of(log, Position(0), &mut wanted, &mut |entry, event| {
         let header = &entry.header;
+        let first = Position(entry.position.0.saturating_sub(header.part.into()));
+        if command.replace(first) != Some(first) {
+            waiting.drain(..).for_each(|(at, observed)| visit(&states, at, &observed));
+        }
         if concerns(header.event_type) {
             states.take(entry, event)?;
         }
@@ -39,12 +53,12 @@ pub fn each_observed(
                 observe_sealed(header.stream, header.event_type)
             }
         };
-        if let Some(observed) = observed {
-            visit(&states, entry, &observed);
-        }
+        let at = Standing { position: entry.position, time: header.time };
+        waiting.extend(observed.map(|observed| (at, observed)));
         Ok(ControlFlow::Continue(()))
     })?;
-    Ok((states, sealed))
+    waiting.drain(..).for_each(|(at, observed)| visit(&states, at, &observed));
+    Ok(sealed)
 }
 
 /// What happened to one principal.
@@ -93,28 +107,22 @@ pub fn timeline(log: &dyn Entries, wanted: &str) -> Result<TimelineAnswer, OwnEr
     if meant.is_empty() {
         return Err(OwnError::Usage(format!("the log knows no principal `{}`", crate::own::words::shown(wanted))));
     }
-    let mut all: BTreeMap<StreamId, Vec<(Option<StreamId>, TimelineEntry)>> =
+    let mut all: BTreeMap<StreamId, Vec<TimelineEntry>> =
         meant.iter().map(|found| (found.stream, Vec::new())).collect();
-    let (states, sealed) = each_observed(log, &mut |states, entry, observed| {
+    let sealed = each_observed(log, &mut |states, at, observed| {
         let Some(principal) = observed.principal else { return };
         let Some(entries) = all.get_mut(&principal) else { return };
-        let found = TimelineEntry {
-            time: instant(entry.header.time),
-            position: entry.position.0,
+        entries.push(TimelineEntry {
+            time: instant(at.time),
+            position: at.position.0,
             kind: observed.what.as_str(),
             detail: observed.what.detail(),
-            device: None,
+            device: observed.device.map(|device| states.serial(device)),
             id: states.label(principal),
-        };
-        entries.push((observed.device, found));
+        });
     })?;
-    // A device may get its name behind the entry that enables it, in one command.
-    let named = |(device, entry): (Option<StreamId>, TimelineEntry)| TimelineEntry {
-        device: device.map(|device| states.serial(device)),
-        ..entry
-    };
     let principals = meant.into_iter().map(|found| Timeline {
-        entries: all.remove(&found.stream).unwrap_or_default().into_iter().map(named).collect(),
+        entries: all.remove(&found.stream).unwrap_or_default(),
         id: found.id,
     });
     Ok(TimelineAnswer { schema: 1, principals: principals.collect(), sealed })
@@ -152,7 +160,7 @@ pub struct SignIn {
 /// When the log cannot be read, or was not written by this engine.
 pub fn signins(log: &dyn Entries, without_mfa: bool) -> Result<SignInsAnswer, OwnError> {
     let mut found = Vec::new();
-    let (_, sealed) = each_observed(log, &mut |states, entry, observed| {
+    let sealed = each_observed(log, &mut |states, at, observed| {
         let (outcome, class) = match observed.what {
             What::SignIn(class) => ("success", class),
             What::SignInRefused => ("failure", Class::Mfa),
@@ -163,11 +171,11 @@ pub fn signins(log: &dyn Entries, without_mfa: bool) -> Result<SignInsAnswer, Ow
             return;
         }
         found.push(SignIn {
-            time: instant(entry.header.time),
+            time: instant(at.time),
             id: observed.principal.map(|principal| states.label(principal)),
             outcome,
             class: class.as_str(),
-            event_id: entry.position.to_string(),
+            event_id: at.position.to_string(),
         });
     })?;
     Ok(SignInsAnswer { schema: 1, signins: found, sealed })
@@ -206,13 +214,13 @@ pub struct Finding {
 /// When the log cannot be read, or was not written by this engine.
 pub fn findings(log: &dyn Entries) -> Result<FindingsAnswer, OwnError> {
     let mut found = Vec::new();
-    let (_, sealed) = each_observed(log, &mut |states, entry, observed| {
+    let sealed = each_observed(log, &mut |states, at, observed| {
         let (What::SignIn(Class::NoMfa), Some(principal)) = (observed.what, observed.principal) else { return };
         let Some(person) = states.people.get(&principal).filter(|person| !person.enabled.is_empty()) else { return };
         let mut citations: Vec<u64> = person.enabled.iter().map(|(_, at)| at.0).collect();
-        citations.push(entry.position.0);
+        citations.push(at.position.0);
         found.push(Finding {
-            time: instant(entry.header.time),
+            time: instant(at.time),
             id: person.label(principal),
             kind: "signin_without_mfa_while_enabled",
             devices: person.enabled.iter().map(|(device, _)| states.serial(*device)).collect(),

@@ -10,7 +10,6 @@ use super::state::Sealing;
 use crate::own::error::OwnError;
 use crate::own::observe::What;
 use crate::own::read::Entries;
-use crate::own::states::States;
 use crate::own::words::instant;
 
 /// How far apart the end of one device and the begin of the next may be, in milliseconds: seven days.
@@ -50,6 +49,7 @@ struct Turn {
     device: StreamId,
     /// How often an entity of this serial had come into being by then.
     life: u32,
+    serial: String,
     id: String,
     at: UnixMillis,
 }
@@ -61,7 +61,7 @@ struct Turn {
 pub fn rotations(log: &dyn Entries) -> Result<RotationsAnswer, OwnError> {
     let mut lives: BTreeMap<StreamId, u32> = BTreeMap::new();
     let mut turns: BTreeMap<StreamId, (Vec<Turn>, Vec<Turn>)> = BTreeMap::new();
-    let (states, sealed) = each_observed(log, &mut |states, entry, observed| {
+    let sealed = each_observed(log, &mut |states, at, observed| {
         let Some(device) = observed.device else { return };
         if observed.what == What::DeviceRegistered {
             *lives.entry(device).or_default() += 1;
@@ -70,8 +70,9 @@ pub fn rotations(log: &dyn Entries) -> Result<RotationsAnswer, OwnError> {
         let turn = || Turn {
             device,
             life: lives.get(&device).copied().unwrap_or_default(),
+            serial: states.serial(device),
             id: states.label(principal),
-            at: entry.header.time,
+            at: at.time,
         };
         match observed.what {
             What::DeviceAssigned => turns.entry(principal).or_default().0.push(turn()),
@@ -79,12 +80,12 @@ pub fn rotations(log: &dyn Entries) -> Result<RotationsAnswer, OwnError> {
             _ => {}
         }
     })?;
-    let mut found: Vec<Rotation> = turns.into_values().flat_map(|(on, off)| paired(&states, on, off)).collect();
+    let mut found: Vec<Rotation> = turns.into_values().flat_map(|(on, off)| paired(on, off)).collect();
     found.sort_by(|a, b| (&a.id, &a.off, &a.on, &a.old).cmp(&(&b.id, &b.off, &b.on, &b.old)));
     Ok(RotationsAnswer { schema: 1, rotations: found, sealed })
 }
 
-fn paired(states: &States, mut on: Vec<Turn>, off: Vec<Turn>) -> Vec<Rotation> {
+fn paired(mut on: Vec<Turn>, off: Vec<Turn>) -> Vec<Rotation> {
     let mut rotations = Vec::new();
     for old in off {
         let fits = |new: &&Turn| {
@@ -98,8 +99,8 @@ fn paired(states: &States, mut on: Vec<Turn>, off: Vec<Turn>) -> Vec<Rotation> {
         rotations.push(Rotation {
             gap_s: seconds(new.at).saturating_sub(seconds(old.at)),
             id: new.id,
-            old: states.serial(old.device),
-            new: states.serial(new.device),
+            old: old.serial,
+            new: new.serial,
             off: instant(old.at),
             on: instant(new.at),
         });
