@@ -233,7 +233,8 @@ impl LawBook {
         let Unread { position, stream, version, event_type } = *unread;
         self.last = position;
         self.unread.insert(stream);
-        let before = self.subjects.insert(stream, (version, Subject::Unread)).map_or(Version::NONE, |(before, _)| before);
+        let before =
+            self.subjects.insert(stream, (version, Subject::Unread)).map_or(Version::NONE, |(before, _)| before);
         self.codes.observe_unread(stream, event_type);
         let gap = (before.next() != version).then_some(Law::VersionsHaveNoGap);
         gap.into_iter().map(|law| Violation { law, stream, position }).collect()

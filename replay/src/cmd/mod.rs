@@ -11,6 +11,7 @@ use std::process::ExitCode;
 use countersign_replay::own::{Kind, OwnError, kind_of};
 
 /// Exit code when something was found.
+#[allow(dead_code, reason = "questions to foreign logs use it")]
 pub(crate) const FOUND: u8 = 1;
 /// Exit code of a question that makes no sense.
 pub(crate) const USAGE: u8 = 2;
@@ -30,6 +31,7 @@ impl Failure {
         Self { code: USAGE, reason: reason.into() }
     }
 
+    #[allow(dead_code, reason = "questions to foreign logs use it")]
     pub(crate) fn unreadable(reason: impl Into<String>) -> Self {
         Self { code: UNREADABLE, reason: reason.into() }
     }
@@ -60,6 +62,7 @@ pub(crate) fn store_of(paths: &[PathBuf]) -> Result<Option<&PathBuf>, Failure> {
 }
 
 /// Writes a line to standard output; a reader that went away is no error.
+#[allow(dead_code, reason = "questions to foreign logs use it")]
 pub(crate) fn say(line: &str) {
     let _closed = writeln!(std::io::stdout(), "{line}");
 }

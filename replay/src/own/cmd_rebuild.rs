@@ -60,7 +60,10 @@ fn text(answer: &Rebuilt) -> String {
         line(format!("snapshot of {} at version {}: {}", differs.stream, differs.version, differs.what));
     }
     for found in &answer.checkpoints {
-        line(format!("checkpoint `{}`: up to position {}, {} bytes, not compared", found.name, found.position, found.bytes));
+        line(format!(
+            "checkpoint `{}`: up to position {}, {} bytes, not compared",
+            found.name, found.position, found.bytes
+        ));
     }
     out
 }

@@ -64,10 +64,18 @@ fn text(answer: &WhatIf) -> String {
         let device = found.device.as_deref().unwrap_or_default();
         let (id, kind) = (shown(&found.id), found.kind.replace('_', " "));
         let (was, now) = (&found.recorded, shown(&found.instead));
-        line(format!("{}  [{}] {id} {kind}: {was} -> {now} {}", found.time, found.position, shown(device)).trim_end().to_owned());
+        line(
+            format!("{}  [{}] {id} {kind}: {was} -> {now} {}", found.time, found.position, shown(device))
+                .trim_end()
+                .to_owned(),
+        );
     }
     let decided = counted(answer.decided, "decision", "decisions");
-    line(format!("{decided} made again, {} the same; {} concerned", answer.same, counted(answer.principals, "principal", "principals")));
+    line(format!(
+        "{decided} made again, {} the same; {} concerned",
+        answer.same,
+        counted(answer.principals, "principal", "principals")
+    ));
     for (kind, count) in &answer.kinds {
         line(format!("  {count} {}", kind.replace('_', " ")));
     }

@@ -212,21 +212,28 @@ pub fn rule_of(event: &Event, policy: &Policy) -> Option<Rule> {
         }
         Event::CodeRefused(refused) => match refused.fault {
             CodeFault::Wrong => rule("R86, A5", format!("no step from {back} back to {ahead} ahead shows this code")),
-            CodeFault::Used => rule("R87, R88, R90", "a code counts once; so do those of a pair where they are spent".to_owned()),
+            CodeFault::Used => {
+                rule("R87, R88, R90", "a code counts once; so do those of a pair where they are spent".to_owned())
+            }
             CodeFault::Outside => {
                 rule("R86, A5", format!("a code of the device counts only up to {window} steps around its time"))
             }
-            CodeFault::NotPropagated => {
-                rule("R95", format!("for {} ms after a change STS answers that it cannot validate", policy.sts_propagation_ms))
-            }
+            CodeFault::NotPropagated => rule(
+                "R95",
+                format!("for {} ms after a change STS answers that it cannot validate", policy.sts_propagation_ms),
+            ),
         },
         Event::DeviceEnabled(enabled) if enabled.kind.is_totp() => rule(
             "R62, R81, R82",
-            format!("two consecutive codes, the second from {back} steps back to {ahead} ahead, enable the device and teach its time"),
+            format!(
+                "two consecutive codes, the second from {back} steps back to {ahead} ahead, enable the device and teach its time"
+            ),
         ),
         Event::DeviceResynced(_) => rule(
             "R81, R82, R110",
-            format!("two consecutive codes, the second from {back} steps back to {ahead} ahead, teach the device's time anew"),
+            format!(
+                "two consecutive codes, the second from {back} steps back to {ahead} ahead, teach the device's time anew"
+            ),
         ),
         Event::ResyncRefused(_) | Event::PairRefused(_) => {
             let fault = match event {
@@ -235,7 +242,9 @@ pub fn rule_of(event: &Event, policy: &Policy) -> Option<Rule> {
                 _ => return None,
             };
             match fault {
-                PairFault::NoMatch => rule("R64, R81", format!("no two steps from {back} back to {ahead} ahead show these codes")),
+                PairFault::NoMatch => {
+                    rule("R64, R81", format!("no two steps from {back} back to {ahead} ahead show these codes"))
+                }
                 PairFault::NotNewer => rule("R85", "a pair lies wholly after the last accepted one".to_owned()),
             }
         }

@@ -188,7 +188,9 @@ fn find(log: &dyn Entries, which: Which) -> Result<(CommandId, Position, u16, Un
         ControlFlow::Continue(())
     })?;
     found.ok_or_else(|| match which {
-        Which::At(position) => OwnError::Usage(format!("the log has no position {position}: it ends at {}", log.head())),
+        Which::At(position) => {
+            OwnError::Usage(format!("the log has no position {position}: it ends at {}", log.head()))
+        }
         Which::Command(command) => OwnError::Usage(format!("the log has no command {command}")),
     })
 }
@@ -213,14 +215,7 @@ fn explained(part: &Part, states: &States, asked: bool) -> Explained {
         Ok(event) => (event.name().to_owned(), describe(part.stream, event, states)),
         Err(why) => ("sealed".to_owned(), format!("what it says is sealed: {}", why.as_str())),
     };
-    Explained {
-        position: part.position.0,
-        stream: part.stream.to_string(),
-        version: part.version,
-        event,
-        says,
-        asked,
-    }
+    Explained { position: part.position.0, stream: part.stream.to_string(), version: part.version, event, says, asked }
 }
 
 /// The principal that events are about, among those that there were before.
@@ -241,7 +236,8 @@ fn devices_before(
     policy: &Policy,
 ) -> Vec<DeviceBefore> {
     let Some(owner) = principal.and_then(|principal| scene.registered(principal)) else { return Vec::new() };
-    let touched = |device: &&Enabled| device.kind.is_totp() && events.iter().any(|(_, event)| of_device(event, device.device));
+    let touched =
+        |device: &&Enabled| device.kind.is_totp() && events.iter().any(|(_, event)| of_device(event, device.device));
     owner.devices.iter().filter(touched).map(|device| before(owner.stream, device, states, now, policy)).collect()
 }
 
@@ -261,9 +257,8 @@ fn of_device(event: &Event, device: StreamId) -> bool {
 
 fn before(owner: StreamId, device: &Enabled, states: &States, now: UnixMillis, policy: &Policy) -> DeviceBefore {
     let search = CodeSearch::around(&device.learned, now, policy);
-    let used = |attempts: &Attempts, budget: Budget| {
-        [attempts.used_in(attempts.current(now, policy)), budget.max(policy)]
-    };
+    let used =
+        |attempts: &Attempts, budget: Budget| [attempts.used_in(attempts.current(now, policy)), budget.max(policy)];
     let out_of_sync_steps = match device.sync {
         Sync::OutOfSync { steps, .. } => Some(steps),
         Sync::InSync { .. } => None,
@@ -323,7 +318,9 @@ fn again(
     let differs = |why: String| DecidedAgain { verdict: "differs", why: Some(why) };
     match decided {
         Err(rejection) => differs(format!("under this policy: {rejection}")),
-        Ok(Outcome::AlreadySo(verdict)) => differs(format!("nothing would be recorded: {}", verdict_in_words(&verdict))),
+        Ok(Outcome::AlreadySo(verdict)) => {
+            differs(format!("nothing would be recorded: {}", verdict_in_words(&verdict)))
+        }
         Ok(Outcome::Record(record)) if same(events, &record.writes) => DecidedAgain { verdict: "same", why: None },
         Ok(Outcome::Record(record)) => {
             let names: Vec<String> = record.writes.iter().map(|(_, event)| spelled(event.name())).collect();
@@ -337,7 +334,9 @@ fn same(recorded: &[(StreamId, Event)], decided: &[(StreamId, Event)]) -> bool {
     let alike = |a: &Event, b: &Event| match (a, b) {
         // They also hold where from, and until when.
         (Event::SignedIn(a), Event::SignedIn(b)) => (a.attempt, a.factor, a.device) == (b.attempt, b.factor, b.device),
-        (Event::SignInRefused(a), Event::SignInRefused(b)) => (a.attempt, a.device, a.fault) == (b.attempt, b.device, b.fault),
+        (Event::SignInRefused(a), Event::SignInRefused(b)) => {
+            (a.attempt, a.device, a.fault) == (b.attempt, b.device, b.fault)
+        }
         (Event::SignInStarted(a), Event::SignInStarted(b)) => (a.attempt, a.associate) == (b.attempt, b.associate),
         _ => a == b,
     };

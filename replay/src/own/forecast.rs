@@ -295,7 +295,11 @@ fn crossing(off: f64, slope: f64, distance: f64) -> Option<f64> {
     (after.is_finite() && after >= 0.0).then_some(after)
 }
 
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "below a hundred years, and not below zero")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "below a hundred years, and not below zero"
+)]
 fn later(now: UnixMillis, after_s: f64) -> UnixMillis {
     // Whole minutes: the line knows no better.
     let minutes = (after_s / 60.0).round() as u64;

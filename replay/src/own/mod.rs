@@ -36,5 +36,5 @@ pub use cut::Cut;
 pub use error::OwnError;
 pub use observe::{Class, Observed, What, observe, observe_sealed};
 pub use place::{Kind, kind_of, locate};
-pub use read::{Entries, OpenJournal, Sealed, each_entry, each_entry_of, event_of, fact};
+pub use read::{Entries, OpenJournal, Sealed, Visit, each_entry, each_entry_of, event_of, fact};
 pub use store::OwnStore;

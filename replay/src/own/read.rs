@@ -104,16 +104,15 @@ pub const fn fact<'a>(entry: &EntryRef<'_>, event: &'a Event) -> Fact<'a> {
     Fact { position: entry.position, stream: header.stream, version: header.version, at: header.time, event }
 }
 
+/// What visits entries: each with its event, or why that is not known. It ends the pass with a break, or with an error.
+pub type Visit<'a> = dyn FnMut(&EntryRef<'_>, Result<&Event, Sealed>) -> Result<ControlFlow<()>, OwnError> + 'a;
+
 /// Visits the entries from a position on, each with its event or why that is not known. The visitor ends the pass with a
 /// break, or with an error.
 ///
 /// # Errors
 /// The visitor's, and what stops the reading: nothing is passed over.
-pub fn each_entry(
-    log: &dyn Entries,
-    from: Position,
-    visit: &mut dyn FnMut(&EntryRef<'_>, Result<&Event, Sealed>) -> Result<ControlFlow<()>, OwnError>,
-) -> Result<(), OwnError> {
+pub fn each_entry(log: &dyn Entries, from: Position, visit: &mut Visit<'_>) -> Result<(), OwnError> {
     each_entry_of(log, from, &mut |_| true, visit)
 }
 
@@ -125,7 +124,7 @@ pub fn each_entry_of(
     log: &dyn Entries,
     from: Position,
     wanted: &mut dyn FnMut(&Header) -> bool,
-    visit: &mut dyn FnMut(&EntryRef<'_>, Result<&Event, Sealed>) -> Result<ControlFlow<()>, OwnError>,
+    visit: &mut Visit<'_>,
 ) -> Result<(), OwnError> {
     let mut failed = None;
     log.scan(from, &mut |entry| {

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use countersign_domain::ids::{Position, StreamId, Version};
 use countersign_domain::principal::Principal;
-use countersign_store::{Fault, FileKeyRing, Journal, Snapshot, SledJournal, StoreOptions};
+use countersign_store::{Fault, FileKeyRing, Journal, SledJournal, Snapshot, StoreOptions};
 use serde::Serialize;
 
 use super::error::OwnError;

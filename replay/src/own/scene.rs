@@ -75,9 +75,10 @@ impl Scene {
             return Ok(());
         }
         match event {
-            Event::NameClaimed(_) | Event::NameReleased(_) | Event::CredentialClaimed(_) | Event::CredentialReleased(_) => {
-                fold(&mut self.claims, stream, event, at, Claim::evolve)
-            }
+            Event::NameClaimed(_)
+            | Event::NameReleased(_)
+            | Event::CredentialClaimed(_)
+            | Event::CredentialReleased(_) => fold(&mut self.claims, stream, event, at, Claim::evolve),
             Event::HostRecord(_)
             | Event::PasswordRefused(_)
             | Event::PasswordsLocked(_)

@@ -90,12 +90,7 @@ impl<'a> Walk<'a> {
     ///
     /// # Errors
     /// When the log cannot be read. A wrong order is answered and does not end the walk.
-    pub fn run(
-        &mut self,
-        mut orders: impl BufRead,
-        out: &mut dyn Write,
-        prompt: Option<&str>,
-    ) -> Result<(), OwnError> {
+    pub fn run(&mut self, mut orders: impl BufRead, out: &mut dyn Write, prompt: Option<&str>) -> Result<(), OwnError> {
         // A reader that went away ends the walk, and is no error.
         let mut say = |text: &str| out.write_all(text.as_bytes()).and_then(|()| out.flush()).is_ok();
         loop {
@@ -294,7 +289,10 @@ impl<'a> Walk<'a> {
                         Sync::OutOfSync { misses, steps } => format!("{misses} misses, {steps} steps out of sync"),
                     };
                     let used = enabled.learned.codes.used;
-                    format!("  {serial} {} steps ahead, {used} codes in its last window, {sync}", enabled.learned.offset)
+                    format!(
+                        "  {serial} {} steps ahead, {used} codes in its last window, {sync}",
+                        enabled.learned.offset
+                    )
                 }
                 None => format!("  {serial}"),
             }
@@ -372,7 +370,9 @@ impl<'a> Walk<'a> {
 fn is_meant(label: &str, person: &Person, wanted: &str) -> bool {
     let named = person.name.as_deref().is_some_and(|name| name.eq_ignore_ascii_case(wanted));
     let uid = person.id().map(ToString::to_string);
-    label == wanted || (named && !person.is_root()) || uid.is_some_and(|uid| uid == wanted || uid.ends_with(&format!("/{wanted}")))
+    label == wanted
+        || (named && !person.is_root())
+        || uid.is_some_and(|uid| uid == wanted || uid.ends_with(&format!("/{wanted}")))
 }
 
 fn push(out: &mut String, line: &str) {

@@ -122,7 +122,10 @@ impl fmt::Display for Report {
             writeln!(f, "against a law: at position {position} of stream {stream}: {law} does not hold")?;
         }
         if let Some(until) = self.laws_until {
-            writeln!(f, "the laws were judged up to position {until}: what is missing there may have mended what follows")?;
+            writeln!(
+                f,
+                "the laws were judged up to position {until}: what is missing there may have mended what follows"
+            )?;
         }
         if let Some(cause) = &self.keys_unreadable {
             writeln!(f, "not opened: {cause}")?;
@@ -134,7 +137,10 @@ impl fmt::Display for Report {
         if self.unread.all() > 0 {
             let entries = counted(self.unread.all(), "sealed entry was", "sealed entries were");
             let streams = counted(self.streams_not_judged_wholly, "stream is", "streams are");
-            writeln!(f, "{entries} not looked into: {streams} judged only by the laws that rest on what is never sealed")?;
+            writeln!(
+                f,
+                "{entries} not looked into: {streams} judged only by the laws that rest on what is never sealed"
+            )?;
         }
         writeln!(f, "{}", if self.holds { "the log holds" } else { "the log does not hold" })
     }
@@ -159,7 +165,7 @@ pub fn verify(path: &Path, ring: Option<&Path>, policy: &Policy) -> Result<Repor
         ControlFlow::Continue(())
     })?;
     let report = pass.finish(&image)?;
-    Ok(with_files(report, &store, &image)?)
+    with_files(report, &store, &image)
 }
 
 /// The keys; a ring that does not open leaves the bodies closed.

@@ -77,7 +77,8 @@ pub struct Otherwise {
 /// When the log cannot be read, or the policies count in steps of different lengths.
 pub fn what_if(log: &dyn Entries, recorded: &Policy, instead: &Policy) -> Result<WhatIf, OwnError> {
     if recorded.step_s != instead.step_s {
-        let what = "the log counts in steps of one length; what a device shows in steps of another length cannot be told";
+        let what =
+            "the log counts in steps of one length; what a device shows in steps of another length cannot be told";
         return Err(OwnError::Usage(what.to_owned()));
     }
     let mut run = Run::new(recorded, instead);
@@ -231,7 +232,15 @@ impl<'a> Run<'a> {
             // Who is refused either way learns nothing else of it.
             (was, now) if was == now || (refused(was) && refused(now)) => {
                 if resync.is_some() {
-                    self.otherwise(first, at, who, device, "asked_to_resync", verdict, "a resync would be offered".into());
+                    self.otherwise(
+                        first,
+                        at,
+                        who,
+                        device,
+                        "asked_to_resync",
+                        verdict,
+                        "a resync would be offered".into(),
+                    );
                 } else {
                     self.answer.same += 1;
                 }
@@ -317,7 +326,8 @@ impl<'a> Run<'a> {
         events.iter().find_map(|(stream, event)| {
             let Event::DeviceEnabled(enabled) = event else { return None };
             let rules = self.other.policy_of(*stream, self.instead);
-            let replaced = events.iter().any(|(of, event)| of == stream && matches!(event, Event::DeviceDeactivated(_)));
+            let replaced =
+                events.iter().any(|(of, event)| of == stream && matches!(event, Event::DeviceDeactivated(_)));
             let owned = self.other.registered(*stream).map_or(0, |owner| owner.devices.len());
             let max = rules.devices_per_principal_max;
             let rejection = match (enabled.kind, form) {

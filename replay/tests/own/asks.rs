@@ -53,7 +53,10 @@ fn states_at_each_instant_are_those_that_were() {
     let (world, at) = story();
     let log = &OpenJournal(&*world.journal);
     let [one, kims, new] = ["one", "kims", "kims-new"].map(phone);
-    assert_eq!(states(log, Some(at[0])), ["root disabled(created)", "Kim#1 nonexistent", "LEE#2 nonexistent", "lee#1 nonexistent"]);
+    assert_eq!(
+        states(log, Some(at[0])),
+        ["root disabled(created)", "Kim#1 nonexistent", "LEE#2 nonexistent", "lee#1 nonexistent"]
+    );
     assert_eq!(states(log, Some(at[1]))[..2], ["root disabled(created)", "Kim#1 disabled(created)"]);
     assert_eq!(
         states(log, Some(at[2]))[1..],
@@ -65,7 +68,11 @@ fn states_at_each_instant_are_those_that_were() {
     );
     assert_eq!(
         states(log, Some(at[3]))[1..],
-        ["LEE#2 nonexistent".to_owned(), format!("kimberly#1 enabled(lifecycle) {kims}"), "lee#1 disabled(deactivated)".into()]
+        [
+            "LEE#2 nonexistent".to_owned(),
+            format!("kimberly#1 enabled(lifecycle) {kims}"),
+            "lee#1 disabled(deactivated)".into()
+        ]
     );
     assert_eq!(
         states(log, None)[1..],

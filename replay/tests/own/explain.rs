@@ -49,8 +49,7 @@ fn a_refused_code_is_wrong_used_early_late_or_locked() {
         let code = found.code.unwrap();
         says.push((code.verdict, code.steps));
     }
-    let expected =
-        [("used", None), ("used", None), ("wrong", None), ("early", Some(7)), ("late", Some(-8))];
+    let expected = [("used", None), ("used", None), ("wrong", None), ("early", Some(7)), ("late", Some(-8))];
     assert_eq!(says, expected);
     for _ in 0..5 {
         world.verify(&lee, &phone, None, Purpose::StepUp).unwrap();

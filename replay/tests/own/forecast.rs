@@ -1,10 +1,10 @@
 //! Drifts are found again, and devices leave when it was said.
 
 use countersign_domain::decide::{Denial, Verdict};
+use countersign_domain::device::Serial;
 use countersign_domain::event::Purpose;
 use countersign_domain::ids::PrincipalId;
 use countersign_domain::policy::Policy;
-use countersign_domain::device::Serial;
 use countersign_replay::own::OpenJournal;
 use countersign_replay::own::forecast::{Drift, forecast};
 use proptest::prelude::*;

@@ -45,14 +45,14 @@ pub fn leaves(log: &dyn Entries) -> Vec<[u8; 32]> {
 
 /// Appends of some entries to streams of their own or to old ones; no events, which a log does not mind.
 pub fn append(journal: &dyn Journal, versions: &mut BTreeMap<u64, u64>, salt: u64, number: u64, bytes: usize) -> u64 {
-    let (stream, count) = (salt << 32 | number * number % 97, 1 + number % 3);
+    let (stream, count) = ((salt << 32) | (number * number % 97), 1 + number % 3);
     let version = versions.entry(stream).or_default();
     let entry = NewEntry {
         event_type: 0x8001,
         type_version: 1,
         time: UnixMillis(number),
         body: vec![number as u8; bytes],
-        seal: number % 5 == 0,
+        seal: number.is_multiple_of(5),
     };
     let streams = vec![StreamAppend {
         stream: StreamId::from_bytes(u128::from(stream + 1).to_be_bytes()),
@@ -60,7 +60,7 @@ pub fn append(journal: &dyn Journal, versions: &mut BTreeMap<u64, u64>, salt: u6
         entries: (0..count).map(|_| entry.clone()).collect(),
     }];
     *version += count;
-    let command = CommandId::from_bytes((u128::from(salt) << 64 | u128::from(number + 1)).to_be_bytes());
+    let command = CommandId::from_bytes(((u128::from(salt) << 64) | u128::from(number + 1)).to_be_bytes());
     let done = journal.append(Append { command, streams }).unwrap();
     done.first.0 + u64::from(done.count)
 }

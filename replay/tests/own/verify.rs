@@ -10,7 +10,7 @@ use countersign_domain::ids::Position;
 use countersign_domain::policy::Policy;
 use countersign_replay::own::verify::{Report, verify};
 use countersign_replay::own::{Entries, OwnStore};
-use countersign_store::{Journal, StoreOptions};
+use countersign_store::Journal;
 use proptest::prelude::*;
 
 use crate::medium::files;
@@ -133,8 +133,12 @@ fn another_ring_is_told_from_damage() {
     assert!(!found.holds && found.is_intact() && found.keys_unreadable.is_some(), "{found}");
 }
 
+/// The leaf and the body of each entry.
+type Content = Vec<([u8; 32], Vec<u8>)>;
+type Written = (tempfile::TempDir, Content);
+
 /// Everything that can be read of a store, or that it cannot be.
-fn content(dir: &Path) -> Option<Vec<([u8; 32], Vec<u8>)>> {
+fn content(dir: &Path) -> Option<Content> {
     let store = OwnStore::open(dir, None).ok()?;
     let mut all = Vec::new();
     store
@@ -148,7 +152,7 @@ fn content(dir: &Path) -> Option<Vec<([u8; 32], Vec<u8>)>> {
 }
 
 /// A closed store, with what it says.
-fn written() -> (tempfile::TempDir, Vec<([u8; 32], Vec<u8>)>) {
+fn written() -> Written {
     let dir = tempfile::tempdir().unwrap();
     let mut world = World::at(dir.path(), Policy::classic());
     play(&mut world, 6, 25);
@@ -158,7 +162,7 @@ fn written() -> (tempfile::TempDir, Vec<([u8; 32], Vec<u8>)>) {
     (dir, content)
 }
 
-fn flip(dir: &Path, whole: &std::collections::BTreeMap<std::path::PathBuf, Vec<u8>>, file: &Path, bit: usize) {
+fn flip(whole: &std::collections::BTreeMap<std::path::PathBuf, Vec<u8>>, file: &Path, bit: usize) {
     for (path, bytes) in whole {
         let mut bytes = bytes.clone();
         if path == file {
@@ -166,7 +170,6 @@ fn flip(dir: &Path, whole: &std::collections::BTreeMap<std::path::PathBuf, Vec<u
         }
         std::fs::write(path, bytes).unwrap();
     }
-    let _ = dir;
 }
 
 proptest! {
@@ -175,7 +178,7 @@ proptest! {
     /// In each file of a store as likely, and where there is something.
     #[test]
     fn a_flipped_bit_anywhere_is_found_or_is_of_nothing(seeds in prop::collection::vec(any::<(u16, u32)>(), 1..2)) {
-        static WRITTEN: std::sync::OnceLock<(tempfile::TempDir, Vec<([u8; 32], Vec<u8>)>)> = std::sync::OnceLock::new();
+        static WRITTEN: std::sync::OnceLock<Written> = std::sync::OnceLock::new();
         static LOCK: std::sync::Mutex<()> = std::sync::Mutex::new(());
         let _one_at_a_time = LOCK.lock();
         let (dir, before) = WRITTEN.get_or_init(written);
@@ -188,7 +191,7 @@ proptest! {
             let bytes = &whole[file];
             let used = bytes.iter().rposition(|byte| *byte != 0).map_or(1, |last| last + 1);
             let bit = place as usize % (used * 8);
-            flip(dir.path(), &whole, file, bit);
+            flip(&whole, file, bit);
             let found = verify(dir.path(), None, &Policy::modern());
             let same = content(dir.path());
             whole.iter().for_each(|(path, bytes)| std::fs::write(path, bytes).unwrap());
@@ -224,6 +227,5 @@ fn every_chunk_that_is_changed_is_found() {
     std::fs::write(&log, &whole).unwrap();
     assert!(report(dir.path()).holds);
     // The engine itself finds it whole.
-    let _ = StoreOptions::default();
     assert!(crate::world::sled(dir.path()).verify().is_ok());
 }

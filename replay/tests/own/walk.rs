@@ -52,12 +52,18 @@ before position 5 of 11, 2023-11-14T22:14:10Z
 ";
     assert!(said.starts_with(expected), "{said}");
     let rest = &said[expected.len()..];
-    assert!(rest.ends_with("the log ends here\n") && rest.contains("was refused to 123456789012/lee#1 for a step-up"), "{rest}");
+    assert!(
+        rest.ends_with("the log ends here\n") && rest.contains("was refused to 123456789012/lee#1 for a step-up"),
+        "{rest}"
+    );
 }
 
 #[test]
 fn breakpoints_stop_at_principals_devices_and_events() {
-    let said = walked(&lees(), "break event coderefused\nbreak principal 123456789012/lee#1\nbreak device mfa/phone\nclear 2\nc\nc\nc\nc\nc\n");
+    let said = walked(
+        &lees(),
+        "break event coderefused\nbreak principal 123456789012/lee#1\nbreak device mfa/phone\nclear 2\nc\nc\nc\nc\nc\n",
+    );
     let stops: Vec<&str> = said.lines().filter(|line| line.starts_with("breakpoint")).collect();
     assert_eq!(
         stops[stops.len() - 5..],

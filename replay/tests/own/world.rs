@@ -12,7 +12,7 @@ use countersign_domain::device::*;
 use countersign_domain::event::*;
 use countersign_domain::ids::*;
 use countersign_domain::policy::Policy;
-use countersign_domain::principal::{Principal, Registered};
+use countersign_domain::principal::Principal;
 use countersign_domain::rejection::Rejection;
 use countersign_domain::secret::Seed;
 use countersign_domain::totp::{CodeMatches, CodeSearch, PairSearch, server_step};
@@ -43,10 +43,6 @@ pub struct World {
 
 pub fn account() -> AccountId {
     AccountId::from_number(123_456_789_012).unwrap()
-}
-
-pub fn root() -> PrincipalId {
-    PrincipalId::Root(account())
 }
 
 pub fn named(text: &str) -> DeviceName {
@@ -107,10 +103,6 @@ impl World {
         self.principals.get(&who.stream())
     }
 
-    pub fn registered(&self, who: &PrincipalId) -> &Registered {
-        self.principal(who).and_then(Principal::registered).unwrap()
-    }
-
     fn candidate<'a>(&'a self, serial: &'a Serial) -> Candidate<'a> {
         Candidate { serial, device: self.devices.get(&serial.stream()) }
     }
@@ -120,7 +112,13 @@ impl World {
         let id = PrincipalId::User(account(), UserId::new(format!("AIDA{number:08}")).unwrap());
         let registered = self.ask(|world, context| {
             let claim = world.claims.get(&Claim::stream(account(), &named(name))).copied();
-            register_user(world.account(), world.principal(&id), claim, (id.clone(), named(name), Path::root()), context)
+            register_user(
+                world.account(),
+                world.principal(&id),
+                claim,
+                (id.clone(), named(name), Path::root()),
+                context,
+            )
         });
         assert_eq!(registered, Ok(Verdict::Done));
         id
@@ -183,9 +181,7 @@ impl World {
     pub fn verify(&mut self, who: &PrincipalId, serial: &Serial, ahead: Option<i64>, purpose: Purpose) -> Answer {
         let counter = ahead.map(|ahead| self.step_of(ahead));
         self.step(
-            |world, evidence, context| {
-                verify_code(world.principal(who), serial.stream(), purpose, evidence, context)
-            },
+            |world, evidence, context| verify_code(world.principal(who), serial.stream(), purpose, evidence, context),
             |search: CodeSearch| in_window(&search, counter),
         )
     }

@@ -7,7 +7,7 @@ usage: bench [--short] [--json] [--only NAME] [--seed N] [--dir DIR]
 
   --short       smaller counts; the same rows
   --json        a JSON line for each row, in place of the table
-  --only NAME   one section; may be given again: fsync raw facade replay activation startup size sms
+  --only NAME   one section; may be given again: fsync raw facade replay activation startup size sms own
   --seed N      seed of people, secrets and bytes (default 1)
   --dir DIR     where stores are made: a directory that does not exist, removed afterwards
                 (default target/bench-tmp)";
@@ -31,12 +31,23 @@ pub enum Section {
     Size,
     /// Codes by SMS.
     Sms,
+    /// A store read in place, by the auditor's tool.
+    Own,
 }
 
 impl Section {
     /// Every section, in the order in which it runs.
-    pub const ALL: [Self; 8] =
-        [Self::Fsync, Self::Raw, Self::Facade, Self::Replay, Self::Activation, Self::Startup, Self::Size, Self::Sms];
+    pub const ALL: [Self; 9] = [
+        Self::Fsync,
+        Self::Raw,
+        Self::Facade,
+        Self::Replay,
+        Self::Activation,
+        Self::Startup,
+        Self::Size,
+        Self::Sms,
+        Self::Own,
+    ];
 
     /// Its name on the command line and in the rows.
     pub const fn name(self) -> &'static str {
@@ -49,6 +60,7 @@ impl Section {
             Self::Startup => "startup",
             Self::Size => "size",
             Self::Sms => "sms",
+            Self::Own => "own",
         }
     }
 }

@@ -54,6 +54,13 @@ pub fn resident_bytes() -> f64 {
     kib * 1024.0
 }
 
+/// The most memory that this process had resident, in bytes.
+pub fn peak_bytes() -> f64 {
+    let text = field("/proc/self/status", "VmHWM");
+    let kib: f64 = text.split(' ').next().and_then(|number| number.parse().ok()).unwrap_or(0.0);
+    kib * 1024.0
+}
+
 /// CPU time that the process has used, of ended threads too, in microseconds.
 pub fn cpu_us() -> f64 {
     let text = fs::read_to_string("/proc/self/stat").unwrap_or_default();

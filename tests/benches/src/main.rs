@@ -9,6 +9,7 @@ mod args;
 mod facade;
 mod load;
 mod machine;
+mod own;
 mod population;
 mod raw;
 mod replay;
@@ -38,6 +39,9 @@ fn main() -> ExitCode {
     let mut words = std::env::args().skip(1).peekable();
     if words.next_if_eq(resident::CHILD).is_some() {
         return ended(resident::child(words));
+    }
+    if words.next_if_eq(own::CHILD).is_some() {
+        return ended(own::child(words));
     }
     let args = match Args::parse(words) {
         Ok(args) => args,
@@ -81,6 +85,7 @@ fn run(args: &Args) -> Result<(), Failure> {
             Section::Startup => startup::rows(&mut report, &mut stores)?,
             Section::Size => resident::rows(&mut report, args, &mut stores)?,
             Section::Sms => sms::rows(&mut report, args)?,
+            Section::Own => own::rows(&mut report, args)?,
         }
         report.took(section.name(), &part);
     }

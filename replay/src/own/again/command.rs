@@ -113,7 +113,9 @@ impl Untold {
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
-            Self::Evidence => "what was proven by a security key, a sent code or an alternative factor is not in the log",
+            Self::Evidence => {
+                "what was proven by a security key, a sent code or an alternative factor is not in the log"
+            }
             Self::Sealed => "something that the decision rests on is sealed",
             Self::Kind => "only decisions on codes, sign-ins and owners of TOTP devices are made again",
         }

@@ -70,7 +70,9 @@ pub fn decide(scene: &Scene, recorded: &Recorded, now: UnixMillis, policy: &Poli
                 |evidence: Option<&Vec<u64>>| {
                     let (candidate_new, evidence) = (candidate(scene, serial), evidence.map(Vec::as_slice));
                     match old {
-                        Some(old) => domain::rotate(principal, candidate(scene, old), candidate_new, evidence, &context),
+                        Some(old) => {
+                            domain::rotate(principal, candidate(scene, old), candidate_new, evidence, &context)
+                        }
                         None => domain::enable(principal, candidate_new, evidence, &context),
                     }
                 },

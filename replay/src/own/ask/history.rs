@@ -121,10 +121,9 @@ pub fn timeline(log: &dyn Entries, wanted: &str) -> Result<TimelineAnswer, OwnEr
             id: states.label(principal),
         });
     })?;
-    let principals = meant.into_iter().map(|found| Timeline {
-        entries: all.remove(&found.stream).unwrap_or_default(),
-        id: found.id,
-    });
+    let principals = meant
+        .into_iter()
+        .map(|found| Timeline { entries: all.remove(&found.stream).unwrap_or_default(), id: found.id });
     Ok(TimelineAnswer { schema: 1, principals: principals.collect(), sealed })
 }
 

@@ -93,7 +93,9 @@ fn paired(mut on: Vec<Turn>, off: Vec<Turn>) -> Vec<Rotation> {
         };
         // What came at the same time or later is the successor rather than what was there before.
         let nearest = on.iter().filter(fits).min_by_key(|new| (new.at.0.abs_diff(old.at.0), new.at < old.at));
-        let Some(place) = nearest.and_then(|new| on.iter().position(|other| std::ptr::eq(other, new))) else { continue };
+        let Some(place) = nearest.and_then(|new| on.iter().position(|other| std::ptr::eq(other, new))) else {
+            continue;
+        };
         let new = on.remove(place);
         let seconds = |at: UnixMillis| i64::try_from(at.secs()).unwrap_or(i64::MAX);
         rotations.push(Rotation {

@@ -147,12 +147,7 @@ fn rank(stream: StreamId, person: &Person) -> Rank {
     (account, !person.is_root(), person.name.clone(), person.generation, stream)
 }
 
-fn describe(
-    states: &States,
-    stream: StreamId,
-    person: &Person,
-    absent: &HashSet<StreamId>,
-) -> (Rank, PrincipalState) {
+fn describe(states: &States, stream: StreamId, person: &Person, absent: &HashSet<StreamId>) -> (Rank, PrincipalState) {
     let uid = person.id().and_then(|id| match id {
         PrincipalId::User(_, user) => Some(user.to_string()),
         PrincipalId::Root(_) => None,

@@ -10,8 +10,8 @@ use std::fs::File;
 use std::io;
 use std::path::Path;
 
-use super::{read_exact_at, read_up_to};
 use super::frame::{Content, Ending, SEGMENT_BYTES, SEGMENT_HEAD_BYTES, SegmentHead, is_overwritten, read_segment};
+use super::{read_exact_at, read_up_to};
 
 /// Rounds after which a file that does not come to rest is taken as it was last seen.
 const ROUNDS_MAX: usize = 256;

@@ -160,7 +160,11 @@ fn is_whole(bytes: &[u8], message: &Message, crc: u32, covered: &[u8]) -> bool {
 fn message_at(head: SegmentHead, bytes: &[u8], at: usize) -> Found {
     match bytes.get(at..).and_then(|rest| message_head(rest, at)) {
         Some((message, crc, covered)) if message.number == head.number() => {
-            if is_whole(bytes, &message, crc, covered) { Found::Message(message) } else { Found::Broken }
+            if is_whole(bytes, &message, crc, covered) {
+                Found::Message(message)
+            } else {
+                Found::Broken
+            }
         }
         _ => Found::Nothing,
     }

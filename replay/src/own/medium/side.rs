@@ -29,7 +29,9 @@ pub fn check(store: &Path) -> Vec<String> {
             Ok(bytes) if small && is_sealed_by_crc(&bytes, 8) => {}
             // A running engine replaces it.
             Err(_) => {}
-            Ok(_) => problems.push(format!("the log engine's recovery snapshot (`log/{name}`) is not what was written")),
+            Ok(_) => {
+                problems.push(format!("the log engine's recovery snapshot (`log/{name}`) is not what was written"))
+            }
         }
     }
     problems
