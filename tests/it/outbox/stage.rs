@@ -1,6 +1,7 @@
 //! An engine whose outbox can be watched: what it has under way, and what it waits for.
 
 use std::ops::Deref;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -222,6 +223,24 @@ impl Stage {
         self.start_over().await;
     }
 
+    /// Every file of the store, with its content.
+    pub fn files(&self) -> Vec<(PathBuf, Vec<u8>)> {
+        let Medium::Directory(dir) = &self.medium else { return Vec::new() };
+        let (mut folders, mut files) = (vec![dir.path().to_owned()], Vec::new());
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else {
+                    let content = std::fs::read(&path).unwrap();
+                    files.push((path, content));
+                }
+            }
+        }
+        files
+    }
+
     // ---- waiting ----
 
     /// Waits until the engine has nothing under way: only gateways and the clock can make it go on.
@@ -273,7 +292,13 @@ impl Stage {
             if holds() {
                 return;
             }
-            assert!(self.jump(UnixMillis(u64::MAX)).await, "nobody waits any more, and never: {what}");
+            assert!(
+                self.jump(UnixMillis(u64::MAX)).await,
+                "nobody waits any more at {:?}, and never: {what}; {:?}; {:?}",
+                self.clock,
+                self.engine.sms_messages(self.account, false, 5),
+                self.asked().len()
+            );
         }
         panic!("never: {what}");
     }
