@@ -46,7 +46,6 @@ const WANTED: &[&str] = &[
     "Dropped(Unknown)",
     "a try of unknown outcome",
     "a second try after that",
-    "sent after all",
     "used",
 ];
 
