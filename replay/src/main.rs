@@ -22,12 +22,20 @@ struct Arguments {
 enum Question {
     Verify(cmd::verify::Ask),
     State(cmd::state::Ask),
+    Signins(cmd::signins::Ask),
+    Rotations(cmd::rotations::Ask),
+    Findings(cmd::findings::Ask),
+    Inputs(cmd::inputs::Ask),
 }
 
 fn main() -> ExitCode {
     let answered = match Arguments::parse().question {
         Question::Verify(ask) => cmd::verify::run(&ask),
         Question::State(ask) => cmd::state::run(&ask),
+        Question::Signins(ask) => cmd::signins::run(&ask),
+        Question::Rotations(ask) => cmd::rotations::run(&ask),
+        Question::Findings(ask) => cmd::findings::run(&ask),
+        Question::Inputs(ask) => cmd::inputs::run(&ask),
     };
     answered.unwrap_or_else(|failure| failure.exit())
 }

@@ -1,6 +1,11 @@
 //! The subcommands: one file each, and what they have in common.
 
+pub(crate) mod findings;
+pub(crate) mod inputs;
+pub(crate) mod rotations;
+pub(crate) mod signins;
 pub(crate) mod state;
+pub(crate) mod trail;
 pub(crate) mod verify;
 
 use std::io::Write;

@@ -1,0 +1,128 @@
+//! What questions to foreign logs have in common: the input, how it is read, and the exit code.
+
+use std::io::{IsTerminal, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use clap::Args;
+use countersign_replay::trail::ask::{Integrity, Told, json, plain};
+use countersign_replay::trail::{Inputs, LoadOptions, Loaded, Progress, Time, Verdict, fold, load};
+use serde::Serialize;
+
+use super::{Answered, FOUND, Failure, INTEGRITY, UNREADABLE, complain, say};
+
+/// Audit logs, and how to read them.
+#[derive(Args)]
+pub(crate) struct Input {
+    /// CloudTrail files, credential reports, or folders of them.
+    #[arg(required = true, value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
+    /// Answer from what had been delivered by then, such as 2026-05-01T09:45:00Z.
+    #[arg(long, value_name = "INSTANT", value_parser = instant)]
+    pub(crate) known_at: Option<Time>,
+    /// Answer in JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+pub(crate) fn instant(text: &str) -> Result<Time, String> {
+    text.parse::<Time>().map_err(|cause| cause.to_string())
+}
+
+/// How often the progress is shown anew.
+const PROGRESS_EVERY: Duration = Duration::from_millis(200);
+
+/// A history that was told, and how well.
+pub(crate) struct Heard {
+    pub(crate) told: Told,
+    pub(crate) inputs: Inputs,
+}
+
+/// Reads the input and tells its history.
+pub(crate) fn hear(input: &Input) -> Result<Heard, Failure> {
+    let Loaded { events, flaws, inputs, .. } = load_with_progress(input);
+    for skip in inputs.skips.iter().filter(|skip| !skip.harmless) {
+        complain(&plain(&format!("not used: {}: {}", skip.place, skip.why)));
+    }
+    let named = inputs.skips.len() as u64;
+    if inputs.skipped > named {
+        complain(&format!("and {} more", inputs.skipped - named));
+    }
+    Ok(Heard { told: Told { history: fold(events), flaws, ..Told::default() }, inputs })
+}
+
+fn load_with_progress(input: &Input) -> Loaded {
+    let options = LoadOptions { known_at: input.known_at, ..LoadOptions::default() };
+    let progress = Progress::default();
+    if !std::io::stderr().is_terminal() {
+        return load(&input.paths, &options, &progress);
+    }
+    let (done, waits) = channel::<()>();
+    let seen = progress.clone();
+    let shows = thread::spawn(move || {
+        let began = Instant::now();
+        while waits.recv_timeout(PROGRESS_EVERY) == Err(RecvTimeoutError::Timeout) {
+            show(&seen, began.elapsed());
+        }
+        let _closed = write!(std::io::stderr(), "\r\x1b[K");
+    });
+    let loaded = load(&input.paths, &options, &progress);
+    drop(done);
+    let _shown = shows.join();
+    loaded
+}
+
+fn show(progress: &Progress, elapsed: Duration) {
+    let (bytes, total) = (progress.bytes.load(Ordering::Relaxed), progress.total.load(Ordering::Relaxed));
+    let rate = bytes as f64 / elapsed.as_secs_f64().max(0.001);
+    let left = (total.saturating_sub(bytes)) as f64 / rate.max(1.0);
+    let percent = bytes.saturating_mul(100).checked_div(total).unwrap_or(0).min(100);
+    let line = format!("{percent:3} %  {:.0} MB/s  {left:.0} s left", rate / 1e6);
+    let _closed = write!(std::io::stderr(), "\r\x1b[K{line}");
+}
+
+/// The principals that somebody names, as places in the history.
+pub(crate) fn principals(told: &Told, named: &[String]) -> Result<Vec<usize>, Failure> {
+    let mut places = Vec::new();
+    for words in named {
+        let found = told.find(words);
+        if found.is_empty() {
+            return Err(Failure::usage(format!("no principal `{}` in this input", plain(words))));
+        }
+        places.extend(found);
+    }
+    Ok(places)
+}
+
+impl Heard {
+    /// The exit code when something was found that was asked to fail on.
+    pub(crate) fn code_if(&self, found: bool, otherwise: ExitCode) -> ExitCode {
+        if found { self.code(None, true) } else { otherwise }
+    }
+
+    /// Shows an answer, and says how it went.
+    pub(crate) fn answer(&self, input: &Input, answer: &impl Serialize, text: impl FnOnce() -> String) -> Answered {
+        match input.json {
+            true => say(&json(answer).map_err(|cause| Failure::unreadable(cause.to_string()))?),
+            false => say(text().trim_end()),
+        }
+        Ok(self.code(None, false))
+    }
+
+    /// The exit code of an answer.
+    pub(crate) fn code(&self, integrity: Option<&Integrity>, found: bool) -> ExitCode {
+        if integrity.is_some_and(|integrity| integrity.verdict == Verdict::Invalid) {
+            ExitCode::from(INTEGRITY)
+        } else if found {
+            ExitCode::from(FOUND)
+        } else if self.inputs.is_partial() {
+            ExitCode::from(UNREADABLE)
+        } else {
+            ExitCode::SUCCESS
+        }
+    }
+}

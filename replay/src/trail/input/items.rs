@@ -1,0 +1,399 @@
+//! From a stream of bytes to the objects in it, whatever document holds them, in bounded memory.
+
+use std::io::{self, Read};
+
+use super::scan::{self, Fault, Found, Scanned};
+
+/// A record is at most this long; CloudTrail's own limit is a quarter of it.
+pub(crate) const RECORD_BYTES_MAX: usize = 1 << 20;
+/// A document that is one object (a digest, a report) is at most this long.
+const OBJECT_BYTES_MAX: usize = 16 << 20;
+/// How much is read at once.
+const CHUNK_BYTES: usize = 256 << 10;
+/// After so many places that cannot be read, a file is given up.
+const FAULTS_MAX: u32 = 1000;
+
+/// Something that a document holds.
+pub(crate) enum Item<'a> {
+    /// An object: a record, or something else.
+    Object(&'a [u8], Scanned),
+    /// Something in a list that is no object.
+    Other,
+    /// Something that cannot be read, and why.
+    Unread(&'static str),
+}
+
+/// What a file holds that is read here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Document {
+    /// Nothing but blanks.
+    Empty,
+    /// JSON of some shape.
+    Json,
+    /// Something else.
+    Other,
+}
+
+/// Visits every object of a stream: the elements of `Records` or `Events`, of a bare array, or the objects of JSON
+/// Lines.
+///
+/// # Errors
+/// When the stream cannot be read further; what came before was visited.
+pub(crate) fn each(source: impl Read, visit: &mut dyn FnMut(Item<'_>)) -> io::Result<Document> {
+    let window = Window { source, buffer: vec![0; CHUNK_BYTES], start: 0, end: 0, ended: false };
+    Reader { window, visit, faults: 0 }.documents()
+}
+
+struct Window<R> {
+    source: R,
+    buffer: Vec<u8>,
+    start: usize,
+    end: usize,
+    ended: bool,
+}
+
+impl<R: Read> Window<R> {
+    fn bytes(&self) -> &[u8] {
+        &self.buffer[self.start..self.end]
+    }
+
+    /// Reads more behind what is there. `false` at the end of the stream, or when `most` bytes are there.
+    fn more(&mut self, most: usize) -> io::Result<bool> {
+        if self.ended || self.end - self.start >= most {
+            return Ok(false);
+        }
+        if self.start > 0 {
+            self.buffer.copy_within(self.start..self.end, 0);
+            self.end -= self.start;
+            self.start = 0;
+        }
+        if self.end == self.buffer.len() {
+            self.buffer.resize(self.buffer.len() * 2, 0);
+        }
+        while self.end < self.buffer.len() {
+            match self.source.read(&mut self.buffer[self.end..]) {
+                Ok(0) => {
+                    self.ended = true;
+                    break;
+                }
+                Ok(count) => self.end += count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => {
+                    self.ended = true;
+                    return Err(error);
+                }
+            }
+        }
+        Ok(true)
+    }
+
+    /// The next byte that is no blank, which stays.
+    fn peek(&mut self) -> io::Result<Option<u8>> {
+        loop {
+            match self.bytes().iter().position(|byte| !byte.is_ascii_whitespace()) {
+                Some(blanks) => {
+                    self.start += blanks;
+                    return Ok(Some(self.buffer[self.start]));
+                }
+                None => self.start = self.end,
+            }
+            if !self.more(1)? {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// The next byte, which goes.
+    fn next(&mut self) -> io::Result<Option<u8>> {
+        if self.start == self.end && !self.more(1)? {
+            return Ok(None);
+        }
+        let byte = self.bytes().first().copied();
+        self.start += usize::from(byte.is_some());
+        Ok(byte)
+    }
+
+    fn skip_line(&mut self) -> io::Result<()> {
+        while let Some(byte) = self.next()? {
+            if byte == b'\n' {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Passes over a value of any length and depth.
+    fn skip_value(&mut self) -> io::Result<()> {
+        let (mut depth, mut in_string, mut escaped) = (0_u64, false, false);
+        let mut begun = false;
+        while let Some(byte) = self.peek_raw()? {
+            let ends_scalar = begun && depth == 0 && !in_string && matches!(byte, b',' | b']' | b'}');
+            if ends_scalar {
+                return Ok(());
+            }
+            self.start += 1;
+            begun = true;
+            match (in_string, byte) {
+                (true, _) if escaped => escaped = false,
+                (true, b'\\') => escaped = true,
+                (_, b'"') => in_string = !in_string,
+                (false, b'{' | b'[') => depth += 1,
+                (false, b'}' | b']') => depth = depth.saturating_sub(1),
+                _ => {}
+            }
+            if depth == 0 && !in_string && matches!(byte, b'}' | b']' | b'"') {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    fn peek_raw(&mut self) -> io::Result<Option<u8>> {
+        if self.start == self.end && !self.more(1)? {
+            return Ok(None);
+        }
+        Ok(self.bytes().first().copied())
+    }
+}
+
+struct Reader<'v, R> {
+    window: Window<R>,
+    visit: &'v mut dyn FnMut(Item<'_>),
+    faults: u32,
+}
+
+/// Whether a list goes on after an element.
+#[derive(PartialEq, Eq)]
+enum Goes {
+    On,
+    Lost,
+}
+
+impl<R: Read> Reader<'_, R> {
+    fn documents(&mut self) -> io::Result<Document> {
+        self.window.more(CHUNK_BYTES)?;
+        if self.window.bytes().starts_with(b"\xEF\xBB\xBF") {
+            self.window.start += 3;
+        }
+        let mut document = Document::Empty;
+        while let Some(first) = self.window.peek()? {
+            match first {
+                b'{' => self.top_object()?,
+                b'[' => {
+                    self.window.start += 1;
+                    if self.list()? == Goes::Lost {
+                        return Ok(Document::Json);
+                    }
+                }
+                _ if document == Document::Empty => return Ok(Document::Other),
+                _ => self.lost_line()?,
+            }
+            document = Document::Json;
+            if self.faults > FAULTS_MAX {
+                break;
+            }
+        }
+        Ok(document)
+    }
+
+    fn lost_line(&mut self) -> io::Result<()> {
+        self.unread("not JSON");
+        self.window.skip_line()
+    }
+
+    fn unread(&mut self, why: &'static str) {
+        self.faults += 1;
+        (self.visit)(Item::Unread(why));
+    }
+
+    fn top_object(&mut self) -> io::Result<()> {
+        loop {
+            match scan::object(self.window.bytes(), true) {
+                Ok(Found::Whole(scanned)) => {
+                    self.emit(scanned);
+                    return Ok(());
+                }
+                Ok(Found::Elements(place)) => {
+                    self.window.start += place;
+                    return if self.list()? == Goes::On { self.rest_of_object() } else { Ok(()) };
+                }
+                Err(Fault::Incomplete) if self.window.more(OBJECT_BYTES_MAX)? => {}
+                Err(Fault::Malformed) => return self.lost_line(),
+                Err(fault) => return self.passed_over(fault),
+            }
+        }
+    }
+
+    fn emit(&mut self, scanned: Scanned) {
+        let bytes = &self.window.buffer[self.window.start..self.window.start + scanned.end];
+        (self.visit)(Item::Object(bytes, scanned));
+        self.window.start += scanned.end;
+    }
+
+    fn passed_over(&mut self, fault: Fault) -> io::Result<()> {
+        let ended = self.window.ended;
+        self.unread(match fault {
+            Fault::TooDeep => "nests too deep",
+            _ if ended => "ends in the middle",
+            _ => "too long",
+        });
+        self.window.skip_value()
+    }
+
+    /// The elements of a list, up to and with its closing bracket.
+    fn list(&mut self) -> io::Result<Goes> {
+        while let Some(first) = self.window.peek()? {
+            match first {
+                b']' => {
+                    self.window.start += 1;
+                    return Ok(Goes::On);
+                }
+                b',' => self.window.start += 1,
+                b'{' => {
+                    if self.element()? == Goes::Lost {
+                        return Ok(Goes::Lost);
+                    }
+                }
+                _ => {
+                    (self.visit)(Item::Other);
+                    self.window.skip_value()?;
+                }
+            }
+        }
+        self.unread("the list ends in the middle");
+        Ok(Goes::Lost)
+    }
+
+    fn element(&mut self) -> io::Result<Goes> {
+        loop {
+            match scan::object(self.window.bytes(), false) {
+                Ok(Found::Whole(scanned)) if scanned.end <= RECORD_BYTES_MAX => {
+                    self.emit(scanned);
+                    return Ok(Goes::On);
+                }
+                Ok(_) => {
+                    self.passed_over(Fault::Incomplete)?;
+                    return Ok(Goes::On);
+                }
+                Err(Fault::Incomplete) if self.window.more(RECORD_BYTES_MAX)? => {}
+                Err(Fault::Malformed) => {
+                    self.unread("not JSON from here on");
+                    return Ok(Goes::Lost);
+                }
+                Err(fault) => {
+                    self.passed_over(fault)?;
+                    return Ok(Goes::On);
+                }
+            }
+        }
+    }
+
+    /// What follows the list in the object that held it.
+    fn rest_of_object(&mut self) -> io::Result<()> {
+        while let Some(first) = self.window.peek()? {
+            match first {
+                b'}' => {
+                    self.window.start += 1;
+                    return Ok(());
+                }
+                b'"' => {
+                    let is_list = self.key()?;
+                    if self.window.peek()? == Some(b'[') && is_list {
+                        self.window.start += 1;
+                        if self.list()? == Goes::Lost {
+                            return Ok(());
+                        }
+                    } else {
+                        self.window.skip_value()?;
+                    }
+                }
+                b',' => self.window.start += 1,
+                _ => {
+                    self.unread("not JSON after the list");
+                    return self.window.skip_line();
+                }
+            }
+        }
+        self.unread("ends in the middle");
+        Ok(())
+    }
+
+    /// Passes over a key and its colon; whether the key is one of a list of records.
+    fn key(&mut self) -> io::Result<bool> {
+        while self.window.bytes().len() < 16 && self.window.more(CHUNK_BYTES)? {}
+        let bytes = self.window.bytes();
+        let is_list = bytes.starts_with(b"\"Records\"") || bytes.starts_with(b"\"Events\"");
+        self.window.skip_value()?;
+        if self.window.peek()? == Some(b':') {
+            self.window.start += 1;
+        }
+        let _blanks = self.window.peek()?;
+        Ok(is_list)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is in a document, one letter an item, by reading it in portions of some bytes.
+    fn seen(text: &[u8], portion: usize) -> (String, Document) {
+        struct Slow<'a>(&'a [u8], usize);
+        impl Read for Slow<'_> {
+            fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+                let count = self.1.min(self.0.len()).min(buffer.len());
+                buffer[..count].copy_from_slice(&self.0[..count]);
+                self.0 = &self.0[count..];
+                Ok(count)
+            }
+        }
+        let mut seen = String::new();
+        let document = each(Slow(text, portion), &mut |item| match item {
+            Item::Object(bytes, _) => {
+                assert!(bytes.starts_with(b"{") && bytes.ends_with(b"}"));
+                seen.push('o');
+            }
+            Item::Other => seen.push('.'),
+            Item::Unread(_) => seen.push('!'),
+        });
+        (seen, document.unwrap())
+    }
+
+    #[test]
+    fn every_shape_is_read_in_portions_of_every_size() {
+        let cases: [(&[u8], &str); 14] = [
+            (b"{\"Records\":[{\"a\":1},{\"b\":2}]}", "oo"),
+            (b"{\"x\":[{}],\"Records\":[{\"a\":1}],\"y\":{\"z\":\"}\"}}", "o"),
+            (b"{\"Events\":[{\"a\":1}],\"NextToken\":\"t\"}\n", "o"),
+            (b"[{\"a\":1},2,{\"b\":2}]", "o.o"),
+            (b"{\"a\":1}\n{\"b\":2}\n\n{\"c\":\"\\\"}\"}", "ooo"),
+            (b"{\"a\":1}\nnonsense\n{\"b\":2}\n", "o!o"),
+            (b"{\"Records\":[]}", ""),
+            (b"{\"Records\":[{\"a\":1},{\"b\":", "o!"),
+            (b"{\"Records\":[{\"a\":1}", "o!"),
+            (b"{\"Records\":[{\"a\":1},{b:2},{\"c\":3}]}", "o!"),
+            (b"{\"a\":", "!"),
+            (b"{\"Records\":[{\"a\":1}]}{\"Records\":[{\"a\":1}]}", "oo"),
+            (b"\xEF\xBB\xBF[{}]", "o"),
+            (b"{\"Records\":null,\"a\":1}", "o"),
+        ];
+        for (text, expected) in cases {
+            for portion in [1, 2, 7, 1000] {
+                let found = seen(text, portion);
+                assert_eq!(found, (expected.to_owned(), Document::Json), "{}", String::from_utf8_lossy(text));
+            }
+        }
+        assert_eq!(seen(b" \n", 1).1, Document::Empty);
+        assert_eq!(seen(b"user,arn\n", 1).1, Document::Other);
+    }
+
+    #[test]
+    fn what_is_too_long_or_too_deep_is_passed_over_alone() {
+        let long = format!("{{\"Records\":[{{\"a\":\"{}\"}},{{\"b\":1}}]}}", "x".repeat(3 << 20));
+        assert_eq!(seen(long.as_bytes(), 1 << 16).0, "!o");
+        let deep = format!("{{\"Records\":[{{\"a\":{}{}}},{{\"b\":1}}]}}", "[".repeat(10_000), "]".repeat(10_000));
+        assert_eq!(seen(deep.as_bytes(), 1 << 16).0, "!o");
+        let lines = format!("{{\"a\":\"{}\"}}\n{{\"b\":1}}\n", "x".repeat(17 << 20));
+        assert_eq!(seen(lines.as_bytes(), 1 << 16).0, "!o");
+    }
+}
