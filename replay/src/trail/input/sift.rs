@@ -16,7 +16,6 @@ use crate::trail::event::{Cite, Observed, What, Who, Via};
 use crate::trail::record::{Record, is_of_iam, mfa_session};
 use crate::trail::time::Time;
 
-/// Events without a name for what they are waiting for are no records.
 type Kind = &'static str;
 
 /// One file's records on the way in.
@@ -94,8 +93,7 @@ impl Sieve<'_> {
         let insight = fields.insight.is_some()
             || is(fields.event_type, b"AwsCloudTrailInsight")
             || is(fields.event_category, b"Insight");
-        let record = fields.event_name.is_some()
-            && (fields.event_source.is_some() || fields.event_time.is_some() || fields.identity.is_some());
+        let record = fields.event_name.is_some() && fields.event_time.is_some();
         if bytes.len() > RECORD_BYTES_MAX {
             return self.unread("too long");
         } else if insight {
