@@ -1,10 +1,15 @@
 //! Questions to a history. Every answer has a form for scripts, byte for byte the same for the same records, and one
 //! for people.
 
+mod compliance;
+mod diff;
+mod export;
 mod findings;
+mod periods;
 mod rotations;
 mod signins;
 mod state;
+mod timeline;
 mod words;
 
 use std::collections::BTreeSet;
@@ -12,11 +17,16 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+pub use compliance::{Control, ControlVerdict, ReportAnswer, Standard, report};
+pub use diff::{ChangeRow, DiffAnswer, Side, diff};
+pub use export::{Format, export};
 pub use findings::{FindingRow, FindingsAnswer, findings};
+pub use periods::{Authenticator, Period, authenticators, periods_without_mfa};
 pub use rotations::{RemovalRow, RotationRow, RotationsAnswer, ROTATION_MS_MAX, rotations};
 pub use signins::{SignInRow, SignInsAnswer, SignInsQuery, sign_ins};
 pub use state::{PrincipalRow, StateAnswer, StateQuery, state};
-pub use words::{json, plain, table};
+pub use timeline::{Timeline, TimelineAnswer, TimelineRow, timeline};
+pub use words::{json, json_line, plain, table};
 
 use super::event::Observed;
 use super::fold::{History, Life};

@@ -89,6 +89,11 @@ impl Life {
         (name, generation, self.uid.clone())
     }
 
+    /// Whether it had a name at some time.
+    pub(crate) fn was_called(&self, name: &str) -> bool {
+        self.names.iter().any(|(known, _)| known.to_lowercase() == name.to_lowercase())
+    }
+
     /// Its account.
     #[must_use]
     pub fn account(&self) -> &str {
