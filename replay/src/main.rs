@@ -22,9 +22,13 @@ struct Arguments {
 enum Question {
     Verify(cmd::verify::Ask),
     State(cmd::state::Ask),
+    Timeline(cmd::timeline::Ask),
     Signins(cmd::signins::Ask),
     Rotations(cmd::rotations::Ask),
     Findings(cmd::findings::Ask),
+    Diff(cmd::diff::Ask),
+    Report(cmd::report::Ask),
+    Export(cmd::export::Ask),
     Inputs(cmd::inputs::Ask),
 }
 
@@ -32,9 +36,13 @@ fn main() -> ExitCode {
     let answered = match Arguments::parse().question {
         Question::Verify(ask) => cmd::verify::run(&ask),
         Question::State(ask) => cmd::state::run(&ask),
+        Question::Timeline(ask) => cmd::timeline::run(&ask),
         Question::Signins(ask) => cmd::signins::run(&ask),
         Question::Rotations(ask) => cmd::rotations::run(&ask),
         Question::Findings(ask) => cmd::findings::run(&ask),
+        Question::Diff(ask) => cmd::diff::run(&ask),
+        Question::Report(ask) => cmd::report::run(&ask),
+        Question::Export(ask) => cmd::export::run(&ask),
         Question::Inputs(ask) => cmd::inputs::run(&ask),
     };
     answered.unwrap_or_else(|failure| failure.exit())

@@ -29,5 +29,5 @@ pub(crate) fn run(ask: &Ask) -> Answered {
         ask.fail_on.as_ref().is_some_and(of)
     };
     let found = answer.findings.iter().any(|finding| fails(finding.kind));
-    heard.answer(&ask.input, &answer, || answer.text()).map(|code| heard.code_if(found, code))
+    heard.answer(&ask.input, &answer.integrity, &answer, || answer.text()).map(|code| heard.code_if(found, code))
 }

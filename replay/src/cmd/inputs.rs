@@ -45,7 +45,8 @@ pub(crate) fn run(ask: &Ask) -> Answered {
         kinds: &inputs.kinds,
         skipped: skipped.collect(),
     };
-    heard.answer(&ask.input, &counted, || {
+    let integrity = heard.told.integrity([]);
+    heard.answer(&ask.input, &integrity, &counted, || {
         let unique = counted.unique_records.map_or_else(|| "too many to tell".to_owned(), |count| count.to_string());
         let mut rows = vec![vec!["files".to_owned(), counted.files.to_string()]];
         rows.push(vec!["unique records".to_owned(), unique]);

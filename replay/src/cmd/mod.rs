@@ -1,10 +1,14 @@
 //! The subcommands: one file each, and what they have in common.
 
+pub(crate) mod diff;
+pub(crate) mod export;
 pub(crate) mod findings;
 pub(crate) mod inputs;
+pub(crate) mod report;
 pub(crate) mod rotations;
 pub(crate) mod signins;
 pub(crate) mod state;
+pub(crate) mod timeline;
 pub(crate) mod trail;
 pub(crate) mod verify;
 
@@ -36,6 +40,10 @@ impl Failure {
 
     pub(crate) fn unreadable(reason: impl Into<String>) -> Self {
         Self { code: UNREADABLE, reason: reason.into() }
+    }
+
+    pub(crate) fn integrity(reason: impl Into<String>) -> Self {
+        Self { code: INTEGRITY, reason: reason.into() }
     }
 
     pub(crate) fn exit(&self) -> ExitCode {

@@ -16,5 +16,5 @@ pub(crate) struct Ask {
 pub(crate) fn run(ask: &Ask) -> Answered {
     let heard = trail::hear(&ask.input)?;
     let answer = rotations(&heard.told);
-    heard.answer(&ask.input, &answer, || answer.text())
+    heard.answer(&ask.input, &answer.integrity, &answer, || answer.text())
 }

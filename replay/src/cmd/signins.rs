@@ -27,5 +27,5 @@ pub(crate) fn run(ask: &Ask) -> Answered {
     let heard = trail::hear(&ask.input)?;
     let query = SignInsQuery { without_mfa: ask.without_mfa, from: ask.from, to: ask.to };
     let answer = sign_ins(&heard.told, &query);
-    heard.answer(&ask.input, &answer, || answer.text())
+    heard.answer(&ask.input, &answer.integrity, &answer, || answer.text())
 }

@@ -39,7 +39,7 @@ pub(crate) fn run(ask: &Ask) -> Answered {
         named => Some(trail::principals(&heard.told, named)?),
     };
     let answer = state(&heard.told, &StateQuery { at: ask.at, only });
-    heard.answer(&ask.input, &answer, || answer.text())
+    heard.answer(&ask.input, &answer.integrity, &answer, || answer.text())
 }
 
 fn of_store(question: &Ask, dir: &Path) -> Answered {

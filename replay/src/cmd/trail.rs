@@ -1,7 +1,7 @@
 //! What questions to foreign logs have in common: the input, how it is read, and the exit code.
 
 use std::io::{IsTerminal, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{RecvTimeoutError, channel};
@@ -10,10 +10,12 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use countersign_replay::trail::ask::{Integrity, Told, json, plain};
-use countersign_replay::trail::{Inputs, LoadOptions, Loaded, Progress, Time, Verdict, fold, load};
+use countersign_replay::trail::{
+    Audit, Inputs, LoadOptions, Loaded, Progress, PublicKeys, Signatures, Time, Verdict, audit, fold, load,
+};
 use serde::Serialize;
 
-use super::{Answered, FOUND, Failure, INTEGRITY, UNREADABLE, complain, say};
+use super::{Answered, FOUND, Failure, UNREADABLE, complain, say};
 
 /// Audit logs, and how to read them.
 #[derive(Args)]
@@ -27,6 +29,15 @@ pub(crate) struct Input {
     /// Answer in JSON.
     #[arg(long)]
     pub(crate) json: bool,
+    /// Check the files against the digests among them, with this list of `aws cloudtrail list-public-keys`.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) public_keys: Option<PathBuf>,
+    /// Signatures of digests, which the storage keeps beside them: lines of `KEY SIGNATURE`, or a JSON object.
+    #[arg(long, value_name = "FILE", requires = "public_keys")]
+    pub(crate) signatures: Option<PathBuf>,
+    /// Give no answer that rests on changed or missing files.
+    #[arg(long, requires = "public_keys")]
+    pub(crate) require_integrity: bool,
 }
 
 pub(crate) fn instant(text: &str) -> Result<Time, String> {
@@ -44,7 +55,7 @@ pub(crate) struct Heard {
 
 /// Reads the input and tells its history.
 pub(crate) fn hear(input: &Input) -> Result<Heard, Failure> {
-    let Loaded { events, flaws, inputs, .. } = load_with_progress(input);
+    let Loaded { events, flaws, inputs, files } = load_with_progress(input);
     for skip in inputs.skips.iter().filter(|skip| !skip.harmless) {
         complain(&plain(&format!("not used: {}: {}", skip.place, skip.why)));
     }
@@ -52,7 +63,20 @@ pub(crate) fn hear(input: &Input) -> Result<Heard, Failure> {
     if inputs.skipped > named {
         complain(&format!("and {} more", inputs.skipped - named));
     }
-    Ok(Heard { told: Told { history: fold(events), flaws, ..Told::default() }, inputs })
+    let verdicts = check(input, &files)?.map(|audit| audit.verdicts()).unwrap_or_default();
+    Ok(Heard { told: Told { history: fold(events), flaws, verdicts }, inputs })
+}
+
+/// Checks files against their digests, if that is asked for.
+pub(crate) fn check(input: &Input, files: &[PathBuf]) -> Result<Option<Audit>, Failure> {
+    let Some(keys) = &input.public_keys else { return Ok(None) };
+    let unread = |path: &PathBuf, why: String| Failure::unreadable(plain(&format!("`{}`: {why}", path.display())));
+    let keys = PublicKeys::read(keys).map_err(|why| unread(keys, why))?;
+    let signatures = match &input.signatures {
+        Some(path) => Signatures::read(path).map_err(|why| unread(path, why))?,
+        None => Signatures::default(),
+    };
+    Ok(Some(audit(files, &keys, &signatures)))
 }
 
 fn load_with_progress(input: &Input) -> Loaded {
@@ -101,28 +125,66 @@ pub(crate) fn principals(told: &Told, named: &[String]) -> Result<Vec<usize>, Fa
 impl Heard {
     /// The exit code when something was found that was asked to fail on.
     pub(crate) fn code_if(&self, found: bool, otherwise: ExitCode) -> ExitCode {
-        if found { self.code(None, true) } else { otherwise }
+        if found { self.code(true) } else { otherwise }
     }
 
-    /// Shows an answer, and says how it went.
-    pub(crate) fn answer(&self, input: &Input, answer: &impl Serialize, text: impl FnOnce() -> String) -> Answered {
+    /// Shows an answer that rests on some files, and says how it went.
+    pub(crate) fn answer(
+        &self,
+        input: &Input,
+        integrity: &Integrity,
+        answer: &impl Serialize,
+        text: impl FnOnce() -> String,
+    ) -> Answered {
+        self.trusted(input, integrity)?;
         match input.json {
             true => say(&json(answer).map_err(|cause| Failure::unreadable(cause.to_string()))?),
-            false => say(text().trim_end()),
+            false => {
+                say(text().trim_end());
+                if input.public_keys.is_some() {
+                    say(&format!("\nintegrity: {}", integrity.verdict.name()));
+                }
+            }
         }
-        Ok(self.code(None, false))
+        Ok(self.code(false))
+    }
+
+    /// Refuses to answer from files that were changed, if that is asked for.
+    pub(crate) fn trusted(&self, input: &Input, integrity: &Integrity) -> Result<(), Failure> {
+        if !input.require_integrity || integrity.verdict != Verdict::Invalid {
+            return Ok(());
+        }
+        for file in &integrity.invalid {
+            complain(&plain(&format!("invalid: {file}")));
+        }
+        for object in &integrity.missing {
+            complain(&plain(&format!("missing: {object}")));
+        }
+        Err(Failure::integrity("the files are not what was delivered, so there is no answer"))
     }
 
     /// The exit code of an answer.
-    pub(crate) fn code(&self, integrity: Option<&Integrity>, found: bool) -> ExitCode {
-        if integrity.is_some_and(|integrity| integrity.verdict == Verdict::Invalid) {
-            ExitCode::from(INTEGRITY)
-        } else if found {
+    pub(crate) fn code(&self, found: bool) -> ExitCode {
+        if found {
             ExitCode::from(FOUND)
         } else if self.inputs.is_partial() {
             ExitCode::from(UNREADABLE)
         } else {
             ExitCode::SUCCESS
         }
+    }
+}
+
+impl Heard {
+    /// Writes a page to a file, or to standard output.
+    pub(crate) fn page(&self, file: &Path, page: Result<String, String>) -> Answered {
+        let page = page.map_err(Failure::unreadable)?;
+        if file.as_os_str() == "-" {
+            say(page.trim_end());
+        } else {
+            let unwritten = |error: std::io::Error| Failure::unreadable(format!("`{}`: {error}", file.display()));
+            std::fs::write(file, page).map_err(unwritten)?;
+        }
+        Ok(self.code(false))
     }
 }

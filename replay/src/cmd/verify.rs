@@ -1,20 +1,24 @@
 //! `verify`: whether a log is what was written.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
 use countersign_domain::policy::Policy;
 use countersign_replay::source::open;
+use countersign_replay::trail::ask::json;
+use countersign_replay::trail::files_of;
 use countersign_replay::verify;
 
-use super::{Answered, FOUND, INTEGRITY, say};
+use super::trail::{self, Input};
+use super::{Answered, FOUND, Failure, INTEGRITY, say, store_of};
 
-/// Checks every checksum, hash, chain and version of a store, and the laws of its history.
+/// Checks whether a log is what was written: every checksum, hash, chain and version of a store, and the laws of its
+/// history; or the chain of CloudTrail's digests, with --public-keys.
 #[derive(Args)]
 pub(crate) struct Ask {
-    /// The server's data directory. Stop the server first, or name a copy.
-    dir: PathBuf,
+    #[command(flatten)]
+    input: Input,
     /// The store's key file, when it is not in the data directory.
     #[arg(long)]
     keys: Option<PathBuf>,
@@ -31,7 +35,25 @@ enum Preset {
 }
 
 pub(crate) fn run(ask: &Ask) -> Answered {
-    let journal = open(&ask.dir, ask.keys.as_deref())?;
+    match store_of(&ask.input.paths)? {
+        Some(dir) => of_store(ask, dir),
+        None if ask.input.public_keys.is_some() => of_files(&ask.input),
+        None => of_store(ask, &ask.input.paths[0]),
+    }
+}
+
+fn of_files(input: &Input) -> Answered {
+    let files = files_of(&input.paths);
+    let audit = trail::check(input, &files)?.unwrap_or_default();
+    match input.json {
+        true => say(&json(&audit).map_err(|cause| Failure::unreadable(cause.to_string()))?),
+        false => say(audit.text().trim_end()),
+    }
+    Ok(if audit.is_invalid() { ExitCode::from(INTEGRITY) } else { ExitCode::SUCCESS })
+}
+
+fn of_store(ask: &Ask, dir: &Path) -> Answered {
+    let journal = open(dir, ask.keys.as_deref())?;
     let policy = match ask.policy {
         Preset::Classic => Policy::classic(),
         Preset::Modern => Policy::modern(),

@@ -12,12 +12,13 @@ mod event;
 mod fold;
 mod input;
 mod integrity;
+pub mod page;
 mod record;
 mod time;
 
 pub use event::{Actor, ActorKind, Cite, Device, DeviceKind, Observed, SignInClass, Subject, Via, What, Who};
 pub use fold::{Basis, Finding, FindingKind, History, Life, SignIn, Snapshot, Status, Step, fold};
-pub use input::{Flaw, Inputs, LoadOptions, Loaded, Progress, Skip, load};
-pub use integrity::{Verdict, Verdicts};
+pub use input::{Flaw, Inputs, LoadOptions, Loaded, Progress, Skip, files_of, load};
+pub use integrity::{Audit, AuditRow, PublicKeys, Signatures, Verdict, Verdicts, audit};
 pub use record::HIDDEN;
 pub use time::{NoTime, Time};

@@ -263,7 +263,8 @@ impl<'a> Asked<'a> {
         access.cannot_tell = self.users("").cannot_tell;
         let mut admin = self.users("8.4.1");
         admin.title = "MFA is on for everybody with a console password, administrators among them";
-        let mut bypass = Control::new("8.5.1", "periods_without_mfa", "nobody is without MFA, but for documented periods");
+        let mut bypass =
+            Control::new("8.5.1", "periods_without_mfa", "nobody is without MFA, but for documented periods");
         bypass.periods = periods;
         bypass.gaps = rotations(self.told).rotations;
         bypass.gaps.retain(|gap| gap.gap_s > 0 && self.at.is_none_or(|at| gap.off <= at));

@@ -68,12 +68,8 @@ pub fn diff(told: &Told, from: Time, to: Option<Time>) -> DiffAnswer {
         let (before, after) = (life.at(Some(from)), life.at(to));
         if !before.says_the_same(&after) {
             let events = between(life, from, to);
-            let row = ChangeRow {
-                id: life.id(),
-                before: before.into(),
-                after: after.into(),
-                citations: citations(&events),
-            };
+            let row =
+                ChangeRow { id: life.id(), before: before.into(), after: after.into(), citations: citations(&events) };
             changes.push(row);
             all.extend(events);
         }
@@ -100,9 +96,8 @@ impl DiffAnswer {
             let devices: String = side.devices.iter().map(|serial| format!(" {serial}")).collect();
             format!("{}{devices}{password}", side.status.name())
         };
-        let cells = |row: &ChangeRow| {
-            vec![row.id.clone(), side(&row.before), side(&row.after), row.citations.join(" ")]
-        };
+        let cells =
+            |row: &ChangeRow| vec![row.id.clone(), side(&row.before), side(&row.after), row.citations.join(" ")];
         let rows: Vec<Vec<String>> = self.changes.iter().map(cells).collect();
         table(&["PRINCIPAL", "BEFORE", "AFTER", "RECORDS"], &rows)
     }

@@ -129,7 +129,9 @@ fn ocsf(life: &Life, event: &Observed, status: Status, minor: u32, patch: u32) -
     });
     if class == 3002 {
         match what {
-            What::SignInObserved { class: SignInClass::Mfa, .. } | What::MfaUseObserved { .. } => line["is_mfa"] = json!(true),
+            What::SignInObserved { class: SignInClass::Mfa, .. } | What::MfaUseObserved { .. } => {
+                line["is_mfa"] = json!(true)
+            }
             What::SignInObserved { class: SignInClass::NoMfa, .. } => line["is_mfa"] = json!(false),
             _ => {}
         }

@@ -22,7 +22,7 @@ pub use diff::{ChangeRow, DiffAnswer, Side, diff};
 pub use export::{Format, export};
 pub use findings::{FindingRow, FindingsAnswer, findings};
 pub use periods::{Authenticator, Period, authenticators, periods_without_mfa};
-pub use rotations::{RemovalRow, RotationRow, RotationsAnswer, ROTATION_MS_MAX, rotations};
+pub use rotations::{ROTATION_MS_MAX, RemovalRow, RotationRow, RotationsAnswer, rotations};
 pub use signins::{SignInRow, SignInsAnswer, SignInsQuery, sign_ins};
 pub use state::{PrincipalRow, StateAnswer, StateQuery, state};
 pub use timeline::{Timeline, TimelineAnswer, TimelineRow, timeline};
@@ -55,6 +55,9 @@ pub struct Integrity {
     /// Files among them that are not what was delivered.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub invalid: Vec<String>,
+    /// Files that a valid digest names and that are not there: nobody knows what they would change.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub missing: Vec<String>,
 }
 
 impl Told {
@@ -62,9 +65,13 @@ impl Told {
     #[must_use]
     pub fn integrity<'a>(&self, events: impl IntoIterator<Item = &'a Arc<Observed>>) -> Integrity {
         let files: BTreeSet<&str> = events.into_iter().map(|event| &*event.cite.source).collect();
-        let verdict = self.verdicts.worst(files.iter().copied());
+        let missing = self.verdicts.missing.clone();
+        let verdict = match missing.is_empty() {
+            true => self.verdicts.worst(files.iter().copied()),
+            false => Verdict::Invalid,
+        };
         let changed = files.iter().filter(|file| self.verdicts.of(file) == Verdict::Invalid);
-        Integrity { verdict, invalid: changed.map(|file| (*file).to_owned()).collect() }
+        Integrity { verdict, invalid: changed.map(|file| (*file).to_owned()).collect(), missing }
     }
 
     /// Principals in the order of answers: by account, root first, then by name and generation.

@@ -143,7 +143,8 @@ pub fn authenticators(told: &Told, until: Option<Time>) -> Vec<Authenticator> {
 }
 
 fn bound(life: &Life, serial: &Arc<str>, event: &Observed) -> Authenticator {
-    let enabled = matches!(&event.what, What::DeviceAssigned { device: Device { serial: named, .. }, .. } if named == serial);
+    let enabled =
+        matches!(&event.what, What::DeviceAssigned { device: Device { serial: named, .. }, .. } if named == serial);
     Authenticator {
         id: life.id(),
         device: Arc::clone(serial),

@@ -75,7 +75,9 @@ impl History {
             What::SignInObserved { subject: Subject::Principal(Who::Root { account }), .. } => {
                 format!("{account}/root")
             }
-            What::SignInObserved { subject: Subject::Principal(Who::User { account, name: Some(name), .. }), .. } => {
+            What::SignInObserved {
+                subject: Subject::Principal(Who::User { account, name: Some(name), .. }), ..
+            } => {
                 format!("{account}/{name}#1")
             }
             _ => HIDDEN.to_owned(),
@@ -253,9 +255,7 @@ impl Fold {
 
     fn used(&mut self, who: &Who, device: Option<&Device>, via: &Via, event: &Event) {
         let (while_disabled, meant) = match via {
-            Via::Session => {
-                (FindingKind::MfaSessionWhileDisabled, self.names.meant_by_session(who, event.at))
-            }
+            Via::Session => (FindingKind::MfaSessionWhileDisabled, self.names.meant_by_session(who, event.at)),
             Via::Check(_) => (FindingKind::MfaCheckWhileDisabled, self.names.meant(who, event.at)),
             Via::Token(_) => (FindingKind::MfaUseWhileDisabled, self.names.meant(who, event.at)),
         };

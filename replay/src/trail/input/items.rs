@@ -271,21 +271,21 @@ impl<R: Read> Reader<'_, R> {
                     self.emit(scanned);
                     return Ok(Goes::On);
                 }
-                Ok(_) => {
-                    self.passed_over(Fault::Incomplete)?;
-                    return Ok(Goes::On);
-                }
+                Ok(_) => return self.element_passed_over(Fault::Incomplete),
                 Err(Fault::Incomplete) if self.window.more(RECORD_BYTES_MAX)? => {}
                 Err(Fault::Malformed) => {
                     self.unread("not JSON from here on");
                     return Ok(Goes::Lost);
                 }
-                Err(fault) => {
-                    self.passed_over(fault)?;
-                    return Ok(Goes::On);
-                }
+                Err(fault) => return self.element_passed_over(fault),
             }
         }
+    }
+
+    fn element_passed_over(&mut self, fault: Fault) -> io::Result<Goes> {
+        self.passed_over(fault)?;
+        let ended = self.window.ended && self.window.bytes().is_empty();
+        Ok(if ended { Goes::Lost } else { Goes::On })
     }
 
     /// What follows the list in the object that held it.

@@ -153,8 +153,14 @@ fn read_file(path: &Path, options: &LoadOptions, progress: &Progress, into: &mut
     }
     let source: Arc<str> = Arc::from(path.display().to_string());
     let before = into.skipped;
-    let mut sieve =
-        Sieve { into, source: Arc::clone(&source), delivered, known_at: options.known_at, index: 0, kinds: Counts::new() };
+    let mut sieve = Sieve {
+        into,
+        source: Arc::clone(&source),
+        delivered,
+        known_at: options.known_at,
+        index: 0,
+        kinds: Counts::new(),
+    };
     if let Err(why) = read_content(path, progress, &mut sieve) {
         sieve.unread(why);
     }
@@ -276,7 +282,9 @@ fn history(mut all: Sifted, known_at: Option<Time>) -> Vec<Observed> {
         record(a).cmp(&record(b)).then_with(|| place(a).cmp(&place(b)))
     });
     all.kept.dedup_by(|later, first| {
-        first.cite.event_id.is_some() && later.cite.event_id == first.cite.event_id && later.cite.body == first.cite.body
+        first.cite.event_id.is_some()
+            && later.cite.event_id == first.cite.event_id
+            && later.cite.body == first.cite.body
     });
     let replaced: BTreeSet<Arc<str>> = all.kept.iter().filter_map(|kept| kept.replaces.clone()).collect();
     all.kept.retain(|kept| kept.cite.event_id.as_ref().is_none_or(|id| !replaced.contains(id)));
@@ -296,7 +304,9 @@ fn history(mut all: Sifted, known_at: Option<Time>) -> Vec<Observed> {
     events.extend(sessions.into_values().map(|(_, session)| session));
     all.rows.retain(|row| known_at.is_none_or(|known| row.at <= known));
     all.rows.sort_by(|a, b| a.order(b).then_with(|| a.cite.source.cmp(&b.cite.source)));
-    all.rows.dedup_by(|later, first| later.at == first.at && later.what == first.what && later.cite.body == first.cite.body);
+    all.rows.dedup_by(|later, first| {
+        later.at == first.at && later.what == first.what && later.cite.body == first.cite.body
+    });
     events.extend(all.rows);
     events.sort_by(Observed::order);
     events

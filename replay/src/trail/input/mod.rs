@@ -17,13 +17,20 @@ mod scan;
 mod sift;
 mod walk;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-pub use load::{Inputs, Loaded, LoadOptions, Progress, load};
+pub use load::{Inputs, LoadOptions, Loaded, Progress, load};
+pub(crate) use open::content;
 
 use super::event::{Cite, Observed};
 use super::time::Time;
+
+/// The files at or below some paths, in order, as [`load`] reads them.
+#[must_use]
+pub fn files_of(paths: &[PathBuf]) -> Vec<PathBuf> {
+    walk::files(paths).files
+}
 
 /// Skips that are kept by name; more are only counted.
 const SKIPS_MAX: usize = 10_000;

@@ -245,8 +245,7 @@ impl Scanner<'_> {
             let mark = from + memchr2(b'"', b'\\', rest).ok_or(Fault::Incomplete)?;
             if self.bytes[mark] == b'"' {
                 let hash = if escaped {
-                    let text: String =
-                        serde_json::from_slice(&self.bytes[at..=mark]).map_err(|_| Fault::Malformed)?;
+                    let text: String = serde_json::from_slice(&self.bytes[at..=mark]).map_err(|_| Fault::Malformed)?;
                     self.hash(text.as_bytes())
                 } else {
                     self.hash(&self.bytes[at + 1..mark])

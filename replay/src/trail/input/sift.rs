@@ -9,10 +9,10 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::items::RECORD_BYTES_MAX;
-use super::scan::{self, Scanned};
 use super::load::hash_of;
+use super::scan::{self, Scanned};
 use super::{Flaw, Kept, Seen, Sifted, Skip, credential};
-use crate::trail::event::{Cite, Observed, What, Who, Via};
+use crate::trail::event::{Cite, Observed, Via, What, Who};
 use crate::trail::record::{Record, is_of_iam, mfa_session};
 use crate::trail::time::Time;
 
@@ -118,19 +118,11 @@ impl Sieve<'_> {
         }
         self.count("record");
         let event_id = fields.event_id.and_then(|span| span.plain(bytes)).filter(|id| !id.is_empty());
-        let seen = event_id.map(|id| Seen {
-            id: hash_of(id),
-            body: scanned.hash,
-            at: at.unwrap_or(Time(0)),
-        });
+        let seen = event_id.map(|id| Seen { id: hash_of(id), body: scanned.hash, at: at.unwrap_or(Time(0)) });
         self.into.seen(seen);
         let relevant = is_relevant(bytes, scanned);
         let Some(at) = at else { return self.bad_time(bytes) };
-        if relevant || fields.addendum.is_some() {
-            self.keep(bytes, at)
-        } else {
-            self.session(bytes, scanned, at)
-        }
+        if relevant || fields.addendum.is_some() { self.keep(bytes, at) } else { self.session(bytes, scanned, at) }
     }
 
     fn cite(&self, value: &Value) -> Cite {

@@ -33,6 +33,8 @@ impl Verdict {
 pub struct Verdicts {
     /// The verdict of each file that was checked, and why.
     pub files: BTreeMap<String, (Verdict, String)>,
+    /// Files that a valid digest names and that are not there.
+    pub missing: Vec<String>,
 }
 
 impl Verdicts {
