@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use countersign_replay::trail::ask::{Integrity, Told, json, plain};
 use countersign_replay::trail::{
-    Audit, Inputs, LoadOptions, Loaded, Progress, PublicKeys, Signatures, Time, Verdict, audit, fold, load,
+    Audit, Inputs, LoadOptions, Loaded, Progress, PublicKeys, Signatures, Skip, Time, Verdict, audit, fold, load,
 };
 use serde::Serialize;
 
@@ -55,7 +55,12 @@ pub(crate) struct Heard {
 
 /// Reads the input and tells its history.
 pub(crate) fn hear(input: &Input) -> Result<Heard, Failure> {
-    let Loaded { events, flaws, inputs, files } = load_with_progress(input);
+    hear_of(input, &input.paths)
+}
+
+/// Reads some paths of the input and tells their history.
+pub(crate) fn hear_of(input: &Input, paths: &[PathBuf]) -> Result<Heard, Failure> {
+    let Loaded { events, flaws, inputs, files } = load_with_progress(input, paths);
     for skip in inputs.skips.iter().filter(|skip| !skip.harmless) {
         complain(&plain(&format!("not used: {}: {}", skip.place, skip.why)));
     }
@@ -79,11 +84,11 @@ pub(crate) fn check(input: &Input, files: &[PathBuf]) -> Result<Option<Audit>, F
     Ok(Some(audit(files, &keys, &signatures)))
 }
 
-fn load_with_progress(input: &Input) -> Loaded {
+fn load_with_progress(input: &Input, paths: &[PathBuf]) -> Loaded {
     let options = LoadOptions { known_at: input.known_at, ..LoadOptions::default() };
     let progress = Progress::default();
     if !std::io::stderr().is_terminal() {
-        return load(&input.paths, &options, &progress);
+        return load(paths, &options, &progress);
     }
     let (done, waits) = channel::<()>();
     let seen = progress.clone();
@@ -94,7 +99,7 @@ fn load_with_progress(input: &Input) -> Loaded {
         }
         let _closed = write!(std::io::stderr(), "\r\x1b[K");
     });
-    let loaded = load(&input.paths, &options, &progress);
+    let loaded = load(paths, &options, &progress);
     drop(done);
     let _shown = shows.join();
     loaded
@@ -123,6 +128,13 @@ pub(crate) fn principals(told: &Told, named: &[String]) -> Result<Vec<usize>, Fa
 }
 
 impl Heard {
+    /// Notes an argument that is neither a file nor a principal.
+    pub(crate) fn absent(&mut self, path: &Path) {
+        let (place, why) = (path.display().to_string(), "no such file, and no such principal".to_owned());
+        complain(&plain(&format!("not used: {place}: {why}")));
+        self.inputs.skips.push(Skip { place, kind: "unread", why, harmless: false });
+    }
+
     /// The exit code when something was found that was asked to fail on.
     pub(crate) fn code_if(&self, found: bool, otherwise: ExitCode) -> ExitCode {
         if found { self.code(true) } else { otherwise }

@@ -97,15 +97,11 @@ impl Names {
     /// Gives a principal another name, and frees the old one.
     pub(super) fn renamed(&mut self, life: usize, to: &Arc<str>, at: Time) {
         let account = Arc::clone(&self.lives[life].account);
-        if let Some((old, _)) = self.lives[life].names.last() {
-            if old.to_lowercase() == to.to_lowercase() {
-                if let Some((name, _)) = self.lives[life].names.last_mut() {
-                    *name = Arc::clone(to);
-                }
-                return;
-            }
+        let current = self.lives[life].names.last_mut();
+        match current.filter(|(old, _)| old.to_lowercase() == to.to_lowercase()) {
+            Some((name, _)) => *name = Arc::clone(to),
+            None => self.bind(life, &account, to, at),
         }
-        self.bind(life, &account, to, at);
     }
 
     /// Learns a unique id from a record that is about somebody else.

@@ -2,7 +2,7 @@
 
 use std::io::{self, Read};
 
-use super::scan::{self, Fault, Found, Scanned};
+use super::scan::{self, Fault, Scanned};
 
 /// A record is at most this long; CloudTrail's own limit is a quarter of it.
 pub(crate) const RECORD_BYTES_MAX: usize = 1 << 20;
@@ -16,7 +16,7 @@ const FAULTS_MAX: u32 = 1000;
 /// Something that a document holds.
 pub(crate) enum Item<'a> {
     /// An object: a record, or something else.
-    Object(&'a [u8], Scanned),
+    Object(&'a [u8], &'a Scanned),
     /// Something in a list that is no object.
     Other,
     /// Something that cannot be read, and why.
@@ -178,7 +178,11 @@ impl<R: Read> Reader<'_, R> {
         let mut document = Document::Empty;
         while let Some(first) = self.window.peek()? {
             match first {
-                b'{' => self.top_object()?,
+                b'{' => {
+                    if self.top_object()? == Goes::Lost {
+                        return Ok(Document::Json);
+                    }
+                }
                 b'[' => {
                     self.window.start += 1;
                     if self.list()? == Goes::Lost {
@@ -206,25 +210,29 @@ impl<R: Read> Reader<'_, R> {
         (self.visit)(Item::Unread(why));
     }
 
-    fn top_object(&mut self) -> io::Result<()> {
+    fn top_object(&mut self) -> io::Result<Goes> {
         loop {
             match scan::object(self.window.bytes(), true) {
-                Ok(Found::Whole(scanned)) => {
-                    self.emit(scanned);
-                    return Ok(());
+                Ok(scanned) => {
+                    self.emit(&scanned);
+                    return Ok(Goes::On);
                 }
-                Ok(Found::Elements(place)) => {
+                Err(Fault::Elements(place)) => {
                     self.window.start += place;
-                    return if self.list()? == Goes::On { self.rest_of_object() } else { Ok(()) };
+                    if self.list()? == Goes::Lost {
+                        return Ok(Goes::Lost);
+                    }
+                    return self.rest_of_object();
                 }
-                Err(Fault::Incomplete) if self.window.more(OBJECT_BYTES_MAX)? => {}
-                Err(Fault::Malformed) => return self.lost_line(),
-                Err(fault) => return self.passed_over(fault),
+                Err(Fault::Incomplete) if self.window.more(OBJECT_BYTES_MAX)? => continue,
+                Err(Fault::Malformed) => self.lost_line()?,
+                Err(fault) => self.passed_over(fault)?,
             }
+            return Ok(Goes::On);
         }
     }
 
-    fn emit(&mut self, scanned: Scanned) {
+    fn emit(&mut self, scanned: &Scanned) {
         let bytes = &self.window.buffer[self.window.start..self.window.start + scanned.end];
         (self.visit)(Item::Object(bytes, scanned));
         self.window.start += scanned.end;
@@ -267,8 +275,8 @@ impl<R: Read> Reader<'_, R> {
     fn element(&mut self) -> io::Result<Goes> {
         loop {
             match scan::object(self.window.bytes(), false) {
-                Ok(Found::Whole(scanned)) if scanned.end <= RECORD_BYTES_MAX => {
-                    self.emit(scanned);
+                Ok(scanned) if scanned.end <= RECORD_BYTES_MAX => {
+                    self.emit(&scanned);
                     return Ok(Goes::On);
                 }
                 Ok(_) => return self.element_passed_over(Fault::Incomplete),
@@ -289,19 +297,19 @@ impl<R: Read> Reader<'_, R> {
     }
 
     /// What follows the list in the object that held it.
-    fn rest_of_object(&mut self) -> io::Result<()> {
+    fn rest_of_object(&mut self) -> io::Result<Goes> {
         while let Some(first) = self.window.peek()? {
             match first {
                 b'}' => {
                     self.window.start += 1;
-                    return Ok(());
+                    return Ok(Goes::On);
                 }
                 b'"' => {
                     let is_list = self.key()?;
                     if self.window.peek()? == Some(b'[') && is_list {
                         self.window.start += 1;
                         if self.list()? == Goes::Lost {
-                            return Ok(());
+                            return Ok(Goes::Lost);
                         }
                     } else {
                         self.window.skip_value()?;
@@ -310,12 +318,13 @@ impl<R: Read> Reader<'_, R> {
                 b',' => self.window.start += 1,
                 _ => {
                     self.unread("not JSON after the list");
-                    return self.window.skip_line();
+                    self.window.skip_line()?;
+                    return Ok(Goes::On);
                 }
             }
         }
         self.unread("ends in the middle");
-        Ok(())
+        Ok(Goes::Lost)
     }
 
     /// Passes over a key and its colon; whether the key is one of a list of records.

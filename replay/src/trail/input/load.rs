@@ -186,7 +186,7 @@ fn read_content(path: &Path, progress: &Progress, sieve: &mut Sieve<'_>) -> Resu
         return Ok(());
     }
     let document = items::each(content, &mut |item| match item {
-        Item::Object(bytes, scanned) => sieve.object(bytes, &scanned),
+        Item::Object(bytes, scanned) => sieve.object(bytes, scanned),
         Item::Other => sieve.other(),
         Item::Unread(why) => sieve.unread(why),
     });
@@ -260,7 +260,7 @@ fn names_of(files: &[PathBuf], clashes: &[Seen]) -> HashMap<u64, Arc<str>> {
         // What could not be read was told the first time.
         let _told = items::each(content, &mut |item| {
             if let Item::Object(bytes, scanned) = item {
-                super::sift::each_id(bytes, &scanned, &mut note);
+                super::sift::each_id(bytes, scanned, &mut note);
             }
         });
     }

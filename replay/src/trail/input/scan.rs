@@ -15,6 +15,8 @@ pub(super) const DEPTH_MAX: u32 = 100;
 /// Why a value was not read to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fault {
+    /// It is a document whose `Records` or `Events` begin here, just after the bracket.
+    Elements(usize),
     /// The bytes end before the value does.
     Incomplete,
     /// It nests too deep.
@@ -97,17 +99,8 @@ pub(crate) struct Scanned {
     pub(crate) end: usize,
 }
 
-/// What the start of an object turned out to be.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Found {
-    /// An object that ended.
-    Whole(Scanned),
-    /// A document whose `Records` or `Events` begin here, just after the bracket.
-    Elements(usize),
-}
-
 /// Scans the object at the start of some bytes. With `stream`, stops at the list of a document.
-pub(super) fn object(bytes: &[u8], stream: bool) -> Result<Found, Fault> {
+pub(super) fn object(bytes: &[u8], stream: bool) -> Result<Scanned, Fault> {
     let mut scanner = Scanner { bytes, state: FixedState::with_seed(0x7261_6974) };
     let mut fields = Fields::default();
     let mut members = 0_u64;
@@ -122,7 +115,7 @@ pub(super) fn object(bytes: &[u8], stream: bool) -> Result<Found, Fault> {
         let (key, value) = scanner.key(at)?;
         let name = bytes.get(at + 1..key.end - 1).unwrap_or_default();
         if stream && matches!(name, b"Records" | b"Events") && scanner.byte(value)? == b'[' {
-            return Ok(Found::Elements(value + 1));
+            return Err(Fault::Elements(value + 1));
         }
         let end = scanner.value(value, 1)?;
         let span = Span { start: value, end: end.at };
@@ -132,16 +125,13 @@ pub(super) fn object(bytes: &[u8], stream: bool) -> Result<Found, Fault> {
         members = members.wrapping_add(mix(key.hash, end.hash));
         at = end.at;
     }
-    Ok(Found::Whole(Scanned { fields, hash: mix(members, 1), end: at + 1 }))
+    Ok(Scanned { fields, hash: mix(members, 1), end: at + 1 })
 }
 
 /// Scans an object that is all there.
 pub(crate) fn whole(bytes: &[u8]) -> Option<Scanned> {
     match bytes.first() {
-        Some(b'{') => match object(bytes, false) {
-            Ok(Found::Whole(scanned)) => Some(scanned),
-            _ => None,
-        },
+        Some(b'{') => object(bytes, false).ok(),
         _ => None,
     }
 }
