@@ -1,7 +1,7 @@
 //! The answers for three public sets of data, exactly.
 
-use countersign_replay::trail::ask::{Told, findings, report, rotations, sign_ins, state, timeline};
 use countersign_replay::trail::ask::{SignInsQuery, Standard, StateQuery};
+use countersign_replay::trail::ask::{Told, findings, report, rotations, sign_ins, state, timeline};
 use countersign_replay::trail::{LoadOptions, Loaded, Progress, load};
 
 use crate::support::{fixtures, tell, time};
@@ -134,7 +134,13 @@ const REPORTS: [(&str, usize, &str, &str, &str); 10] = [
     ("123456789012_20190507T154022Z__cloudmapper__demo__iam-get-credential-report", 3, "root", "user", "enabled"),
     ("123456789012_20200402T162057Z__custodian__test_iam_user_credential_reverse_filter_delete_1", 1, "", "", "absent"),
     ("619193117841_20161125T143042Z__custodian__test_iam_user_unused_keys_2", 8, "", "kaleb", "disabled"),
-    ("619193117841_21161125T143042Z__custodian__test_iam_user_unused_keys_report_in_progress_2", 8, "", "kaleb", "disabled"),
+    (
+        "619193117841_21161125T143042Z__custodian__test_iam_user_unused_keys_report_in_progress_2",
+        8,
+        "",
+        "kaleb",
+        "disabled",
+    ),
     ("644160558196_20161125T110225Z__custodian__test_iam_user_console_old_1", 20, TEN, NINE, "enabled"),
     ("644160558196_20170222T230748Z__custodian__test_account_credential_report_1", 20, TEN, NINE, "enabled"),
     ("644160558196_20180601T000325Z__custodian__test_iam_user_delete_options_1", 1, "", "test_user", "absent"),

@@ -27,7 +27,7 @@ pub(crate) fn time(text: &str) -> Time {
 
 /// A log in the making. Times are of one day.
 pub(crate) struct Log {
-    day: &'static str,
+    pub(crate) day: &'static str,
     pub(crate) account: &'static str,
     pub(crate) records: Vec<Value>,
 }
@@ -149,7 +149,8 @@ impl Log {
 
     pub(crate) fn check(&mut self, clock: &str, identity: Value, success: bool) -> &mut Value {
         let outcome = if success { "Success" } else { "Failure" };
-        let rest = json!({"responseElements": {"CheckMfa": outcome}, "additionalEventData": {"MfaType": "Virtual MFA"}});
+        let rest =
+            json!({"responseElements": {"CheckMfa": outcome}, "additionalEventData": {"MfaType": "Virtual MFA"}});
         self.add(clock, "signin", "CheckMfa", identity, rest)
     }
 

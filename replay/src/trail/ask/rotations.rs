@@ -86,6 +86,7 @@ pub fn rotations(told: &Told) -> RotationsAnswer {
         let mut taken = vec![false; on.len()];
         for old in &off {
             match successor(old, &on, &mut taken) {
+                None if came_back(old, &on) => {}
                 Some(new) => rotations.push(rotation(life, old, new)),
                 None => removals.push(RemovalRow {
                     id: life.id(),
@@ -115,11 +116,17 @@ fn changes(life: &Life, on: bool) -> Vec<Change<'_>> {
     found
 }
 
-/// The nearest device that came within the time, and after the one that went had come.
+/// Whether the very device came again within the time.
+fn came_back(old: &Change<'_>, on: &[Change<'_>]) -> bool {
+    on.iter().any(|new| new.is(old) && (0..=ROTATION_MS_MAX).contains(&new.at().since(old.at())))
+}
+
+/// The nearest device that came within the time, after the one that went had come, and before that came again.
 fn successor<'c, 'l>(old: &Change<'l>, on: &'c [Change<'l>], taken: &mut [bool]) -> Option<&'c Change<'l>> {
     let came = on.iter().rposition(|new| new.is(old) && new.at() <= old.at());
+    let again = on.iter().position(|new| new.is(old) && new.at() > old.at());
     let fits = |(place, new): &(usize, &Change<'_>)| {
-        let near = new.at().since(old.at()).abs() <= ROTATION_MS_MAX;
+        let near = new.at().since(old.at()).abs() <= ROTATION_MS_MAX && again.is_none_or(|again| *place < again);
         near && !taken[*place] && !new.is(old) && came.is_none_or(|came| *place > came)
     };
     let nearest = on.iter().enumerate().filter(fits).min_by_key(|(_, new)| new.at().since(old.at()).abs());
