@@ -3,6 +3,7 @@
 use std::io::{self, Read};
 
 use super::scan::{self, Fault, Scanned};
+use super::window::Window;
 
 /// A record is at most this long; CloudTrail's own limit is a quarter of it.
 pub(crate) const RECORD_BYTES_MAX: usize = 1 << 20;
@@ -40,120 +41,7 @@ pub(crate) enum Document {
 /// # Errors
 /// When the stream cannot be read further; what came before was visited.
 pub(crate) fn each(source: impl Read, visit: &mut dyn FnMut(Item<'_>)) -> io::Result<Document> {
-    let window = Window { source, buffer: vec![0; CHUNK_BYTES], start: 0, end: 0, ended: false };
-    Reader { window, visit, faults: 0 }.documents()
-}
-
-struct Window<R> {
-    source: R,
-    buffer: Vec<u8>,
-    start: usize,
-    end: usize,
-    ended: bool,
-}
-
-impl<R: Read> Window<R> {
-    fn bytes(&self) -> &[u8] {
-        &self.buffer[self.start..self.end]
-    }
-
-    /// Reads more behind what is there. `false` at the end of the stream, or when `most` bytes are there.
-    fn more(&mut self, most: usize) -> io::Result<bool> {
-        if self.ended || self.end - self.start >= most {
-            return Ok(false);
-        }
-        if self.start > 0 {
-            self.buffer.copy_within(self.start..self.end, 0);
-            self.end -= self.start;
-            self.start = 0;
-        }
-        if self.end == self.buffer.len() {
-            self.buffer.resize(self.buffer.len() * 2, 0);
-        }
-        while self.end < self.buffer.len() {
-            match self.source.read(&mut self.buffer[self.end..]) {
-                Ok(0) => {
-                    self.ended = true;
-                    break;
-                }
-                Ok(count) => self.end += count,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => {
-                    self.ended = true;
-                    return Err(error);
-                }
-            }
-        }
-        Ok(true)
-    }
-
-    /// The next byte that is no blank, which stays.
-    fn peek(&mut self) -> io::Result<Option<u8>> {
-        loop {
-            match self.bytes().iter().position(|byte| !byte.is_ascii_whitespace()) {
-                Some(blanks) => {
-                    self.start += blanks;
-                    return Ok(Some(self.buffer[self.start]));
-                }
-                None => self.start = self.end,
-            }
-            if !self.more(1)? {
-                return Ok(None);
-            }
-        }
-    }
-
-    /// The next byte, which goes.
-    fn next(&mut self) -> io::Result<Option<u8>> {
-        if self.start == self.end && !self.more(1)? {
-            return Ok(None);
-        }
-        let byte = self.bytes().first().copied();
-        self.start += usize::from(byte.is_some());
-        Ok(byte)
-    }
-
-    fn skip_line(&mut self) -> io::Result<()> {
-        while let Some(byte) = self.next()? {
-            if byte == b'\n' {
-                break;
-            }
-        }
-        Ok(())
-    }
-
-    /// Passes over a value of any length and depth.
-    fn skip_value(&mut self) -> io::Result<()> {
-        let (mut depth, mut in_string, mut escaped) = (0_u64, false, false);
-        let mut begun = false;
-        while let Some(byte) = self.peek_raw()? {
-            let ends_scalar = begun && depth == 0 && !in_string && matches!(byte, b',' | b']' | b'}');
-            if ends_scalar {
-                return Ok(());
-            }
-            self.start += 1;
-            begun = true;
-            match (in_string, byte) {
-                (true, _) if escaped => escaped = false,
-                (true, b'\\') => escaped = true,
-                (_, b'"') => in_string = !in_string,
-                (false, b'{' | b'[') => depth += 1,
-                (false, b'}' | b']') => depth = depth.saturating_sub(1),
-                _ => {}
-            }
-            if depth == 0 && !in_string && matches!(byte, b'}' | b']' | b'"') {
-                return Ok(());
-            }
-        }
-        Ok(())
-    }
-
-    fn peek_raw(&mut self) -> io::Result<Option<u8>> {
-        if self.start == self.end && !self.more(1)? {
-            return Ok(None);
-        }
-        Ok(self.bytes().first().copied())
-    }
+    Reader { window: Window::new(source, CHUNK_BYTES), visit, faults: 0 }.documents()
 }
 
 struct Reader<'v, R> {

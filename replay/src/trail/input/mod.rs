@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `walk` | the files below the named paths |
 //! | `open` | plain or gzip, within a ratio |
-//! | `items`, `scan` | the objects of a stream, in one pass and bounded memory |
+//! | `items`, `window`, `scan` | the objects of a stream, in one pass and bounded memory |
 //! | `sift` | what each object is; records that matter become observed events |
 //! | `credential` | reports |
 //! | `load` | many files at once; one of what came twice; addenda; the order |
@@ -16,6 +16,7 @@ mod open;
 mod scan;
 mod sift;
 mod walk;
+mod window;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
