@@ -50,9 +50,9 @@ pub struct Told {
 /// What is known of the files that an answer rests on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Integrity {
-    /// The worst verdict among them.
+    /// Invalid when any file is; else the worst verdict of those with the cited records.
     pub verdict: Verdict,
-    /// Files among them that are not what was delivered.
+    /// Files that are not what was delivered.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub invalid: Vec<String>,
     /// Files that a valid digest names and that are not there: nobody knows what they would change.
@@ -61,17 +61,24 @@ pub struct Integrity {
 }
 
 impl Told {
-    /// What is known of the files that some events are from.
+    /// What is known of the files behind an answer that cites some events. A file that was changed, or is missing,
+    /// might have held anything, so it makes every answer invalid.
     #[must_use]
     pub fn integrity<'a>(&self, events: impl IntoIterator<Item = &'a Arc<Observed>>) -> Integrity {
-        let files: BTreeSet<&str> = events.into_iter().map(|event| &*event.cite.source).collect();
+        let changed = self.verdicts.files.iter().filter(|(_, (verdict, _))| *verdict == Verdict::Invalid);
+        let invalid: Vec<String> = changed.map(|(file, _)| file.clone()).collect();
         let missing = self.verdicts.missing.clone();
-        let verdict = match missing.is_empty() {
-            true => self.verdicts.worst(files.iter().copied()),
+        let verdict = match invalid.is_empty() && missing.is_empty() {
+            true => self.cited(events),
             false => Verdict::Invalid,
         };
-        let changed = files.iter().filter(|file| self.verdicts.of(file) == Verdict::Invalid);
-        Integrity { verdict, invalid: changed.map(|file| (*file).to_owned()).collect(), missing }
+        Integrity { verdict, invalid, missing }
+    }
+
+    /// The worst verdict of the files that some events are from.
+    fn cited<'a>(&self, events: impl IntoIterator<Item = &'a Arc<Observed>>) -> Verdict {
+        let files: BTreeSet<&str> = events.into_iter().map(|event| &*event.cite.source).collect();
+        self.verdicts.worst(files)
     }
 
     /// Principals in the order of answers: by account, root first, then by name and generation.

@@ -87,7 +87,7 @@ fn row(told: &Told, life: &Life, state: Snapshot) -> PrincipalRow {
         devices: state.devices,
         console_password: state.console_password,
         citations: citations(&state.deciding),
-        integrity: told.integrity(&state.deciding).verdict,
+        integrity: told.cited(&state.deciding),
     }
 }
 
