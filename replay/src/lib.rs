@@ -8,4 +8,5 @@
 pub mod ask;
 pub mod fold;
 pub mod source;
+pub mod trail;
 pub mod verify;

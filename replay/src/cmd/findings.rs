@@ -1,0 +1,33 @@
+//! `findings`: where the log contradicts itself.
+
+use clap::Args;
+use countersign_replay::trail::FindingKind;
+use countersign_replay::trail::ask::findings;
+
+use super::Answered;
+use super::trail::{self, Input};
+
+/// Lists where the log contradicts itself: records that are missing or were changed.
+#[derive(Args)]
+pub(crate) struct Ask {
+    #[command(flatten)]
+    input: Input,
+    /// Exit with 1 when there is a finding of these kinds, or of any kind without naming one.
+    #[arg(long, value_name = "KIND", num_args = 0.., value_delimiter = ',', value_parser = kind, require_equals = true)]
+    fail_on: Option<Vec<FindingKind>>,
+}
+
+fn kind(name: &str) -> Result<FindingKind, String> {
+    name.parse()
+}
+
+pub(crate) fn run(ask: &Ask) -> Answered {
+    let heard = trail::hear(&ask.input)?;
+    let answer = findings(&heard.told);
+    let fails = |kind: &str| {
+        let of = |kinds: &Vec<FindingKind>| kinds.is_empty() || kinds.iter().any(|wanted| wanted.name() == kind);
+        ask.fail_on.as_ref().is_some_and(of)
+    };
+    let found = answer.findings.iter().any(|finding| fails(finding.kind));
+    heard.answer(&ask.input, &answer.integrity, &answer, || answer.text()).map(|code| heard.code_if(found, code))
+}
