@@ -9,6 +9,9 @@ use clap::{Parser, Subcommand};
 /// Asks a log what was true, and whether it is intact: a Countersign store, or the audit logs and credential
 /// reports of AWS accounts, told apart by their content.
 ///
+/// A store and audit logs may be asked together: each is told by itself, and the answers are listed together.
+/// `explain`, `what-if`, `forecast`, `step` and `rebuild` ask what only a store knows.
+///
 /// Exit codes: 0 answered; 1 something was found that was asked to fail on; 2 usage; 3 a part of the input could not
 /// be read, and the rest was used; 4 the log was changed.
 #[derive(Parser)]
@@ -22,15 +25,38 @@ struct Arguments {
 enum Question {
     Verify(cmd::verify::Ask),
     State(cmd::state::Ask),
-    #[command(flatten)]
-    Own(cmd::own::Own),
+    Timeline(cmd::timeline::Ask),
+    Signins(cmd::signins::Ask),
+    Rotations(cmd::rotations::Ask),
+    Findings(cmd::findings::Ask),
+    Diff(cmd::diff::Ask),
+    Report(cmd::report::Ask),
+    Export(cmd::export::Ask),
+    Inputs(cmd::inputs::Ask),
+    Explain(cmd::explain::Ask),
+    WhatIf(cmd::what_if::Ask),
+    Forecast(cmd::forecast::Ask),
+    Step(cmd::step::Ask),
+    Rebuild(cmd::rebuild::Ask),
 }
 
 fn main() -> ExitCode {
     let answered = match Arguments::parse().question {
         Question::Verify(ask) => cmd::verify::run(&ask),
         Question::State(ask) => cmd::state::run(&ask),
-        Question::Own(own) => cmd::own::run(&own),
+        Question::Timeline(ask) => cmd::timeline::run(&ask),
+        Question::Signins(ask) => cmd::signins::run(&ask),
+        Question::Rotations(ask) => cmd::rotations::run(&ask),
+        Question::Findings(ask) => cmd::findings::run(&ask),
+        Question::Diff(ask) => cmd::diff::run(&ask),
+        Question::Report(ask) => cmd::report::run(&ask),
+        Question::Export(ask) => cmd::export::run(&ask),
+        Question::Inputs(ask) => cmd::inputs::run(&ask),
+        Question::Explain(ask) => cmd::explain::run(&ask),
+        Question::WhatIf(ask) => cmd::what_if::run(&ask),
+        Question::Forecast(ask) => cmd::forecast::run(&ask),
+        Question::Step(ask) => cmd::step::run(&ask),
+        Question::Rebuild(ask) => cmd::rebuild::run(&ask),
     };
     answered.unwrap_or_else(|failure| failure.exit())
 }

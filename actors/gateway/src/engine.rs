@@ -6,6 +6,7 @@ pub use countersign::{
     DeviceKind, DeviceName, DeviceView, Error, FactorOf, KeyForm, KeyRefusal, KeyRegistration, NewVirtualDevice,
     PAGE_MAX, Path, PhoneFault, PhoneNumber, Policy, Prefix, Preset as AccountPreset, PrincipalId, Proof, Purpose,
     RECORDS_MAX, Refusal, Rejection, RelyingParty, Removal, Request, RouteName, Seed, Serial, SignInStep, SmsBlocked,
-    SmsCallback, SmsCallbackError, SmsDelivery, SmsDropReason, SmsEligibility, SmsHealth, SmsLine, SmsMessageView,
-    SmsReport, SmsRouteView, SmsState, SmsText, TransportError, Transports, UnixMillis, UserId, UserView,
+    SmsCallback, SmsCallbackError, SmsDelivery, SmsDropReason, SmsEligibility, SmsErrand, SmsHealth, SmsLine,
+    SmsMessageView, SmsReport, SmsRouteView, SmsState, SmsText, TransportError, Transports, UnixMillis, UserId,
+    UserView,
 };

@@ -1,17 +1,32 @@
 //! The subcommands: one file each, and what they have in common.
 
-pub(crate) mod own;
+pub(crate) mod diff;
+pub(crate) mod explain;
+pub(crate) mod export;
+pub(crate) mod findings;
+pub(crate) mod forecast;
+pub(crate) mod heard;
+pub(crate) mod inputs;
+mod progress;
+pub(crate) mod rebuild;
+pub(crate) mod report;
+pub(crate) mod rotations;
+pub(crate) mod signins;
 pub(crate) mod state;
+pub(crate) mod step;
+pub(crate) mod stores;
+pub(crate) mod timeline;
 pub(crate) mod verify;
+pub(crate) mod what_if;
 
 use std::io::Write;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
-use countersign_replay::own::{Kind, OwnError, kind_of};
+use countersign_replay::ask::{json, plain};
+use countersign_replay::own::OwnError;
+use serde::Serialize;
 
 /// Exit code when something was found.
-#[allow(dead_code, reason = "questions to foreign logs use it")]
 pub(crate) const FOUND: u8 = 1;
 /// Exit code of a question that makes no sense.
 pub(crate) const USAGE: u8 = 2;
@@ -31,9 +46,12 @@ impl Failure {
         Self { code: USAGE, reason: reason.into() }
     }
 
-    #[allow(dead_code, reason = "questions to foreign logs use it")]
     pub(crate) fn unreadable(reason: impl Into<String>) -> Self {
         Self { code: UNREADABLE, reason: reason.into() }
+    }
+
+    pub(crate) fn integrity(reason: impl Into<String>) -> Self {
+        Self { code: INTEGRITY, reason: reason.into() }
     }
 
     pub(crate) fn exit(&self) -> ExitCode {
@@ -44,7 +62,11 @@ impl Failure {
 
 impl From<OwnError> for Failure {
     fn from(error: OwnError) -> Self {
-        let code = if error.is_damage() { INTEGRITY } else { UNREADABLE };
+        let code = match (error.is_usage(), error.is_damage()) {
+            (true, _) => USAGE,
+            (false, true) => INTEGRITY,
+            (false, false) => UNREADABLE,
+        };
         Self { code, reason: error.to_string() }
     }
 }
@@ -52,21 +74,21 @@ impl From<OwnError> for Failure {
 /// The answer of a subcommand: the exit code, or why there is none.
 pub(crate) type Answered = Result<ExitCode, Failure>;
 
-/// The one store among the paths, if a store is asked.
-pub(crate) fn store_of(paths: &[PathBuf]) -> Result<Option<&PathBuf>, Failure> {
-    let store = paths.iter().find(|path| !matches!(kind_of(path), Kind::Other));
-    if store.is_some() && paths.len() > 1 {
-        return Err(Failure::usage("a store is asked alone"));
+/// Shows an answer as text or in JSON.
+pub(crate) fn show<T: Serialize>(answer: &T, in_json: bool, text: impl FnOnce(&T) -> String) -> Result<(), Failure> {
+    match in_json {
+        true => say(&json(answer).map_err(|cause| Failure::unreadable(cause.to_string()))?),
+        false => say(text(answer).trim_end()),
     }
-    Ok(store)
+    Ok(())
 }
 
-/// Writes a line to standard output; a reader that went away is no error.
-#[allow(dead_code, reason = "questions to foreign logs use it")]
+/// Writes lines to standard output; a reader that went away is no error.
 pub(crate) fn say(line: &str) {
     let _closed = writeln!(std::io::stdout(), "{line}");
 }
 
+/// Says on standard error what is amiss.
 pub(crate) fn complain(line: &str) {
-    let _closed = writeln!(std::io::stderr(), "countersign-replay: {line}");
+    let _closed = writeln!(std::io::stderr(), "countersign-replay: {}", plain(line));
 }

@@ -1,44 +1,61 @@
-//! `state`: which principals had which devices, now or at an instant.
+//! `state`: what was true at an instant.
 
-use std::path::{Path, PathBuf};
-use std::process::ExitCode;
+use std::path::PathBuf;
 
 use clap::Args;
-use countersign_domain::ids::UnixMillis;
-use countersign_replay::own::cmd::{Place, finish, parse_instant};
-use countersign_replay::own::cmd_ask::{self, StateArgs};
+use countersign_replay::ask::{PrincipalRow, StateQuery, Told, state};
+use countersign_replay::own::state as own_state;
+use countersign_replay::time::Time;
+use countersign_replay::trail::Verdict;
 
-use super::{Answered, store_of};
+use super::heard::{self, Input, instant, own_instant};
+use super::{Answered, Failure};
 
-/// Says which principals had which devices, now or at an instant.
+/// Says who had MFA and which devices, now or at an instant: enabled, disabled, unknown, deleted or nonexistent.
+///
+/// An argument that is no file names a principal: an id, `ACCOUNT/NAME`, a name, or a unique id. Then only such
+/// principals are shown.
 #[derive(Args)]
 pub(crate) struct Ask {
-    /// A server's data directory, or a store by itself; of a running server as well.
-    #[arg(required = true, value_name = "PATH")]
-    paths: Vec<PathBuf>,
-    /// The store's key file, when it is not in the data directory.
-    #[arg(long)]
-    keys: Option<PathBuf>,
+    #[command(flatten)]
+    input: Input,
     /// The instant, such as 2026-05-01T09:45:00Z.
-    #[arg(long, value_parser = parse_instant)]
-    at: Option<UnixMillis>,
-    /// Only this principal: ACCOUNT/NAME#GENERATION, ACCOUNT/root, ACCOUNT/NAME, a name or an immutable id.
-    #[arg(long)]
-    principal: Option<String>,
-    /// Answers in JSON.
-    #[arg(long)]
-    json: bool,
+    #[arg(long, value_name = "INSTANT", value_parser = instant)]
+    at: Option<Time>,
 }
 
 pub(crate) fn run(ask: &Ask) -> Answered {
-    match store_of(&ask.paths)? {
-        Some(dir) => Ok(of_store(ask, dir)),
-        None => Ok(of_store(ask, &ask.paths[0])),
+    let (stores, others) = ask.input.split();
+    let (files, words): (Vec<PathBuf>, Vec<PathBuf>) = others.into_iter().partition(|path| path.exists());
+    if files.is_empty() && stores.is_empty() {
+        return Err(Failure::unreadable(format!("`{}`: no such file", words[0].display())));
     }
-}
-
-fn of_store(ask: &Ask, dir: &Path) -> ExitCode {
-    let place = Place { dir: dir.to_owned(), keys: ask.keys.clone() };
-    let (principal, at, json) = (ask.principal.clone(), ask.at, ask.json);
-    finish(cmd_ask::state(&StateArgs { place, principal, at, json }))
+    let mut heard = heard::hear_files(&ask.input, &files)?;
+    let places: Vec<Vec<usize>> = words.iter().map(|word| heard.told.find(&word.to_string_lossy())).collect();
+    let mut of_stores: Vec<PrincipalRow> = Vec::new();
+    for path in stores {
+        let store = ask.input.open(path)?;
+        let (at, until) = (own_instant(ask.at)?, own_instant(ask.input.known_at)?);
+        let found = own_state::state(&store, at, until)?;
+        let mut told = Told { sealed: found.sealed, ..Told::default() };
+        told.verdicts = store.verdicts()?;
+        let damaged = !told.verdicts.files.is_empty();
+        let verdict = if damaged { Verdict::Invalid } else { Verdict::NotCovered };
+        of_stores.extend(found.principals.into_iter().map(|row| PrincipalRow { integrity: verdict, ..row }));
+        heard.store(told);
+    }
+    let mut none = true;
+    for (word, places) in words.iter().zip(&places) {
+        if places.is_empty() && !of_stores.iter().any(|row| row.is(&word.to_string_lossy())) {
+            heard.absent(word);
+        } else {
+            none = false;
+        }
+    }
+    if !none {
+        of_stores.retain(|row| words.iter().any(|word| row.is(&word.to_string_lossy())));
+    }
+    let only = (!none).then(|| places.concat());
+    let answer = state(&heard.told, &StateQuery { at: ask.at, only }).beside(of_stores);
+    heard.answer(&ask.input, &answer.integrity, &answer, || answer.text())
 }

@@ -1,10 +1,57 @@
-//! `verify`: whether a store is what was written.
+//! `verify`: whether a log is what was written.
 
-pub(crate) use countersign_replay::own::cmd_verify::VerifyArgs as Ask;
-use countersign_replay::own::{cmd, cmd_verify};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
-use super::Answered;
+use clap::Args;
+use countersign_replay::own::policy_file::Preset;
+use countersign_replay::own::verify::verify;
+use countersign_replay::trail::files_of;
+
+use super::heard::{self, Input, is_store};
+use super::stores::policy_of;
+use super::{Answered, FOUND, Failure, INTEGRITY, UNREADABLE, show};
+
+/// Checks whether a log is what was written: the files of a store, every checksum, hash, chain, version and key, and the
+/// laws of its history; or the chain of CloudTrail's digests, with --public-keys.
+#[derive(Args)]
+pub(crate) struct Ask {
+    #[command(flatten)]
+    input: Input,
+    /// The rules whose limits a store's history is held against, where an account chose no others.
+    #[arg(long, value_enum, default_value = "modern")]
+    policy: Preset,
+    /// The same from a file: `preset = "classic"` and the fields that differ from it.
+    #[arg(long, value_name = "FILE", conflicts_with = "policy")]
+    policy_file: Option<PathBuf>,
+}
 
 pub(crate) fn run(ask: &Ask) -> Answered {
-    Ok(cmd::finish(cmd_verify::verify(ask)))
+    match ask.input.paths.as_slice() {
+        [path] if is_store(path) || ask.input.public_keys.is_none() => of_store(ask, path),
+        paths if paths.iter().any(|path| is_store(path)) => Err(Failure::usage("a store is verified alone")),
+        _ if ask.input.public_keys.is_none() => {
+            Err(Failure::usage("audit logs are verified with --public-keys, and a store alone"))
+        }
+        _ => of_files(&ask.input),
+    }
+}
+
+fn of_files(input: &Input) -> Answered {
+    let files = files_of(&input.paths);
+    let audit = heard::check(input, &files)?.unwrap_or_default();
+    show(&audit, input.json, |audit| audit.text())?;
+    Ok(if audit.is_invalid() { ExitCode::from(INTEGRITY) } else { ExitCode::SUCCESS })
+}
+
+fn of_store(ask: &Ask, dir: &Path) -> Answered {
+    let policy = policy_of(ask.policy, ask.policy_file.as_deref())?;
+    let report = verify(dir, ask.input.keys.as_deref(), &policy)?;
+    show(&report, ask.input.json, ToString::to_string)?;
+    Ok(match (report.is_intact(), report.violations.is_empty(), report.keys_unreadable.is_none()) {
+        (false, ..) => ExitCode::from(INTEGRITY),
+        (true, _, false) => ExitCode::from(UNREADABLE),
+        (true, false, true) => ExitCode::from(FOUND),
+        (true, true, true) => ExitCode::SUCCESS,
+    })
 }

@@ -287,7 +287,7 @@ fn code_verdict(scene: &Scene, events: &[(StreamId, Event)], now: UnixMillis, po
         }
         Event::CodeRefused(refused) => {
             let steps = (refused.fault == CodeFault::Outside).then_some(refused.steps);
-            Some(CodeVerdict { verdict: super::observe::code_fault(refused.fault, refused.steps), steps })
+            Some(CodeVerdict { verdict: super::subject::code_fault(refused.fault, refused.steps), steps })
         }
         Event::BudgetSpent(spent) if spent.budget == Budget::Codes => {
             Some(CodeVerdict { verdict: "locked", steps: None })

@@ -14,11 +14,11 @@ use countersign_domain::policy::Policy;
 use countersign_domain::principal::{Principal, Registered};
 use serde::Serialize;
 
-use super::ask::Sealing;
 use super::error::OwnError;
 use super::read::{Entries, each_entry_of};
 use super::states::{Life, States};
 use super::words::instant;
+use crate::ask::Sealing;
 
 /// Readings below which nothing is said of a drift.
 const READINGS_MIN: u64 = 4;
@@ -158,7 +158,7 @@ pub fn forecast(log: &dyn Entries, deployment: &Policy, horizon_days: u32) -> Re
     let (mut states, mut sealed) = (States::default(), Sealing::default());
     let mut readings: BTreeMap<StreamId, Readings> = BTreeMap::new();
     let mut end = None;
-    let mut wanted = |header: &countersign_store::Header| super::ask::concerns(header.event_type);
+    let mut wanted = |header: &countersign_store::Header| super::state::concerns(header.event_type);
     each_entry_of(log, Position(0), &mut wanted, &mut |entry, event| {
         let at = entry.header.time;
         end = end.max(Some(at));

@@ -10,6 +10,7 @@ use countersign_store::{EntryRef, Header, Journal, KeyError, ReadError};
 use zeroize::Zeroizing;
 
 use super::error::OwnError;
+use crate::ask::Sealing;
 
 /// A log that can be read in its order.
 pub trait Entries {
@@ -71,6 +72,16 @@ impl Sealed {
         match self {
             Self::NoKey => "no key",
             Self::Destroyed => "key destroyed",
+        }
+    }
+}
+
+impl Sealing {
+    /// Counts one.
+    pub const fn count(&mut self, why: Sealed) {
+        match why {
+            Sealed::NoKey => self.no_key += 1,
+            Sealed::Destroyed => self.key_destroyed += 1,
         }
     }
 }

@@ -52,6 +52,8 @@ pub struct Person {
     pub lost: Option<Position>,
     /// Where it was removed.
     pub gone: Option<Position>,
+    /// Where it was first seen to have a console password.
+    pub signed_in: Option<Position>,
     /// Its latest name; `None` where that is sealed.
     pub name: Option<String>,
     /// Which of the principals that had this name in the account it is, from 1 on.
@@ -212,12 +214,22 @@ impl States {
             VIRTUAL_CREATED | TOKEN_IMPORTED | KEY_CREATED | SMS_CREATED => {
                 self.devices.insert(stream, None);
             }
-            RENAMED => {
+            RENAMED => self.rename(stream, None),
+            SIGNED_IN => {
                 if let Some(person) = self.people.get_mut(&stream) {
-                    person.name = None;
+                    person.signed_in = person.signed_in.or(Some(position));
                 }
             }
             _ => {}
+        }
+    }
+
+    /// Gives a principal another name; `None` is one that is sealed.
+    pub(super) fn rename(&mut self, stream: StreamId, name: Option<&DeviceName>) {
+        match (name, self.people.get_mut(&stream)) {
+            (Some(name), _) => self.name(stream, name),
+            (None, Some(person)) => person.name = None,
+            (None, None) => {}
         }
     }
 
@@ -256,6 +268,7 @@ impl States {
 /// Type ids of the sealed events that say something by being there; see the table of the domain's wire forms.
 pub(super) const REGISTERED: u16 = 0x0301;
 pub(super) const RENAMED: u16 = 0x0302;
+const SIGNED_IN: u16 = 0x0321;
 pub(super) const VIRTUAL_CREATED: u16 = 0x0201;
 pub(super) const TOKEN_IMPORTED: u16 = 0x0202;
 pub(super) const KEY_CREATED: u16 = 0x0208;
@@ -263,7 +276,7 @@ pub(super) const SMS_CREATED: u16 = 0x0209;
 
 impl Person {
     const fn new(life: Life, born: Position) -> Self {
-        Self { life, born, enabled: Vec::new(), lost: None, gone: None, name: None, generation: 1 }
+        Self { life, born, enabled: Vec::new(), lost: None, gone: None, signed_in: None, name: None, generation: 1 }
     }
 
     fn take(&mut self, position: Position, event: &Event) {
@@ -274,6 +287,7 @@ impl Person {
                 self.lost = Some(position);
             }
             Event::PrincipalRemoved(_) => self.gone = Some(position),
+            Event::SignedIn(_) => self.signed_in = self.signed_in.or(Some(position)),
             _ => {}
         }
     }

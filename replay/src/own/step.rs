@@ -12,9 +12,9 @@ use countersign_store::EntryRef;
 
 use super::describe::describe;
 use super::error::OwnError;
-use super::observe::{observe, observe_sealed};
 use super::read::{Entries, Sealed, event_of};
 use super::states::{Life, Person, States};
+use super::subject::{device_of, principal_of};
 use super::words::{instant, shown};
 
 /// The longest order, in bytes.
@@ -306,14 +306,14 @@ impl<'a> Walk<'a> {
             return Ok(None);
         }
         let (log, from) = (self.log, self.next);
-        let mut parts: Vec<(StreamId, Position, u16, Result<Event, Sealed>)> = Vec::new();
+        let mut parts: Vec<(StreamId, Position, Result<Event, Sealed>)> = Vec::new();
         let mut failed = None;
         let (states, at) = (&mut self.states, &mut self.at);
         let end = log.scan(from, &mut |entry: EntryRef<'_>| {
             let taken = event_of(log, &entry).and_then(|event| {
                 states.take(&entry, event.as_ref().map_err(|why| *why))?;
                 *at = Some(entry.header.time);
-                parts.push((entry.header.stream, entry.position, entry.header.event_type, event));
+                parts.push((entry.header.stream, entry.position, event));
                 Ok(entry.header.part + 1 == entry.header.parts)
             });
             match taken {
@@ -332,14 +332,14 @@ impl<'a> Walk<'a> {
         self.next = end;
         let time = self.at.map(instant).unwrap_or_default();
         let mut taken = Taken { lines: Vec::new(), hits: Vec::new() };
-        for (stream, position, event_type, event) in &parts {
+        for (stream, position, event) in &parts {
             let says = match event {
                 Ok(event) => describe(*stream, event, &self.states),
                 Err(why) => format!("sealed ({})", why.as_str()),
             };
             taken.lines.push(format!("{time} [{position}] {}", shown(&says)));
             for (number, found) in self.breaks.iter().enumerate() {
-                if self.hits(found, *stream, *event_type, event.as_ref().ok()) && !taken.hits.contains(&number) {
+                if self.hits(found, *stream, event.as_ref().ok()) && !taken.hits.contains(&number) {
                     taken.hits.push(number);
                 }
             }
@@ -347,20 +347,16 @@ impl<'a> Walk<'a> {
         Ok(Some(taken))
     }
 
-    fn hits(&self, found: &Break, stream: StreamId, event_type: u16, event: Option<&Event>) -> bool {
-        let observed = match event {
-            Some(event) => observe(stream, event),
-            None => observe_sealed(stream, event_type),
-        };
+    fn hits(&self, found: &Break, stream: StreamId, event: Option<&Event>) -> bool {
         match found {
             Break::Event(name) => event.is_some_and(|event| event.name().eq_ignore_ascii_case(name)),
             Break::Principal(wanted) => {
-                let who = observed.and_then(|observed| observed.principal).unwrap_or(stream);
+                let who = event.map_or(stream, |event| principal_of(stream, event));
                 let person = self.states.people.get(&who);
                 person.is_some_and(|person| is_meant(&person.label(who), person, wanted))
             }
             Break::Device(text) => {
-                let device = observed.and_then(|observed| observed.device).unwrap_or(stream);
+                let device = event.and_then(device_of).unwrap_or(stream);
                 self.states.serial(device).contains(text.as_str())
             }
         }

@@ -10,6 +10,7 @@ use super::error::OwnError;
 use super::medium::{Image, Keys};
 use super::place::locate;
 use super::read::Entries;
+use crate::trail::{Verdict, Verdicts};
 
 /// A store, read in place while a server may be writing it. Nothing of it is changed.
 #[derive(Debug)]
@@ -45,6 +46,20 @@ impl OwnStore {
     #[must_use]
     pub const fn image(&self) -> &Image {
         &self.image
+    }
+
+    /// Where the store is not what was written, as far as checksums tell. Chains and laws are judged by
+    /// [`verify`](super::verify::verify).
+    ///
+    /// # Errors
+    /// When the log's file cannot be read.
+    pub fn verdicts(&self) -> Result<Verdicts, OwnError> {
+        let mut verdicts = Verdicts::default();
+        for broken in self.image.broken()? {
+            let place = format!("{}: {broken}", self.path.display());
+            verdicts.files.insert(place, (Verdict::Invalid, broken.to_string()));
+        }
+        Ok(verdicts)
     }
 
     /// The keys.

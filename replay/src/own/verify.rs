@@ -13,12 +13,12 @@ use countersign_store::keys::Slot;
 use countersign_store::{EntryRef, KeyError, OpenError};
 use serde::Serialize;
 
-use super::ask::Sealing;
 use super::error::OwnError;
 use super::medium::{Image, Keys, Stretch, check_side_files};
 use super::place::locate;
 use super::read::{Sealed, fact};
 use super::words::counted;
+use crate::ask::Sealing;
 use audit::Audit;
 use countersign_domain::wire;
 use zeroize::Zeroizing;

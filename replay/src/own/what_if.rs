@@ -22,7 +22,6 @@ use countersign_domain::rejection::Rejection;
 use serde::Serialize;
 
 use super::again::{Again, Command, Recorded, Untold, command_of, decide};
-use super::ask::Sealing;
 use super::describe::denial;
 use super::error::OwnError;
 use super::explain::concerned;
@@ -30,6 +29,7 @@ use super::read::{Entries, each_entry};
 use super::scene::Scene;
 use super::states::States;
 use super::words::instant;
+use crate::ask::Sealing;
 
 /// What another policy would have made of a history.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -3,6 +3,8 @@
 use chrono::{DateTime, SecondsFormat, Utc};
 use countersign_domain::ids::UnixMillis;
 
+use crate::ask::plain;
+
 /// Characters of one value that are shown; what is longer is cut.
 const SHOWN_MAX: usize = 512;
 
@@ -14,18 +16,10 @@ pub fn instant(at: UnixMillis) -> String {
     parsed.map_or_else(|| format!("{} ms", at.0), |parsed| parsed.to_rfc3339_opts(form, true))
 }
 
-/// Text with nothing in it that a terminal would obey, or that turns its direction.
+/// A value with nothing in it that a terminal would obey, cut where it is longer than any value of ours.
 #[must_use]
 pub fn shown(text: &str) -> String {
-    let hidden = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
-    };
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars().take(SHOWN_MAX) {
-        if hidden(c) { out.extend(c.escape_unicode()) } else { out.push(c) }
-    }
-    out
+    plain(&text.chars().take(SHOWN_MAX).collect::<String>())
 }
 
 /// A count with its noun: `1 entry`, `2 entries`.

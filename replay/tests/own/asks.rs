@@ -3,19 +3,32 @@
 use countersign_domain::event::Purpose;
 use countersign_domain::ids::{Position, UnixMillis};
 use countersign_domain::policy::Policy;
-use countersign_replay::own::ask::{self, PrincipalState};
+use countersign_replay::ask::{self, PrincipalRow, SignInsQuery, Told};
+use countersign_replay::event::SignInClass;
+use countersign_replay::fold::{Basis, Fold, Keep, Status};
+use countersign_replay::own::state::state;
+use countersign_replay::own::tell::tell;
 use countersign_replay::own::{Entries, OpenJournal, OwnStore};
+use countersign_replay::time::Time;
 
 use crate::world::{World, phone};
 
-fn brief(found: &PrincipalState) -> String {
-    let basis = found.basis.map_or_else(String::new, |basis| format!("({basis})"));
+fn brief(found: &PrincipalRow) -> String {
+    let basis = found.basis.map_or_else(String::new, |basis| format!("({})", basis.name()));
     let id = found.id.trim_start_matches("123456789012/");
-    format!("{id} {}{basis} {}", found.status, found.devices.join(" ")).trim_end().to_owned()
+    format!("{id} {}{basis} {}", found.status.name(), found.devices.join(" ")).trim_end().to_owned()
 }
 
 fn states(log: &dyn Entries, at: Option<UnixMillis>) -> Vec<String> {
-    ask::state(log, at, None).unwrap().principals.iter().map(brief).collect()
+    state(log, at, None).unwrap().principals.iter().map(brief).collect()
+}
+
+/// The history of a log with everything in it.
+fn told(log: &dyn Entries) -> Told {
+    let mut fold = Fold::new(Keep::All);
+    let source = "log".into();
+    let sealed = tell(log, &source, None, Some(&|_| true), &mut |event| fold.take(&event.into())).unwrap();
+    Told { history: fold.end(), sealed, ..Told::default() }
 }
 
 /// Lee gets a phone, loses it, is removed; another lee comes; kim is renamed and rotates.
@@ -55,31 +68,31 @@ fn states_at_each_instant_are_those_that_were() {
     let [one, kims, new] = ["one", "kims", "kims-new"].map(phone);
     assert_eq!(
         states(log, Some(at[0])),
-        ["root disabled(created)", "Kim#1 nonexistent", "LEE#2 nonexistent", "lee#1 nonexistent"]
+        ["root disabled(created)", "kimberly#1 nonexistent", "lee#1 nonexistent", "LEE#2 nonexistent"]
     );
-    assert_eq!(states(log, Some(at[1]))[..2], ["root disabled(created)", "Kim#1 disabled(created)"]);
+    assert_eq!(states(log, Some(at[1]))[..2], ["root disabled(created)", "kimberly#1 disabled(created)"]);
     assert_eq!(
         states(log, Some(at[2]))[1..],
         [
-            format!("Kim#1 enabled(lifecycle) {kims}"),
-            "LEE#2 nonexistent".to_owned(),
+            format!("kimberly#1 enabled(lifecycle) {kims}"),
             format!("lee#1 enabled(lifecycle) {one}"),
+            "LEE#2 nonexistent".to_owned(),
         ]
     );
     assert_eq!(
         states(log, Some(at[3]))[1..],
         [
-            "LEE#2 nonexistent".to_owned(),
             format!("kimberly#1 enabled(lifecycle) {kims}"),
-            "lee#1 disabled(deactivated)".into()
+            "lee#1 disabled(deactivated)".to_owned(),
+            "LEE#2 nonexistent".to_owned(),
         ]
     );
     assert_eq!(
         states(log, None)[1..],
         [
-            format!("LEE#2 enabled(lifecycle) {one}"),
             format!("kimberly#1 enabled(lifecycle) {new}"),
             "lee#1 deleted".to_owned(),
+            format!("LEE#2 enabled(lifecycle) {one}"),
         ]
     );
     assert_eq!(states(log, None), states(log, at.last().copied()));
@@ -90,14 +103,14 @@ fn states_at_each_instant_are_those_that_were() {
 fn citations_are_the_entries_that_decide() {
     let (world, _) = story();
     let log = &OpenJournal(&*world.journal);
-    for found in ask::state(log, None, None).unwrap().principals {
+    for found in state(log, None, None).unwrap().principals {
         assert!(!found.citations.is_empty(), "{found:?}");
         for position in found.citations {
-            let entry = world.journal.read_at(Position(position)).unwrap().unwrap();
+            let entry = world.journal.read_at(Position(position.parse().unwrap())).unwrap().unwrap();
             let wanted: &[u16] = match (found.status, found.basis) {
-                ("enabled", _) => &[0x0310],
-                ("disabled", Some("created")) => &[0x0301],
-                ("disabled", _) => &[0x0315],
+                (Status::Enabled, _) => &[0x0310],
+                (Status::Disabled, Some(Basis::Created)) => &[0x0301],
+                (Status::Disabled, _) => &[0x0315],
                 _ => &[0x0303],
             };
             assert!(wanted.contains(&entry.header.event_type), "{} {:#x}", found.id, entry.header.event_type);
@@ -108,13 +121,17 @@ fn citations_are_the_entries_that_decide() {
 #[test]
 fn a_principal_is_named_in_several_ways() {
     let (world, _) = story();
+    let log = &OpenJournal(&*world.journal);
+    let (all, told) = (state(log, None, None).unwrap().principals, told(log));
     let ids = |wanted: &str| -> Vec<String> {
-        let found = ask::state(&OpenJournal(&*world.journal), None, Some(wanted)).unwrap().principals;
-        found.into_iter().map(|found| found.id).collect()
+        let found: Vec<String> = all.iter().filter(|row| row.is(wanted)).map(|row| row.id.clone()).collect();
+        let of_history = told.find(wanted).into_iter().map(|place| told.history.lives()[place].id());
+        assert_eq!(of_history.collect::<Vec<_>>(), found);
+        found
     };
     let (first, second) = ("123456789012/lee#1", "123456789012/LEE#2");
-    assert_eq!(ids("lee"), [second, first]);
-    assert_eq!(ids("123456789012/Lee"), [second, first]);
+    assert_eq!(ids("lee"), [first, second]);
+    assert_eq!(ids("123456789012/Lee"), [first, second]);
     assert_eq!(ids(first), [first]);
     assert_eq!(ids("AIDA00000003"), [second]);
     assert_eq!(ids("root"), ["123456789012/root"]);
@@ -126,20 +143,21 @@ fn a_principal_is_named_in_several_ways() {
 fn rotations_differences_and_timelines_say_what_happened() {
     let (world, at) = story();
     let log = &OpenJournal(&*world.journal);
-    let rotations = ask::rotations(log).unwrap().rotations;
+    let told = told(log);
+    let rotations = ask::rotations(&told).rotations;
     let [rotation] = rotations.as_slice() else { panic!("{rotations:?}") };
     let expected = (phone("kims").to_string(), phone("kims-new").to_string(), 0);
-    assert_eq!((rotation.old.clone(), rotation.new.clone(), rotation.gap_s), expected);
+    assert_eq!((rotation.old.to_string(), rotation.new.to_string(), rotation.gap_s), expected);
     assert_eq!(rotation.id, "123456789012/kimberly#1");
 
-    let changed = ask::diff(log, at[2], Some(at[3])).unwrap().changed;
-    let changed: Vec<String> = changed.iter().map(|change| brief(&change.after)).collect();
-    assert_eq!(changed.len(), 2, "{changed:?}");
+    let instant = |at: UnixMillis| Time(i64::try_from(at.0).unwrap());
+    let changed = ask::diff(&told, instant(at[2]), Some(instant(at[3]))).changes;
+    let changed: Vec<&str> = changed.iter().map(|change| change.id.as_str()).collect();
+    assert_eq!(changed, ["123456789012/kimberly#1", "123456789012/lee#1"]);
 
-    let timeline = ask::timeline(log, "123456789012/lee#1").unwrap();
-    let kinds: Vec<&str> = timeline.principals[0].entries.iter().map(|entry| entry.kind).collect();
-    assert_eq!(kinds, ["principal_created", "device_assigned", "device_unassigned", "principal_deleted"]);
-    assert!(ask::timeline(log, "nobody").unwrap_err().is_usage());
+    let timeline = ask::timeline(&told, &told.find("123456789012/lee#1"));
+    let events: Vec<&str> = timeline.timelines[0].events.iter().map(|row| row.event.as_str()).collect();
+    assert_eq!(events, ["CreateUser", "EnableMFADevice", "DeactivateMFADevice", "DeleteUser"]);
 }
 
 #[test]
@@ -154,11 +172,14 @@ fn sign_ins_say_what_they_rested_on() {
     world.wait_s(60);
     world.sign_in(&lee, Some((&one, 7))).unwrap();
     world.verify(&lee, &one, Some(0), Purpose::SessionToken).unwrap();
-    let signins = ask::signins(&OpenJournal(&*world.journal), false).unwrap().signins;
+    let told = told(&OpenJournal(&*world.journal));
+    let signins = ask::sign_ins(&told, &SignInsQuery::default()).signins;
     let brief: Vec<_> = signins.iter().map(|found| (found.outcome, found.class)).collect();
-    assert_eq!(brief, [("success", "no_mfa"), ("success", "mfa"), ("failure", "mfa")]);
-    assert_eq!(ask::signins(&OpenJournal(&*world.journal), true).unwrap().signins.len(), 1);
-    assert_eq!(ask::findings(&OpenJournal(&*world.journal)).unwrap().findings, []);
+    let [no_mfa, mfa] = [SignInClass::NoMfa, SignInClass::Mfa];
+    assert_eq!(brief, [("success", no_mfa), ("success", mfa), ("failure", mfa)]);
+    let without_mfa = SignInsQuery { without_mfa: true, ..SignInsQuery::default() };
+    assert_eq!(ask::sign_ins(&told, &without_mfa).signins.len(), 1);
+    assert_eq!(ask::findings(&told).findings, []);
 }
 
 #[test]
@@ -172,13 +193,13 @@ fn without_keys_devices_and_roots_are_known_and_names_are_not() {
     world.journal.close().unwrap();
     std::fs::rename(dir.path().join("keyring"), dir.path().join("elsewhere")).unwrap();
     let store = OwnStore::open(dir.path(), None).unwrap();
-    let answer = ask::state(&store, None, None).unwrap();
+    let answer = state(&store, None, None).unwrap();
     let expected = [
         "root disabled(created)".to_owned(),
         format!("sealed:{} enabled(lifecycle) sealed:{}", lee.stream(), one.stream()),
     ];
     assert_eq!(answer.principals.iter().map(brief).collect::<Vec<_>>(), expected);
     assert!(answer.sealed.no_key >= 4, "{:?}", answer.sealed);
-    let signins = ask::signins(&store, false).unwrap().signins;
-    assert_eq!((signins.len(), signins[0].outcome, signins[0].class), (1, "success", "unknown"));
+    let signins = ask::sign_ins(&told(&store), &SignInsQuery::default()).signins;
+    assert_eq!((signins.len(), signins[0].outcome, signins[0].class), (1, "success", SignInClass::Unknown));
 }

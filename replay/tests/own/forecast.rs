@@ -95,7 +95,10 @@ fn a_device_is_accepted_until_it_leaves_and_not_after_it_is_out() {
     }
     let found = device.forecast();
     assert_eq!(found.verdict, "leaves", "{found:?}");
-    let at = |text: &Option<String>| countersign_replay::own::cmd::parse_instant(text.as_ref().unwrap()).unwrap();
+    let at = |text: &Option<String>| {
+        let at: countersign_replay::time::Time = text.as_ref().unwrap().parse().unwrap();
+        countersign_domain::ids::UnixMillis(u64::try_from(at.0).unwrap())
+    };
     let (leaves, out) = (at(&found.leaves_at), at(&found.is_out_at));
     // 20 ppm are 60 seconds after 34.7 days, and 90 after 52.
     let days = |at: countersign_domain::ids::UnixMillis| (at.0 - START.0) as f64 / 86_400_000.0;

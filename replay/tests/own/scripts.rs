@@ -14,6 +14,12 @@ use countersign_domain::policy::Policy;
 
 use crate::world::{World, phone};
 
+/// An audit log of an account of AWS.
+const TRAIL: &str = r#"{"eventVersion":"1.08","userIdentity":{"type":"Root","accountId":"111122223333"},
+"eventTime":"2023-11-15T00:00:00Z","eventSource":"iam.amazonaws.com","eventName":"CreateUser","eventID":"e1",
+"requestParameters":{"userName":"ann"},"responseElements":{"user":{"userName":"ann"}},"recipientAccountId":"111122223333"}
+"#;
+
 /// The store that every case is about.
 fn store(dir: &Path) {
     let mut world = World::at(dir, Policy::classic());
@@ -92,6 +98,7 @@ fn every_case_comes_out_as_it_was_recorded() {
     let data = dir.path().join("data");
     std::fs::create_dir(&data).unwrap();
     store(&data);
+    std::fs::write(data.join("trail.json"), TRAIL).unwrap();
     std::fs::write(data.join("strict.toml"), "preset = \"strict\"\ncode_attempts_max = 4\n").unwrap();
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/own/scripts");
     let mut cases: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();

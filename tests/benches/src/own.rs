@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use countersign_domain::ids::Position;
 use countersign_domain::policy::Policy;
-use countersign_replay::own::{Entries, OwnStore, ask, each_entry, verify};
+use countersign_replay::own::{Entries, OwnStore, each_entry, state, verify};
 
 use crate::args::Args;
 use crate::report::Report;
@@ -73,7 +73,7 @@ pub fn child(mut words: impl Iterator<Item = String>) -> Result<(), Failure> {
             let _event = std::hint::black_box(event);
             Ok(ControlFlow::Continue(()))
         })?,
-        "state" => drop(std::hint::black_box(ask::state(&log, None, None)?)),
+        "state" => drop(std::hint::black_box(state::state(&log, None, None)?)),
         _ => {
             let found = verify::verify(&dir, None, &Policy::classic())?;
             if !found.holds {

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use countersign::domain::laws::{LawBook, Unread};
 use countersign::store::Journal;
 use countersign::*;
-use countersign_replay::own::ask::state;
+use countersign_replay::fold::Status;
 use countersign_replay::own::rebuild;
+use countersign_replay::own::state::state;
 use countersign_replay::own::what_if::what_if;
 use countersign_replay::own::{Entries, OpenJournal, each_entry, fact};
 
@@ -40,7 +41,12 @@ impl Remembered {
         }
         let status = (0..PEOPLE.len()).map(|person| {
             let id = cast::principal(person);
-            let serials = || engine.devices(&id).into_iter().map(|device| device.serial.to_string()).collect();
+            let serials = || {
+                let mut serials: Vec<String> =
+                    engine.devices(&id).into_iter().map(|device| device.serial.to_string()).collect();
+                serials.sort();
+                serials
+            };
             (id.to_string(), engine.principal(&id).map(|_| serials()))
         });
         self.answers.push((now, status.collect()));
@@ -61,11 +67,11 @@ fn known(status: &Status) -> BTreeMap<String, Vec<String>> {
 
 fn status_at(journal: &dyn Journal, at: Option<UnixMillis>) -> BTreeMap<String, Vec<String>> {
     let answer = state(&OpenJournal(journal), at, None).unwrap();
-    let present = answer.principals.into_iter().filter(|found| matches!(found.status, "enabled" | "disabled"));
+    let present = answer.principals.into_iter().filter(|found| matches!(found.status, Status::Enabled | Status::Disabled));
     let named = present.map(|found| {
-        assert_eq!(found.status == "enabled", !found.devices.is_empty());
-        let account = found.account.unwrap();
-        (format!("{account}/{}", found.uid.as_deref().unwrap_or("root")), found.devices)
+        assert_eq!(found.status == Status::Enabled, !found.devices.is_empty());
+        let devices = found.devices.iter().map(ToString::to_string).collect();
+        (format!("{}/{}", found.account, found.uid.as_deref().unwrap_or("root")), devices)
     });
     named.collect()
 }

@@ -42,6 +42,7 @@ pub struct Asked {
     pub to: String,
     pub code: String,
     pub text: String,
+    pub debugged: String,
     pub until: UnixMillis,
     pub life_ms: u64,
     pub reply: Reply,
@@ -141,6 +142,11 @@ impl Gateway {
         self.released.send_modify(|count| *count += 1);
     }
 
+    /// What `Debug` said of each message.
+    pub fn debugged(&self) -> Vec<String> {
+        self.state.lock().unwrap().asked.iter().map(|asked| asked.debugged.clone()).collect()
+    }
+
     /// Moves whenever it is asked or has answered.
     pub fn news(&self) -> u64 {
         *self.news.borrow()
@@ -168,6 +174,7 @@ impl Gateway {
             to: message.to.e164().to_owned(),
             code: message.code.expose().to_owned(),
             text: message.text().to_owned(),
+            debugged: format!("{message:?}"),
             until: message.until,
             life_ms: u64::try_from(message.life.as_millis()).unwrap(),
             reply,

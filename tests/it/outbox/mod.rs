@@ -6,6 +6,7 @@
 mod alarm;
 mod budgets;
 mod campaign;
+mod canary;
 mod clock;
 mod flood;
 mod gateway;

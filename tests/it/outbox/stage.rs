@@ -1,6 +1,7 @@
 //! An engine whose outbox can be watched: what it has under way, and what it waits for.
 
 use std::ops::Deref;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -220,6 +221,24 @@ impl Stage {
         drop(old);
         self.medium.forget_derived();
         self.start_over().await;
+    }
+
+    /// Every file of the store, with its content.
+    pub fn files(&self) -> Vec<(PathBuf, Vec<u8>)> {
+        let Medium::Directory(dir) = &self.medium else { return Vec::new() };
+        let (mut folders, mut files) = (vec![dir.path().to_owned()], Vec::new());
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else {
+                    let content = std::fs::read(&path).unwrap();
+                    files.push((path, content));
+                }
+            }
+        }
+        files
     }
 
     // ---- waiting ----

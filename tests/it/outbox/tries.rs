@@ -34,7 +34,7 @@ async fn a_code_is_handed_over_once_and_used_once() {
 
 #[tokio::test]
 async fn a_gateway_that_is_down_is_tried_again_after_longer_and_longer_pauses_and_not_for_ever() {
-    let (stage, gateway) = Stage::with_one(Policy::classic()).await;
+    let (stage, gateway) = Stage::with_one(Policy { sms_submits_max: 6, ..Policy::classic() }).await;
     let (lee, phone) = stage.person("lee", number(1)).await;
     gateway.always(Fail(Unavailable));
     let (_, sent) = stage.awaited(&lee, &phone).await;

@@ -10,8 +10,11 @@ from .canary import CANARY
 
 STEP_S = 30
 WINDOW_S = 180
-# Wrong codes are chosen to be wrong this far around the present step.
-WRONG_WITHIN_STEPS = 12
+# Wrong codes are wrong as far around the present step as the classic policy looks, and a little further: a code of a step
+# in there is one of a device that is out of sync, and treated so (A5). Of any four wrong ones, one in a hundred would be.
+WRONG_WITHIN_STEPS = 1010
+# Steps near which a device must not show the same code twice for a story to mean what it says.
+PLAIN_WITHIN_STEPS = 12
 
 
 def step_now() -> int:
@@ -58,7 +61,7 @@ class Seed:
 
     def is_plain(self, step: int) -> bool:
         """Whether no two steps near this one show the same code, which about one seed in five thousand does."""
-        near = range(step - WRONG_WITHIN_STEPS, step + WRONG_WITHIN_STEPS + 1)
+        near = range(step - PLAIN_WITHIN_STEPS, step + PLAIN_WITHIN_STEPS + 1)
         return len({self._totp.at(other * STEP_S) for other in near}) == len(near)
 
 

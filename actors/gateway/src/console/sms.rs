@@ -12,8 +12,8 @@ use super::visit::{Answer, Signed, Visit};
 use super::words;
 use crate::directory::Resource;
 use crate::engine::{
-    AccountId, Ack, Prefix, Rejection, SmsBlocked, SmsDropReason, SmsHealth, SmsLine, SmsMessageView, SmsReport,
-    SmsRouteView, SmsState, UnixMillis,
+    AccountId, Ack, Prefix, Rejection, SmsBlocked, SmsDropReason, SmsErrand, SmsHealth, SmsLine, SmsMessageView,
+    SmsReport, SmsRouteView, SmsState, UnixMillis,
 };
 use crate::money::Money;
 
@@ -80,6 +80,8 @@ struct BlockedRow {
     /// As a form sends it back.
     prefix: String,
     shown: String,
+    /// What nothing is sent for.
+    errand: &'static str,
     sent: u32,
     used: u32,
     until: When,
@@ -192,7 +194,11 @@ fn conversion(used: u64, taken: u64) -> String {
 
 fn blocked_row(blocked: &SmsBlocked) -> BlockedRow {
     let (prefix, shown) = (blocked.prefix.as_str().to_owned(), blocked.prefix.to_string());
-    BlockedRow { prefix, shown, sent: blocked.sent, used: blocked.used, until: When::at(blocked.until) }
+    let errand = match blocked.errand {
+        SmsErrand::SignIn => "Signing in",
+        SmsErrand::Enrolment => "Setting up a phone",
+    };
+    BlockedRow { prefix, shown, errand, sent: blocked.sent, used: blocked.used, until: When::at(blocked.until) }
 }
 
 fn message_row(visit: &Visit<'_>, message: &SmsMessageView) -> MessageRow {

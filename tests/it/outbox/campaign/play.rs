@@ -143,7 +143,9 @@ impl Play {
                 let _either = removed.await.is_ok();
             }
             Step::Redrive(which) => {
-                let given_up = self.stage.engine.sms_messages(self.stage.account, true, 1000);
+                let now = self.stage.engine.now();
+                let mut given_up = self.stage.engine.sms_messages(self.stage.account, true, 1000);
+                given_up.retain(|message| message.until > now);
                 if let Some(message) = of(&given_up, *which) {
                     let redriven = self.stage.engine.redrive_sms(operator(), &message.principal, message.challenge);
                     let _either = redriven.await.is_ok();

@@ -123,8 +123,8 @@ fn step(dice: &mut Dice) -> Step {
         39..41 => Step::EndSignIns(who),
         41..43 => Step::TakePhone(who),
         43 => Step::Remove(who),
-        44..47 => Step::Redrive(who),
-        47..59 => {
+        44..50 => Step::Redrive(who),
+        50..59 => {
             let some = 1 + dice.below(4);
             Step::Gateway { which: dice.below(2), replies: (0..some).map(|_| reply(dice)).collect() }
         }

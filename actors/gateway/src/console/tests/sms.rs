@@ -24,7 +24,7 @@ fn a_code_that_cannot_be_sent_leaves_the_person_on_the_second_page_with_resend()
         let world = world(&gateway).await;
         world.enrol_sms_by(|| gateway.code()).await;
         world.clock.advance_s(40);
-        gateway.says(Err(SmsFailure::Refused));
+        gateway.says(Err(SmsFailure::OptedOut));
         let mut browser = world.browser();
         let page = browser.sign_in("lee", PASSWORD).await.at("/console/mfa");
         page.shows("could not be sent").shows("Resend Code").hides("on its way");
@@ -116,9 +116,11 @@ fn a_country_that_is_not_served_and_a_budget_that_is_spent_are_told_without_blam
         browser.post(begin, &[("phone", "+4915112345678")]).await.at(begin).shows("not sent to phones of this country");
         world.enrol_sms().await;
         world.clock.advance_s(40);
+        world.browser().sign_in("lee", PASSWORD).await.at("/console/mfa").shows("on its way");
+        world.clock.advance_s(40);
         let mut browser = world.browser();
         let page = browser.sign_in("lee", PASSWORD).await.at("/console/mfa");
         page.shows("No more codes can be sent for now. Try again in").shows("Resend Code");
-        assert_eq!(world.outbox.messages().len(), 1);
+        assert_eq!(world.outbox.messages().len(), 2);
     });
 }

@@ -80,7 +80,7 @@ fn a_message_that_was_given_up_is_sent_again_while_its_code_is_good() {
         let gateway = FakeGateway::new();
         let world = world(&gateway).await;
         world.enrol_sms_by(|| gateway.code()).await;
-        gateway.says(Err(SmsFailure::Refused));
+        gateway.says(Err(SmsFailure::OptedOut));
         let mut lee = begins(&world).await;
         let mut browser = world.administrator().await;
         let page = browser.get(PAGE).await.shows(">lee<").shows("The gateway refused it").shows("Send again");
@@ -107,7 +107,7 @@ fn a_code_that_is_not_good_any_more_is_not_sent_again() {
         let gateway = FakeGateway::new();
         let world = world(&gateway).await;
         world.enrol_sms_by(|| gateway.code()).await;
-        gateway.says(Err(SmsFailure::Refused));
+        gateway.says(Err(SmsFailure::OptedOut));
         begins(&world).await;
         let mut browser = world.administrator().await;
         let challenge = challenge(&browser.get(PAGE).await);
@@ -131,7 +131,13 @@ fn a_blocked_prefix_is_said_and_opened_again() {
         let mut lee = begins(&world).await;
         lee.get("/console/mfa").await.hides("on its way");
         let mut browser = world.administrator().await;
-        let page = browser.get(PAGE).await.shows("<code>+1415555••••</code>").shows("Sent 2, used 1").shows("act-open");
+        let page = browser
+            .get(PAGE)
+            .await
+            .shows("<code>+1415555••••</code>")
+            .shows("Signing in")
+            .shows("Sent 2, used 0")
+            .shows("act-open");
         page.hides(NUMBER);
         browser.post_raw("/console/sms/open", "prefix=%2B1415555").await.status(400);
         browser.post("/console/sms/open", &[("prefix", "1415555")]).await.status(400);
@@ -148,7 +154,7 @@ fn a_session_without_the_second_factor_looks_and_does_not_act() {
         let gateway = FakeGateway::new();
         let world = world(&gateway).await;
         world.enrol_sms_by(|| gateway.code()).await;
-        gateway.says(Err(SmsFailure::Refused));
+        gateway.says(Err(SmsFailure::OptedOut));
         begins(&world).await;
         let mut browser = world.administrator().await;
         let challenge = challenge(&browser.get(PAGE).await.shows("act-send").hides("id=\"needs-mfa\""));
@@ -172,7 +178,7 @@ fn another_account_stays_out_of_sight_and_out_of_reach() {
         let name = DeviceName::new("kim").unwrap();
         world.engine.register_user(operator(), other, id.clone(), name, Path::root()).await.unwrap();
         let kim = PrincipalId::User(other, id);
-        gateway.says(Err(SmsFailure::Refused));
+        gateway.says(Err(SmsFailure::OptedOut));
         let by_kim = Request::by(Caller::at_console(kim.clone(), None));
         let phone = PhoneNumber::parse("+4915112345678").unwrap();
         let sent = world.engine.begin_sms_enrolment(by_kim, &kim, phone).await.unwrap().value;

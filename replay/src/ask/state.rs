@@ -1,0 +1,143 @@
+//! Who had MFA at an instant.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use super::{Integrity, SCHEMA, Told, citations, table};
+use crate::fold::{Basis, Life, Snapshot, Status};
+use crate::time::Time;
+use crate::trail::Verdict;
+
+/// Which states are asked for.
+#[derive(Clone, Debug, Default)]
+pub struct StateQuery {
+    /// The instant, with everything that happened at it; `None` is the end.
+    pub at: Option<Time>,
+    /// Only these principals, as places in the history.
+    pub only: Option<Vec<usize>>,
+}
+
+/// States of principals at an instant.
+#[derive(Clone, Debug, Serialize)]
+pub struct StateAnswer {
+    /// Version of this form.
+    pub schema: u32,
+    /// The instant; `None` is the end of the log.
+    pub as_of: Option<Time>,
+    /// The principals, by account, root first, then by name.
+    pub principals: Vec<PrincipalRow>,
+    /// What is known of the files behind this answer.
+    pub integrity: Integrity,
+}
+
+/// One principal's state.
+#[derive(Clone, Debug, Serialize)]
+pub struct PrincipalRow {
+    /// `ACCOUNT/root` or `ACCOUNT/NAME#GENERATION`, by its last name.
+    pub id: String,
+    /// Its account.
+    pub account: String,
+    /// Its name then.
+    pub name: Arc<str>,
+    /// Its unique id, if a record tells.
+    pub uid: Option<String>,
+    /// `root` or `user`.
+    pub kind: &'static str,
+    /// Whether it had MFA.
+    pub status: Status,
+    /// What that rests on.
+    pub basis: Option<Basis>,
+    /// Serial numbers or ARNs of the devices that are known.
+    pub devices: Vec<Arc<str>>,
+    /// Whether it had a console password, if the log tells.
+    pub console_password: Option<bool>,
+    /// The records that decide this.
+    pub citations: Vec<Arc<str>>,
+    /// What is known of the files that those are in.
+    pub integrity: Verdict,
+}
+
+/// Says who had MFA at an instant.
+///
+/// ```
+/// use countersign_replay::ask::{StateQuery, Told, state};
+///
+/// assert!(state(&Told::default(), &StateQuery::default()).principals.is_empty());
+/// ```
+#[must_use]
+pub fn state(told: &Told, query: &StateQuery) -> StateAnswer {
+    let wanted = |place: usize| query.only.as_ref().is_none_or(|only| only.contains(&place));
+    let lives = told.in_order().into_iter().filter(|(place, _)| wanted(*place));
+    let states: Vec<(&Life, Snapshot)> = lives.map(|(_, life)| (life, life.at(query.at))).collect();
+    let integrity = told.integrity(states.iter().flat_map(|(_, state)| &state.deciding));
+    let principals = states.into_iter().map(|(life, state)| row(told, life, state)).collect();
+    StateAnswer { schema: SCHEMA, as_of: query.at, principals, integrity }
+}
+
+fn row(told: &Told, life: &Life, state: Snapshot) -> PrincipalRow {
+    PrincipalRow {
+        id: life.id(),
+        account: life.account().to_owned(),
+        name: state.name,
+        uid: life.uid().map(str::to_owned),
+        kind: if life.is_root() { "root" } else { "user" },
+        status: state.status,
+        basis: state.basis,
+        devices: state.devices,
+        console_password: state.console_password,
+        citations: citations(&state.deciding),
+        integrity: told.cited(&state.deciding),
+    }
+}
+
+impl StateAnswer {
+    /// Adds the principals of another log, in the order of answers.
+    #[must_use]
+    pub fn beside(mut self, principals: Vec<PrincipalRow>) -> Self {
+        self.principals.extend(principals);
+        self.principals.sort_by_cached_key(PrincipalRow::order_key);
+        self
+    }
+
+    /// The answer as text.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let rows: Vec<Vec<String>> = self.principals.iter().map(PrincipalRow::cells).collect();
+        table(&["PRINCIPAL", "STATUS", "BASIS", "PASSWORD", "DEVICES", "RECORDS"], &rows)
+    }
+}
+
+impl PrincipalRow {
+    /// By account, root first, then by name, generation and unique id.
+    pub(crate) fn order_key(&self) -> (String, bool, String, u32, Option<String>) {
+        let name = self.id.split_once('/').map_or(self.id.as_str(), |(_, name)| name);
+        let (name, generation) = name.rsplit_once('#').unwrap_or((name, ""));
+        let generation = generation.parse().unwrap_or(0);
+        (self.account.clone(), self.kind != "root", name.to_lowercase(), generation, self.uid.clone())
+    }
+
+    /// Whether somebody means this principal by its id, `ACCOUNT/NAME`, its name or its unique id.
+    #[must_use]
+    pub fn is(&self, words: &str) -> bool {
+        super::is_meant(words, &self.id, self.uid.as_deref())
+    }
+
+    fn cells(&self) -> Vec<String> {
+        let basis = self.basis.map_or("-", Basis::name);
+        let password = match self.console_password {
+            Some(true) => "yes",
+            Some(false) => "no",
+            None => "-",
+        };
+        let list = |items: &[Arc<str>]| if items.is_empty() { "-".to_owned() } else { items.join(" ") };
+        vec![
+            self.id.clone(),
+            self.status.name().to_owned(),
+            basis.to_owned(),
+            password.to_owned(),
+            list(&self.devices),
+            list(&self.citations),
+        ]
+    }
+}

@@ -1,0 +1,245 @@
+//! What questions to every kind of log have in common: the input, how it is read, and the exit code.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Args;
+use countersign_domain::ids::UnixMillis;
+use countersign_replay::ask::{Integrity, Told, json};
+use countersign_replay::fold::{Keep, fold};
+use countersign_replay::own::tell::{Details, told, told_of};
+use countersign_replay::own::{Entries, Kind, OwnStore, kind_of};
+use countersign_replay::time::Time;
+use countersign_replay::trail::{Audit, Inputs, LoadOptions, Loaded, PublicKeys, Signatures, Skip, Verdict, audit};
+use serde::Serialize;
+
+use super::progress::load_with_progress;
+use super::stores::note;
+use super::{Answered, FOUND, Failure, INTEGRITY, UNREADABLE, complain, say};
+
+/// Logs, and how to read them.
+#[derive(Args)]
+pub(crate) struct Input {
+    /// Countersign stores or data directories, CloudTrail files, credential reports, or folders of them.
+    #[arg(required = true, value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
+    /// Answer from what had been delivered by then, such as 2026-05-01T09:45:00Z.
+    #[arg(long, value_name = "INSTANT", value_parser = instant)]
+    pub(crate) known_at: Option<Time>,
+    /// Answer in JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// The key file of a store, when it is not beside it. Without any, what is sealed is named as such.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) keys: Option<PathBuf>,
+    /// Check audit logs against the digests among them, with this list of `aws cloudtrail list-public-keys`.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) public_keys: Option<PathBuf>,
+    /// Signatures of digests, which the storage keeps beside them: lines of `KEY SIGNATURE`, or a JSON object.
+    #[arg(long, value_name = "FILE", requires = "public_keys")]
+    pub(crate) signatures: Option<PathBuf>,
+    /// Give no answer that rests on changed or missing files.
+    #[arg(long)]
+    pub(crate) require_integrity: bool,
+}
+
+/// Reads an instant of the command line.
+pub(crate) fn instant(text: &str) -> Result<Time, String> {
+    text.parse::<Time>().map_err(|cause| cause.to_string())
+}
+
+/// An instant of our own log, whose clock begins in 1970.
+pub(crate) fn own_instant(at: Option<Time>) -> Result<Option<UnixMillis>, Failure> {
+    let own = at.map(|at| u64::try_from(at.0).map(UnixMillis)).transpose();
+    own.map_err(|_| Failure::usage("our own log has no instant before 1970"))
+}
+
+/// Whether a path is a store, or what a store was.
+pub(crate) fn is_store(path: &Path) -> bool {
+    !matches!(kind_of(path), Kind::Other)
+}
+
+impl Input {
+    /// The stores among the paths, and the other paths.
+    pub(crate) fn split(&self) -> (Vec<&PathBuf>, Vec<PathBuf>) {
+        let (stores, files): (Vec<&PathBuf>, Vec<&PathBuf>) = self.paths.iter().partition(|path| is_store(path));
+        (stores, files.into_iter().cloned().collect())
+    }
+
+    /// Opens a store.
+    pub(crate) fn open(&self, path: &Path) -> Result<OwnStore, Failure> {
+        Ok(OwnStore::open(path, self.keys.as_deref())?)
+    }
+}
+
+/// What of our own log is told.
+#[derive(Clone, Copy)]
+pub(crate) enum Own<'a> {
+    /// Everything that changes states, and these details.
+    Of(Keep, Details<'a>),
+    /// The details of the principals whom somebody means by these words.
+    Principal(&'a str),
+}
+
+/// A history that was told, and how well.
+pub(crate) struct Heard {
+    pub(crate) told: Told,
+    pub(crate) inputs: Inputs,
+    /// Whether a store is not what was written.
+    damaged: bool,
+}
+
+/// Reads the input and tells its history.
+pub(crate) fn hear(input: &Input, own: Own<'_>) -> Result<Heard, Failure> {
+    let (stores, files) = input.split();
+    let mut heard = hear_files(input, &files)?;
+    let until = own_instant(input.known_at)?;
+    for path in stores {
+        let store = input.open(path)?;
+        let of_store = match own {
+            Own::Of(keep, details) => told(&store, until, keep, details)?,
+            Own::Principal(words) => told_of(&store, until, words)?,
+        };
+        heard.count(&store);
+        heard.store(of_store);
+    }
+    Ok(heard)
+}
+
+/// Reads audit logs and tells their history.
+pub(crate) fn hear_files(input: &Input, files: &[PathBuf]) -> Result<Heard, Failure> {
+    if files.is_empty() {
+        return Ok(Heard { told: Told::default(), inputs: Inputs::default(), damaged: false });
+    }
+    if input.require_integrity && input.public_keys.is_none() {
+        return Err(Failure::usage("the integrity of audit logs is checked with --public-keys"));
+    }
+    let options = LoadOptions { known_at: input.known_at, ..LoadOptions::default() };
+    let Loaded { events, flaws, inputs, files } = load_with_progress(files, &options);
+    for skip in inputs.skips.iter().filter(|skip| !skip.harmless) {
+        complain(&format!("not used: {}: {}", skip.place, skip.why));
+    }
+    let named = inputs.skips.len() as u64;
+    if inputs.skipped > named {
+        complain(&format!("and {} more", inputs.skipped - named));
+    }
+    let verdicts = check(input, &files)?.map(|audit| audit.verdicts()).unwrap_or_default();
+    let told = Told { history: fold(events), flaws, verdicts, ..Told::default() };
+    Ok(Heard { told, inputs, damaged: false })
+}
+
+/// Checks files against their digests, if that is asked for.
+pub(crate) fn check(input: &Input, files: &[PathBuf]) -> Result<Option<Audit>, Failure> {
+    let Some(keys) = &input.public_keys else { return Ok(None) };
+    let unread = |path: &PathBuf, why: String| Failure::unreadable(format!("`{}`: {why}", path.display()));
+    let keys = PublicKeys::read(keys).map_err(|why| unread(keys, why))?;
+    let signatures = match &input.signatures {
+        Some(path) => Signatures::read(path).map_err(|why| unread(path, why))?,
+        None => Signatures::default(),
+    };
+    Ok(Some(audit(files, &keys, &signatures)))
+}
+
+/// The principals that somebody names, as places in the history.
+pub(crate) fn principals(told: &Told, named: &[String]) -> Result<Vec<usize>, Failure> {
+    let mut places = Vec::new();
+    for words in named {
+        let found = told.find(words);
+        if found.is_empty() {
+            return Err(Failure::usage(format!("no principal `{words}` in this input")));
+        }
+        places.extend(found);
+    }
+    Ok(places)
+}
+
+impl Heard {
+    fn count(&mut self, store: &OwnStore) {
+        let entries = store.head().0;
+        self.inputs.files += 1;
+        self.inputs.records += entries;
+        *self.inputs.kinds.entry("own_entry").or_default() += entries;
+    }
+
+    /// Adds what a store tells, and says what of it is amiss or could not be looked into.
+    pub(crate) fn store(&mut self, told: Told) {
+        for damage in told.verdicts.files.keys() {
+            complain(&format!("changed: {damage}"));
+            self.damaged = true;
+        }
+        note(told.sealed);
+        self.told = std::mem::take(&mut self.told).beside(told);
+    }
+
+    /// Notes an argument that is neither a file nor a principal.
+    pub(crate) fn absent(&mut self, path: &Path) {
+        let (place, why) = (path.display().to_string(), "no such file, and no such principal".to_owned());
+        complain(&format!("not used: {place}: {why}"));
+        self.inputs.skips.push(Skip { place, kind: "unread", why, harmless: false });
+    }
+
+    /// The exit code when something was found that was asked to fail on.
+    pub(crate) fn code_if(&self, found: bool, otherwise: ExitCode) -> ExitCode {
+        if found { self.code(true) } else { otherwise }
+    }
+
+    /// Shows an answer that rests on some files, and says how it went.
+    pub(crate) fn answer(
+        &self,
+        input: &Input,
+        integrity: &Integrity,
+        answer: &impl Serialize,
+        text: impl FnOnce() -> String,
+    ) -> Answered {
+        self.trusted(input, integrity)?;
+        match input.json {
+            true => say(&json(answer).map_err(|cause| Failure::unreadable(cause.to_string()))?),
+            false => {
+                say(text().trim_end());
+                if input.public_keys.is_some() {
+                    say(&format!("\nintegrity: {}", integrity.verdict.name()));
+                }
+            }
+        }
+        Ok(self.code(false))
+    }
+
+    /// Refuses to answer from files that were changed, if that is asked for.
+    pub(crate) fn trusted(&self, input: &Input, integrity: &Integrity) -> Result<(), Failure> {
+        if !input.require_integrity || integrity.verdict != Verdict::Invalid {
+            return Ok(());
+        }
+        for file in &integrity.invalid {
+            complain(&format!("invalid: {file}"));
+        }
+        for object in &integrity.missing {
+            complain(&format!("missing: {object}"));
+        }
+        Err(Failure::integrity("the files are not what was delivered, so there is no answer"))
+    }
+
+    /// The exit code of an answer.
+    pub(crate) fn code(&self, found: bool) -> ExitCode {
+        if self.damaged {
+            ExitCode::from(INTEGRITY)
+        } else if found {
+            ExitCode::from(FOUND)
+        } else if self.inputs.is_partial() {
+            ExitCode::from(UNREADABLE)
+        } else {
+            ExitCode::SUCCESS
+        }
+    }
+
+    /// Writes a page to a file, or to standard output.
+    pub(crate) fn page(&self, file: &Path, page: Result<String, String>) -> Answered {
+        let page = page.map_err(Failure::unreadable)?;
+        if file.as_os_str() == "-" {
+            say(page.trim_end());
+        } else {
+            let unwritten = |error: std::io::Error| Failure::unreadable(format!("`{}`: {error}", file.display()));
+            std::fs::write(file, page).map_err(unwritten)?;
+        }
+        Ok(self.code(false))
+    }
+}

@@ -1,0 +1,33 @@
+//! `timeline`: what happened to a principal.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use countersign_replay::ask::timeline;
+use countersign_replay::page::timeline_page;
+
+use super::Answered;
+use super::heard::{self, Input, Own};
+
+/// Tells what happened to a principal, in order: who did it, what it changed, and which attempts failed.
+#[derive(Args)]
+pub(crate) struct Ask {
+    /// The principal: an id, `ACCOUNT/NAME`, a name, or a unique id.
+    principal: String,
+    #[command(flatten)]
+    input: Input,
+    /// Write a page for people to this file, `-` for standard output.
+    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "-", conflicts_with = "json", require_equals = true)]
+    html: Option<PathBuf>,
+}
+
+pub(crate) fn run(ask: &Ask) -> Answered {
+    let heard = heard::hear(&ask.input, Own::Principal(&ask.principal))?;
+    let lives = heard::principals(&heard.told, std::slice::from_ref(&ask.principal))?;
+    let answer = timeline(&heard.told, &lives);
+    if let Some(file) = &ask.html {
+        heard.trusted(&ask.input, &answer.integrity)?;
+        return heard.page(file, timeline_page(&heard.told, &lives));
+    }
+    heard.answer(&ask.input, &answer.integrity, &answer, || answer.text())
+}

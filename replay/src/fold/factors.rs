@@ -1,0 +1,229 @@
+//! What is known of one principal's devices, and how each event changes it. Total: every event is taken.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use super::finding::FindingKind;
+use crate::event::Observed;
+
+/// Whether somebody has MFA.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// At least one device is assigned.
+    Enabled,
+    /// The log proves that none is.
+    Disabled,
+    /// The log does not decide.
+    Unknown,
+    /// The user was deleted before.
+    Deleted,
+    /// The user was created later.
+    Nonexistent,
+}
+
+impl Status {
+    /// Its name in answers.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Enabled => "enabled",
+            Self::Disabled => "disabled",
+            Self::Unknown => "unknown",
+            Self::Deleted => "deleted",
+            Self::Nonexistent => "nonexistent",
+        }
+    }
+}
+
+/// What a status rests on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Basis {
+    /// A device was seen to be enabled.
+    Lifecycle,
+    /// MFA was only seen in use.
+    Evidence,
+    /// A new user has none.
+    Created,
+    /// The last one was taken away.
+    Deactivated,
+    /// A password was enough.
+    SignedInWithoutMfa,
+    /// A credential report says so.
+    CredentialReport,
+}
+
+impl Basis {
+    /// Its name in answers.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Lifecycle => "lifecycle",
+            Self::Evidence => "evidence",
+            Self::Created => "created",
+            Self::Deactivated => "deactivated",
+            Self::SignedInWithoutMfa => "signed_in_without_mfa",
+            Self::CredentialReport => "credential_report",
+        }
+    }
+}
+
+type Event = Arc<Observed>;
+
+#[derive(Clone, Debug)]
+struct Held {
+    since: Event,
+    enabled: bool,
+}
+
+/// The devices of one principal, as far as they are known.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Factors {
+    held: BTreeMap<Arc<str>, Held>,
+    /// Some device is in use, and no record names it.
+    unnamed: Option<Event>,
+    /// The event that told the whole set.
+    complete: Option<Event>,
+    /// Why there is none.
+    off: Option<(Basis, Event)>,
+    /// The event since which nobody knows.
+    lost: Option<Event>,
+}
+
+impl Factors {
+    pub(super) fn status(&self) -> Status {
+        if self.has_some() {
+            Status::Enabled
+        } else if self.complete.is_some() {
+            Status::Disabled
+        } else {
+            Status::Unknown
+        }
+    }
+
+    pub(super) fn basis(&self) -> Option<Basis> {
+        match self.status() {
+            Status::Enabled if self.held.values().any(|held| held.enabled) => Some(Basis::Lifecycle),
+            Status::Enabled => Some(Basis::Evidence),
+            Status::Disabled => self.off.as_ref().map(|(basis, _)| *basis),
+            _ => None,
+        }
+    }
+
+    pub(super) fn serials(&self) -> Vec<Arc<str>> {
+        self.held.keys().cloned().collect()
+    }
+
+    pub(super) fn holds(&self, serial: &str) -> bool {
+        self.held.contains_key(serial)
+    }
+
+    /// The events that decide the status.
+    pub(super) fn deciding(&self) -> Vec<Event> {
+        match self.status() {
+            Status::Enabled => self.held.values().map(|held| &held.since).chain(&self.unnamed).cloned().collect(),
+            Status::Disabled => self.complete.iter().chain(self.off.iter().map(|(_, event)| event)).cloned().collect(),
+            _ => self.lost.iter().cloned().collect(),
+        }
+    }
+
+    fn has_some(&self) -> bool {
+        !self.held.is_empty() || self.unnamed.is_some()
+    }
+
+    /// Whether the log says that a device is not among somebody's.
+    fn excludes(&self, serial: &str) -> bool {
+        self.complete.is_some() && self.unnamed.is_none() && !self.holds(serial)
+    }
+
+    fn none(&mut self, basis: Basis, event: &Event) {
+        self.held.clear();
+        self.unnamed = None;
+        self.complete = Some(Arc::clone(event));
+        self.off = Some((basis, Arc::clone(event)));
+    }
+
+    pub(super) fn created(&mut self, event: &Event) {
+        self.none(Basis::Created, event);
+    }
+
+    pub(super) fn assign(&mut self, serial: &Arc<str>, event: &Event) {
+        if event.one_device_at_most() {
+            self.held.clear();
+            self.unnamed = None;
+            self.complete = Some(Arc::clone(event));
+        }
+        self.held.insert(Arc::clone(serial), Held { since: Arc::clone(event), enabled: true });
+    }
+
+    pub(super) fn unassign(&mut self, serial: &str, event: &Event) -> Option<FindingKind> {
+        let one_at_most = event.one_device_at_most();
+        let other = one_at_most && !self.held.is_empty() && !self.holds(serial);
+        let finding = (self.excludes(serial) || other).then_some(FindingKind::DeactivateOfUnknownDevice);
+        self.remove(serial, event);
+        finding
+    }
+
+    /// Takes a device away that may or may not be known.
+    pub(super) fn remove(&mut self, serial: &str, event: &Event) {
+        if event.one_device_at_most() {
+            return self.none(Basis::Deactivated, event);
+        }
+        if self.held.remove(serial).is_none() {
+            self.unnamed = None;
+        }
+        if !self.has_some() {
+            self.off = Some((Basis::Deactivated, Arc::clone(event)));
+            self.lost = Some(Arc::clone(event));
+        }
+    }
+
+    pub(super) fn resynced(&mut self, serial: &Arc<str>, event: &Event) -> Option<FindingKind> {
+        let finding = self.excludes(serial).then_some(FindingKind::ResyncOfUnknownDevice);
+        self.seen(serial, event);
+        finding
+    }
+
+    /// MFA was used. `while_disabled` is the finding if there was none.
+    pub(super) fn used(
+        &mut self,
+        serial: Option<&Arc<str>>,
+        while_disabled: FindingKind,
+        event: &Event,
+    ) -> Option<FindingKind> {
+        let before = self.status();
+        let unknown_device = serial.is_some_and(|serial| self.excludes(serial));
+        match serial {
+            Some(serial) => self.seen(serial, event),
+            None if !self.has_some() => self.unnamed = Some(Arc::clone(event)),
+            None => {}
+        }
+        match before {
+            Status::Disabled => Some(while_disabled),
+            _ if unknown_device => Some(FindingKind::MfaUseOfUnknownDevice),
+            _ => None,
+        }
+    }
+
+    /// A device is on; if some unnamed one was known to be, this is it.
+    fn seen(&mut self, serial: &Arc<str>, event: &Event) {
+        self.unnamed = None;
+        let held = Held { since: Arc::clone(event), enabled: false };
+        self.held.entry(Arc::clone(serial)).or_insert(held);
+    }
+
+    /// A password was enough, or a report says that there is none.
+    pub(super) fn shown_off(&mut self, basis: Basis, contradiction: FindingKind, event: &Event) -> Option<FindingKind> {
+        match self.status() {
+            Status::Disabled => None,
+            Status::Enabled if event.is_of_whole_log() => Some(contradiction),
+            before => {
+                self.none(basis, event);
+                (before == Status::Enabled).then_some(contradiction)
+            }
+        }
+    }
+}

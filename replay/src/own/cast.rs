@@ -1,0 +1,104 @@
+//! Who and what the streams of a log are, by what the log has said of them so far. It takes every event.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use countersign_domain::event::Event;
+use countersign_domain::ids::{PrincipalId, StreamId};
+use foldhash::fast::RandomState;
+
+use super::states::{REGISTERED, RENAMED};
+use crate::event::{Device, Who};
+
+type ByStream<T> = HashMap<StreamId, T, RandomState>;
+
+/// Names of principals and devices.
+#[derive(Debug, Default)]
+pub(super) struct Cast {
+    accounts: ByStream<Arc<str>>,
+    people: ByStream<Who>,
+    devices: ByStream<Device>,
+    /// Whom an account named, and of whom nothing was read yet.
+    announced: ByStream<Who>,
+}
+
+impl Cast {
+    /// Learns what an event says of names.
+    pub(super) fn learn(&mut self, stream: StreamId, event: &Event) {
+        match event {
+            Event::AccountOpened(opened) => {
+                let account: Arc<str> = opened.account.to_string().into();
+                let root = PrincipalId::Root(opened.account).stream();
+                self.announced.insert(root, Who::root(Arc::clone(&account)));
+                self.accounts.insert(stream, account);
+            }
+            Event::UserAdded(added) => {
+                if let Some(account) = self.accounts.get(&stream) {
+                    let name = format!("sealed:{}", added.user);
+                    self.announced.insert(added.user, Who::user(Arc::clone(account), name));
+                }
+            }
+            Event::PrincipalRegistered(registered) => {
+                self.announced.remove(&stream);
+                let account: Arc<str> = registered.id.account().to_string().into();
+                let who = match &registered.id {
+                    PrincipalId::Root(_) => Who::Root { account },
+                    PrincipalId::User(_, user) => Who::User {
+                        account,
+                        name: Some(registered.name.as_str().into()),
+                        uid: Some(user.as_str().into()),
+                    },
+                };
+                self.people.insert(stream, who);
+            }
+            Event::VirtualDeviceCreated(made) => self.device_made(stream, &made.account, made.serial.as_str()),
+            Event::SecurityKeyCreated(made) => self.device_made(stream, &made.account, made.serial.as_str()),
+            Event::SmsDeviceCreated(made) => self.device_made(stream, &made.account, made.serial.as_str()),
+            Event::HardwareTokenImported(token) => self.device_made(stream, &"", token.serial.as_str()),
+            _ => {}
+        }
+    }
+
+    /// Learns that somebody has another name from now on. What is told of the change itself has the old one.
+    pub(super) fn learn_after(&mut self, stream: StreamId, event: &Event) {
+        if let (Event::PrincipalRenamed(renamed), Some(Who::User { name, .. })) = (event, self.people.get_mut(&stream))
+        {
+            *name = Some(renamed.name.as_str().into());
+        }
+    }
+
+    /// Learns what the type of a sealed entry says by itself.
+    pub(super) fn learn_sealed(&mut self, stream: StreamId, event_type: u16) {
+        if event_type == REGISTERED {
+            let nobody = || Who::user("unknown", format!("sealed:{stream}"));
+            let who = self.announced.remove(&stream).unwrap_or_else(nobody);
+            self.people.insert(stream, who);
+        }
+        if event_type == RENAMED
+            && let Some(Who::User { name, .. }) = self.people.get_mut(&stream)
+        {
+            *name = Some(format!("sealed:{stream}").into());
+        }
+    }
+
+    fn device_made(&mut self, stream: StreamId, account: &dyn ToString, serial: &str) {
+        self.devices.insert(stream, Device { account: account.to_string().into(), serial: serial.into() });
+    }
+
+    /// A principal.
+    pub(super) fn who(&self, stream: StreamId) -> Who {
+        let known = self.people.get(&stream).cloned();
+        known.unwrap_or_else(|| Who::user("unknown", format!("unknown:{stream}")))
+    }
+
+    /// Whether a stream is a principal's.
+    pub(super) fn is_principal(&self, stream: StreamId) -> bool {
+        self.people.contains_key(&stream)
+    }
+
+    /// A device.
+    pub(super) fn device(&self, stream: StreamId) -> Device {
+        let known = self.devices.get(&stream).cloned();
+        known.unwrap_or_else(|| Device { account: "".into(), serial: format!("sealed:{stream}").into() })
+    }
+}

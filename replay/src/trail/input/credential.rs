@@ -1,0 +1,126 @@
+//! Credential reports: one row a principal, true at the report's time.
+
+use std::io::Read;
+use std::sync::Arc;
+
+use data_encoding::BASE64;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use crate::event::{Actor, Cite, Observed, What, Who};
+use crate::time::Time;
+
+/// A report is at most this long; AWS allows 5,000 users of about 300 bytes each.
+const REPORT_BYTES_MAX: u64 = 64 << 20;
+/// The row of root.
+const ROOT_NAME: &str = "<root_account>";
+/// The first column of every report.
+const FIRST_COLUMNS: [&str; 2] = ["user", "arn"];
+
+/// Whether bytes are the beginning of a report.
+pub(crate) fn begins(bytes: &[u8]) -> bool {
+    let line = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let plain: Vec<u8> = line.iter().copied().filter(|byte| *byte != b'"' && *byte != b' ').collect();
+    let plain = plain.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&plain);
+    plain.starts_with(format!("{},", FIRST_COLUMNS.join(",")).as_bytes())
+}
+
+/// Reads a report, as JSON wraps it: base64 or plain, with the time of its making.
+pub(crate) fn in_json(value: &Value, source: &Arc<str>, named: Option<Time>) -> Result<Vec<Observed>, String> {
+    let value = value.get("data").filter(|data| data.is_object()).unwrap_or(value);
+    let content = value.get("Content").and_then(Value::as_str).ok_or("a credential report without content")?;
+    let decoded: Vec<u8> = match begins(content.as_bytes()) {
+        true => content.as_bytes().to_vec(),
+        false => {
+            let packed: Vec<u8> = content.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
+            BASE64.decode(&packed).map_err(|_| "the content of a credential report is not base64")?
+        }
+    };
+    let made = value.get("GeneratedTime").and_then(generated);
+    read(decoded.as_slice(), source, made.or(named))
+}
+
+/// The time of making: a text, or the parts of a date as recorded by a client's test double.
+fn generated(value: &Value) -> Option<Time> {
+    if let Some(text) = value.as_str() {
+        return text.parse().ok();
+    }
+    let part = |key: &str| value.get(key).and_then(Value::as_u64);
+    let (year, month, day) = (part("year")?, part("month")?, part("day")?);
+    let (hour, minute, second) = (part("hour")?, part("minute")?, part("second").unwrap_or(0));
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z").parse().ok()
+}
+
+/// Reads a report. Without a time of its own it is as old as the latest date in it.
+pub(crate) fn read(source: impl Read, name: &Arc<str>, made: Option<Time>) -> Result<Vec<Observed>, String> {
+    let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(source.take(REPORT_BYTES_MAX));
+    let header = reader.headers().map_err(|cause| cause.to_string())?.clone();
+    let column = |name: &str| header.iter().position(|column| column.trim_start_matches('\u{feff}').trim() == name);
+    let columns = (column("user"), column("arn"), column("mfa_active"), column("password_enabled"));
+    let (Some(user), Some(arn), Some(mfa), password) = columns else {
+        return Err("a credential report without its columns".to_owned());
+    };
+    let (mut rows, mut latest) = (Vec::new(), None);
+    for (index, row) in reader.records().enumerate() {
+        let row = row.map_err(|cause| cause.to_string())?;
+        latest = row.iter().filter_map(|field| field.parse::<Time>().ok()).chain(latest).max();
+        let field = |column: usize| row.get(column).unwrap_or_default().trim();
+        let Some(mfa) = flag(field(mfa)) else { continue };
+        let Some(account) = field(arn).split(':').nth(4).filter(|account| !account.is_empty()) else { continue };
+        let who = match field(user) {
+            ROOT_NAME => Who::root(account),
+            name => Who::user(account, name),
+        };
+        let body = Sha256::digest(row.iter().collect::<Vec<_>>().join("\u{1f}").as_bytes()).into();
+        let console = password.and_then(|column| flag(field(column)));
+        rows.push((index as u64, who, mfa, console, body));
+    }
+    let Some(at) = made.or(latest) else { return Ok(Vec::new()) };
+    let event_id: Arc<str> = Arc::from(format!("credential-report:{at}"));
+    let observe = |(index, who, mfa, console, body)| Observed {
+        at,
+        what: What::StateAnchored { who, mfa, console },
+        cite: Cite {
+            event_id: Some(Arc::clone(&event_id)),
+            source: Arc::clone(name),
+            index,
+            delivered: Some(at),
+            body,
+        },
+        by: Actor::default(),
+        position: None,
+    };
+    Ok(rows.into_iter().map(observe).collect())
+}
+
+fn flag(text: &str) -> Option<bool> {
+    match text.to_ascii_lowercase().as_str() {
+        "true" => Some(true),
+        "false" => Some(false),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const REPORT: &str = "user,arn,user_creation_time,password_enabled,mfa_active\n\
+        <root_account>,arn:aws:iam::012345678901:root,2020-01-01T00:00:00+00:00,not_supported,TRUE\n\
+        lee,arn:aws:iam::012345678901:user/x/lee,2020-02-01T00:00:00+00:00,true,False\n";
+
+    #[test]
+    fn a_report_is_read_plain_and_in_json() {
+        let source = Arc::from("report.csv");
+        assert!(begins(REPORT.as_bytes()) && !begins(b"user name,arn\n"));
+        let rows = read(REPORT.as_bytes(), &source, None).unwrap();
+        assert_eq!(rows[0].what, What::StateAnchored { who: Who::root("012345678901"), mfa: true, console: None });
+        let lee = Who::user("012345678901", "lee");
+        assert_eq!(rows[1].what, What::StateAnchored { who: lee, mfa: false, console: Some(true) });
+        assert_eq!(rows[1].at.to_string(), "2020-02-01T00:00:00Z");
+        let packed = BASE64.encode(REPORT.as_bytes());
+        let json = serde_json::json!({"Content": packed, "GeneratedTime": "2021-01-01T00:00:00+00:00"});
+        let made = in_json(&json, &source, None).unwrap();
+        assert_eq!((made.len(), made[0].at.to_string().as_str()), (2, "2021-01-01T00:00:00Z"));
+    }
+}

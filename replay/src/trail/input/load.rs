@@ -1,0 +1,313 @@
+//! Many files at once, and one history of them.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::hash::BuildHasher;
+use std::io::BufRead;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+use foldhash::fast::FixedState;
+
+use super::items::{self, Document, Item};
+use super::sift::{Sessions, Sieve};
+use super::{Flaw, Kept, Seen, Sifted, Skip, credential, open, walk};
+use crate::event::{Observed, Via, What};
+use crate::time::Time;
+
+/// How input is read.
+#[derive(Clone, Debug, Default)]
+pub struct LoadOptions {
+    /// Readers at work at once; 0 is one for each processor.
+    pub threads: usize,
+    /// Leave out what was delivered later than this.
+    pub known_at: Option<Time>,
+}
+
+/// How far reading has come, for whoever waits.
+#[derive(Clone, Debug, Default)]
+pub struct Progress {
+    /// Bytes read from the disk.
+    pub bytes: Arc<AtomicU64>,
+    /// Bytes to read; 0 until that is known.
+    pub total: Arc<AtomicU64>,
+}
+
+/// What was read.
+#[derive(Clone, Debug, Default)]
+pub struct Inputs {
+    /// Files that were looked into.
+    pub files: u64,
+    /// Records in them.
+    pub records: u64,
+    /// Records that differ in id or content; `None` when they are too many to tell.
+    pub unique_records: Option<u64>,
+    /// Things in the files, by kind.
+    pub kinds: BTreeMap<&'static str, u64>,
+    /// What was not used, in the order of places; at most ten thousand.
+    pub skips: Vec<Skip>,
+    /// How many things were not used.
+    pub skipped: u64,
+}
+
+impl Inputs {
+    /// Whether something that should have been used could not be.
+    #[must_use]
+    pub fn is_partial(&self) -> bool {
+        self.skips.iter().any(|skip| !skip.harmless)
+    }
+}
+
+/// Everything that the input says about MFA.
+#[derive(Clone, Debug, Default)]
+pub struct Loaded {
+    /// Events, in the order of the history.
+    pub events: Vec<Observed>,
+    /// Contradictions that need no history to be seen.
+    pub flaws: Vec<Flaw>,
+    /// What was read.
+    pub inputs: Inputs,
+    /// The files.
+    pub files: Vec<PathBuf>,
+}
+
+/// Reads files, and folders without following links out of them: CloudTrail records in every shape, and credential
+/// reports, each plain or gzip, told by content.
+///
+/// It does not fail: what cannot be read is among [`Inputs::skips`], and the rest is used.
+///
+/// ```
+/// use countersign_replay::trail::{LoadOptions, Progress, load};
+///
+/// let loaded = load(&["/nowhere".into()], &LoadOptions::default(), &Progress::default());
+/// assert!(loaded.events.is_empty() && loaded.inputs.is_partial());
+/// ```
+#[must_use]
+pub fn load(paths: &[PathBuf], options: &LoadOptions, progress: &Progress) -> Loaded {
+    let found = walk::files(paths);
+    progress.total.store(found.bytes, Ordering::Relaxed);
+    let mut kinds: BTreeMap<&'static str, u64> = BTreeMap::new();
+    for skip in &found.skips {
+        *kinds.entry(skip.kind).or_default() += 1;
+    }
+    let mut all = Sifted::default();
+    found.skips.into_iter().for_each(|skip| all.skip(skip));
+    for (part, counted) in read_all(&found.files, options, progress) {
+        merge(&mut all, part);
+        for (kind, count) in counted {
+            *kinds.entry(kind).or_default() += count;
+        }
+    }
+    let records = kinds.get("record").copied().unwrap_or(0);
+    let (unique, clashes) = tell_apart(&mut all);
+    let names = if clashes.is_empty() { HashMap::new() } else { names_of(&found.files, &clashes) };
+    all.flaws.extend(clashes.iter().filter_map(|clash| named(clash, &names)));
+    all.flaws.sort();
+    all.flaws.dedup();
+    all.skips.sort();
+    let inputs = Inputs {
+        files: found.files.len() as u64,
+        records,
+        unique_records: unique,
+        kinds,
+        skipped: all.skipped,
+        skips: std::mem::take(&mut all.skips),
+    };
+    let flaws = std::mem::take(&mut all.flaws);
+    Loaded { events: history(all, options.known_at), flaws, inputs, files: found.files }
+}
+
+type Counts = BTreeMap<&'static str, u64>;
+
+fn read_all(files: &[PathBuf], options: &LoadOptions, progress: &Progress) -> Vec<(Sifted, Counts)> {
+    let wanted = match options.threads {
+        0 => thread::available_parallelism().map_or(1, usize::from),
+        count => count,
+    };
+    let next = AtomicUsize::new(0);
+    let collected = Mutex::new(Vec::new());
+    let work = || {
+        let (mut sifted, mut counts) = (Sifted::default(), Counts::new());
+        while let Some(path) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
+            read_file(path, options, progress, &mut sifted, &mut counts);
+        }
+        if let Ok(mut collected) = collected.lock() {
+            collected.push((sifted, counts));
+        }
+    };
+    thread::scope(|scope| {
+        for _ in 1..wanted.min(files.len()).max(1) {
+            scope.spawn(work);
+        }
+        work();
+    });
+    collected.into_inner().unwrap_or_default()
+}
+
+fn read_file(path: &Path, options: &LoadOptions, progress: &Progress, into: &mut Sifted, counts: &mut Counts) {
+    let delivered = path.file_name().and_then(|name| Time::in_file_name(&name.to_string_lossy()));
+    if delivered.zip(options.known_at).is_some_and(|(delivered, known)| delivered > known) {
+        *counts.entry("later").or_default() += 1;
+        return;
+    }
+    let source: Arc<str> = Arc::from(path.display().to_string());
+    let before = into.skipped;
+    let mut sieve = Sieve {
+        into,
+        source: Arc::clone(&source),
+        delivered,
+        known_at: options.known_at,
+        index: 0,
+        kinds: Counts::new(),
+    };
+    if let Err(why) = read_content(path, progress, &mut sieve) {
+        sieve.unread(why);
+    }
+    let kinds = std::mem::take(&mut sieve.kinds);
+    if kinds.is_empty() && into.skipped == before {
+        *counts.entry("no_records").or_default() += 1;
+    }
+    if into.skipped > before {
+        *counts.entry("unread").or_default() += into.skipped - before;
+    }
+    for (kind, count) in kinds {
+        *counts.entry(kind).or_default() += count;
+    }
+}
+
+fn read_content(path: &Path, progress: &Progress, sieve: &mut Sieve<'_>) -> Result<(), String> {
+    let mut content = open::content(path, &progress.bytes).map_err(|error| error.to_string())?;
+    let beginning = content.fill_buf().map_err(|error| error.to_string())?;
+    if credential::begins(beginning) {
+        let rows = credential::read(content, &sieve.source, sieve.delivered)?;
+        *sieve.kinds.entry("credential_report").or_default() += 1;
+        sieve.into.rows.extend(rows);
+        return Ok(());
+    }
+    let document = items::each(content, &mut |item| match item {
+        Item::Object(bytes, scanned) => sieve.object(bytes, scanned),
+        Item::Other => sieve.other(),
+        Item::Unread(why) => sieve.unread(why),
+    });
+    let kind = match document.map_err(|error| error.to_string())? {
+        Document::Empty => "empty",
+        Document::Other => "other",
+        Document::Json => return Ok(()),
+    };
+    *sieve.kinds.entry(kind).or_default() += 1;
+    Ok(())
+}
+
+fn merge(all: &mut Sifted, part: Sifted) {
+    all.kept.extend(part.kept);
+    all.rows.extend(part.rows);
+    all.flaws.extend(part.flaws);
+    all.nameless += part.nameless;
+    all.too_many |= part.too_many;
+    all.skipped += part.skipped;
+    all.skips.extend(part.skips);
+    if all.seen.is_empty() {
+        all.seen = part.seen;
+    } else {
+        all.seen.extend(part.seen);
+    }
+    for (session, (at, observed)) in part.sessions {
+        earliest(&mut all.sessions, at, observed, session);
+    }
+}
+
+fn earliest(sessions: &mut Sessions, at: Time, observed: Observed, key: (crate::event::Who, Time)) {
+    let before = sessions.get(&key).is_some_and(|(first, session)| {
+        (*first, &session.cite.event_id, session.cite.body) <= (at, &observed.cite.event_id, observed.cite.body)
+    });
+    if !before {
+        sessions.insert(key, (at, observed));
+    }
+}
+
+/// How many records differ, and those whose id another record has, too.
+fn tell_apart(all: &mut Sifted) -> (Option<u64>, Vec<Seen>) {
+    all.seen.sort_unstable();
+    all.seen.dedup_by_key(|seen| (seen.id, seen.body));
+    let unique = (!all.too_many).then_some(all.seen.len() as u64 + all.nameless);
+    let mut clashes = Vec::new();
+    for of_one_id in all.seen.chunk_by(|a, b| a.id == b.id).filter(|chunk| chunk.len() > 1) {
+        let mut of_one_id = of_one_id.to_vec();
+        of_one_id.sort_by_key(|seen| (seen.at, seen.body));
+        clashes.extend(of_one_id.into_iter().skip(1));
+    }
+    all.seen = Vec::new();
+    (unique, clashes)
+}
+
+pub(super) fn hash_of(id: &[u8]) -> u64 {
+    FixedState::with_seed(0x6964).hash_one(id)
+}
+
+/// Reads the files once more for the ids behind some hashes: clashes are rare, and ids are long.
+fn names_of(files: &[PathBuf], clashes: &[Seen]) -> HashMap<u64, Arc<str>> {
+    let wanted: HashSet<u64> = clashes.iter().map(|clash| clash.id).collect();
+    let mut names = HashMap::new();
+    let mut note = |id: &[u8]| {
+        let hash = hash_of(id);
+        if wanted.contains(&hash) && !names.contains_key(&hash) {
+            names.insert(hash, Arc::from(String::from_utf8_lossy(id)));
+        }
+    };
+    for path in files {
+        let Ok(content) = open::content(path, &Arc::default()) else { continue };
+        // What could not be read was told the first time.
+        let _told = items::each(content, &mut |item| {
+            if let Item::Object(bytes, scanned) = item {
+                super::sift::each_id(bytes, scanned, &mut note);
+            }
+        });
+    }
+    names
+}
+
+fn named(clash: &Seen, names: &HashMap<u64, Arc<str>>) -> Option<Flaw> {
+    let mut body = [0; 32];
+    body[..8].copy_from_slice(&clash.body.to_be_bytes());
+    let at = (clash.at != Time(0)).then_some(clash.at);
+    Some(Flaw { at, kind: "same_event_id_different_body", cite: Arc::clone(names.get(&clash.id)?), body })
+}
+
+/// One of what came twice, the newest of what was amended, and the rest in order.
+fn history(mut all: Sifted, known_at: Option<Time>) -> Vec<Observed> {
+    let place = |kept: &Kept| (kept.cite.delivered, Arc::clone(&kept.cite.source), kept.cite.index);
+    all.kept.sort_by(|a, b| {
+        let record = |kept: &Kept| (kept.cite.event_id.clone(), kept.cite.body);
+        record(a).cmp(&record(b)).then_with(|| place(a).cmp(&place(b)))
+    });
+    all.kept.dedup_by(|later, first| {
+        first.cite.event_id.is_some()
+            && later.cite.event_id == first.cite.event_id
+            && later.cite.body == first.cite.body
+    });
+    let replaced: BTreeSet<Arc<str>> = all.kept.iter().filter_map(|kept| kept.replaces.clone()).collect();
+    all.kept.retain(|kept| kept.cite.event_id.as_ref().is_none_or(|id| !replaced.contains(id)));
+    let mut sessions = std::mem::take(&mut all.sessions);
+    let mut events = Vec::new();
+    for Kept { at, observed, .. } in all.kept {
+        for event in observed {
+            match &event.what {
+                What::MfaUseObserved { who, via: Via::Session, .. } => {
+                    let key = (who.clone(), event.at);
+                    earliest(&mut sessions, at, event, key);
+                }
+                _ => events.push(event),
+            }
+        }
+    }
+    events.extend(sessions.into_values().map(|(_, session)| session));
+    all.rows.retain(|row| known_at.is_none_or(|known| row.at <= known));
+    all.rows.sort_by(|a, b| a.order(b).then_with(|| a.cite.source.cmp(&b.cite.source)));
+    all.rows.dedup_by(|later, first| {
+        later.at == first.at && later.what == first.what && later.cite.body == first.cite.body
+    });
+    events.extend(all.rows);
+    events.sort_by(Observed::order);
+    events
+}

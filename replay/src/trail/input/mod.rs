@@ -1,0 +1,130 @@
+//! Reading: paths, files, documents and records, down to the events that they hold.
+//!
+//! | part | does |
+//! |---|---|
+//! | `walk` | the files below the named paths |
+//! | `open` | plain or gzip, within a ratio |
+//! | `items`, `window`, `scan` | the objects of a stream, in one pass and bounded memory |
+//! | `sift` | what each object is; records that matter become observed events |
+//! | `credential` | reports |
+//! | `load` | many files at once; one of what came twice; addenda; the order |
+
+mod credential;
+mod items;
+mod load;
+mod open;
+mod scan;
+mod sift;
+mod walk;
+mod window;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+pub use load::{Inputs, LoadOptions, Loaded, Progress, load};
+pub(crate) use open::content;
+
+use crate::event::{Cite, Observed};
+use crate::time::Time;
+
+/// The files at or below some paths, in order, as [`load`] reads them.
+#[must_use]
+pub fn files_of(paths: &[PathBuf]) -> Vec<PathBuf> {
+    walk::files(paths).files
+}
+
+/// Skips that are kept by name; more are only counted.
+const SKIPS_MAX: usize = 10_000;
+/// Records that are told apart; beyond, nobody knows how many were different.
+const SEEN_MAX: usize = 2_000_000;
+
+/// Something that was not used.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Skip {
+    /// The file, and the place in it.
+    pub place: String,
+    /// What kind of thing it is.
+    pub kind: &'static str,
+    /// Why it was not used.
+    pub why: String,
+    /// Whether it was not meant to be used, and nothing is amiss.
+    pub harmless: bool,
+}
+
+impl Skip {
+    fn unread(path: &Path, why: String) -> Self {
+        Self { place: path.display().to_string(), kind: "unread", why, harmless: false }
+    }
+
+    fn passed(path: &Path, kind: &'static str, why: &str) -> Self {
+        Self { place: path.display().to_string(), kind, why: why.to_owned(), harmless: true }
+    }
+}
+
+/// A contradiction that a record shows by itself, or with another of the same id.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Flaw {
+    /// When, if the record tells.
+    pub at: Option<Time>,
+    /// The kind of finding.
+    pub kind: &'static str,
+    /// The record's name in answers.
+    pub cite: Arc<str>,
+    /// The record's digest.
+    pub body: [u8; 32],
+}
+
+/// A record that says something.
+#[derive(Clone, Debug)]
+struct Kept {
+    at: Time,
+    cite: Cite,
+    observed: Vec<Observed>,
+    replaces: Option<Arc<str>>,
+}
+
+/// A record with an id, hashed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Seen {
+    id: u64,
+    body: u64,
+    at: Time,
+}
+
+/// What one reader has collected.
+#[derive(Debug, Default)]
+struct Sifted {
+    kept: Vec<Kept>,
+    rows: Vec<Observed>,
+    sessions: sift::Sessions,
+    flaws: Vec<Flaw>,
+    seen: Vec<Seen>,
+    nameless: u64,
+    too_many: bool,
+    skips: Vec<Skip>,
+    skipped: u64,
+}
+
+impl Sifted {
+    fn skip(&mut self, skip: Skip) {
+        self.skipped += 1;
+        if self.skips.len() < SKIPS_MAX {
+            self.skips.push(skip);
+        }
+    }
+
+    fn seen(&mut self, seen: Option<Seen>) {
+        match seen {
+            None => self.nameless += 1,
+            Some(_) if self.too_many => {}
+            Some(seen) => {
+                self.seen.push(seen);
+                if self.seen.len() >= SEEN_MAX {
+                    self.seen.sort_unstable();
+                    self.seen.dedup_by_key(|seen| (seen.id, seen.body));
+                    self.too_many = self.seen.len() > SEEN_MAX / 2;
+                }
+            }
+        }
+    }
+}

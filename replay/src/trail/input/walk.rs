@@ -1,0 +1,69 @@
+//! From the paths that were named to the files below them.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::Skip;
+
+/// Folders nest no deeper than this.
+const DEPTH_MAX: usize = 64;
+/// No more files than this are read at once.
+const FILES_MAX: usize = 5_000_000;
+
+/// Files to read, and how many bytes they are.
+#[derive(Debug, Default)]
+pub(crate) struct Found {
+    pub(crate) files: Vec<PathBuf>,
+    pub(crate) bytes: u64,
+    pub(crate) skips: Vec<Skip>,
+}
+
+/// Every file at or below some paths, each folder in the order of its names. A link that was named is followed; a
+/// link below a folder is not, wherever it leads.
+pub(crate) fn files(paths: &[PathBuf]) -> Found {
+    let mut found = Found::default();
+    for path in paths {
+        match fs::metadata(path) {
+            Ok(about) => found.take(path.clone(), &about, 0),
+            Err(error) => found.skips.push(Skip::unread(path, error.to_string())),
+        }
+    }
+    found.files.sort();
+    found.files.dedup();
+    found
+}
+
+impl Found {
+    fn take(&mut self, path: PathBuf, about: &fs::Metadata, depth: usize) {
+        if about.is_dir() {
+            self.folder(&path, depth);
+        } else if !about.is_file() {
+            self.skips.push(Skip::passed(&path, "special", "neither a file nor a folder"));
+        } else if self.files.len() >= FILES_MAX {
+            self.skips.push(Skip::unread(&path, "too many files".to_owned()));
+        } else {
+            self.bytes = self.bytes.saturating_add(about.len());
+            self.files.push(path);
+        }
+    }
+
+    fn folder(&mut self, folder: &Path, depth: usize) {
+        if depth >= DEPTH_MAX {
+            return self.skips.push(Skip::unread(folder, "folders nest too deep".to_owned()));
+        }
+        let entries = match fs::read_dir(folder) {
+            Ok(entries) => entries,
+            Err(error) => return self.skips.push(Skip::unread(folder, error.to_string())),
+        };
+        for entry in entries {
+            let about = entry.and_then(|entry| Ok((entry.path(), fs::symlink_metadata(entry.path())?)));
+            match about {
+                Ok((path, about)) if about.is_symlink() => {
+                    self.skips.push(Skip::passed(&path, "link", "links are not followed"));
+                }
+                Ok((path, about)) => self.take(path, &about, depth + 1),
+                Err(error) => self.skips.push(Skip::unread(folder, error.to_string())),
+            }
+        }
+    }
+}

@@ -1,0 +1,231 @@
+//! The chain of digests, checked offline: each file is valid, invalid or not covered.
+//!
+//! A digest is valid when its own signature holds, or when a valid successor has its hash. The signature of a digest
+//! is in a list, or in its successor: a copy of a bucket lacks only the newest of each chain. A log file is valid when
+//! a valid digest has its hash. Words are those of the platform's own online check.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use serde::Serialize;
+
+use super::digest::{Checked, DigestFile, LogEntry, PublicKeys, Signatures, base, hash_of};
+use super::verdict::{Verdict, Verdicts};
+
+const MISMATCH: &str = "hash value doesn't match";
+const BAD_SIGNATURE: &str = "signature verification failed";
+const NO_KEY: &str = "public key not found";
+const NO_SIGNATURE: &str = "no signature known";
+const NO_DIGEST: &str = "no digest names it";
+
+/// What a check of the chain found.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Audit {
+    /// Version of this form.
+    pub schema: u32,
+    /// Digest files.
+    pub digests: Vec<AuditRow>,
+    /// Every other file.
+    pub logs: Vec<AuditRow>,
+    /// Log files and digests that a digest names and that are not there.
+    pub missing: Vec<String>,
+}
+
+/// One file.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct AuditRow {
+    /// The file.
+    pub file: String,
+    /// Whether it is what was delivered.
+    pub verdict: Verdict,
+    /// Why, in a few words.
+    pub reason: String,
+}
+
+impl Audit {
+    /// Whether something is not what was delivered, or is missing.
+    #[must_use]
+    pub fn is_invalid(&self) -> bool {
+        let changed = self.digests.iter().chain(&self.logs).any(|row| row.verdict == Verdict::Invalid);
+        changed || !self.missing.is_empty()
+    }
+
+    /// The verdicts, for answers.
+    #[must_use]
+    pub fn verdicts(&self) -> Verdicts {
+        let rows = self.digests.iter().chain(&self.logs);
+        let files = rows.map(|row| (row.file.clone(), (row.verdict, row.reason.clone()))).collect();
+        Verdicts { files, missing: self.missing.clone() }
+    }
+}
+
+/// Checks files against the digests among them.
+#[must_use]
+pub fn audit(files: &[PathBuf], keys: &PublicKeys, signatures: &Signatures) -> Audit {
+    let digests: Vec<DigestFile> = each(files, DigestFile::read).into_iter().flatten().collect();
+    let chain = Chain::new(&digests, keys, signatures);
+    let states = chain.states();
+    let own: BTreeSet<&str> = digests.iter().map(|digest| digest.path.as_str()).collect();
+    let logs: Vec<&PathBuf> = files.iter().filter(|path| !own.contains(path.display().to_string().as_str())).collect();
+    let mut named: HashMap<&str, Vec<(&LogEntry, Verdict)>> = HashMap::new();
+    for (digest, (verdict, _)) in digests.iter().zip(&states) {
+        for log in &digest.logs {
+            named.entry(base(&log.object)).or_default().push((log, *verdict));
+        }
+    }
+    let judged = each(&logs, |path| Some(judge(path, &named)));
+    let mut logs: Vec<AuditRow> = judged.into_iter().flatten().collect();
+    logs.sort();
+    let present: BTreeSet<&str> = files.iter().filter_map(|path| path.file_name()?.to_str()).collect();
+    let rows = digests.iter().zip(&states);
+    let mut rows: Vec<AuditRow> = rows
+        .map(|(digest, (verdict, reason))| AuditRow {
+            file: digest.path.clone(),
+            verdict: *verdict,
+            reason: (*reason).to_owned(),
+        })
+        .collect();
+    rows.sort();
+    Audit { schema: 1, digests: rows, logs, missing: missing(&digests, &states, &present) }
+}
+
+/// Runs something on every file, on all processors, in the order of the files.
+fn each<P: AsRef<Path> + Sync, T: Send>(files: &[P], work: impl Fn(&Path) -> Option<T> + Sync) -> Vec<Option<T>> {
+    let next = AtomicUsize::new(0);
+    let done = Mutex::new(BTreeMap::new());
+    let run = || {
+        loop {
+            let place = next.fetch_add(1, Ordering::Relaxed);
+            let Some(path) = files.get(place) else { break };
+            if let (Some(found), Ok(mut done)) = (work(path.as_ref()), done.lock()) {
+                done.insert(place, found);
+            }
+        }
+    };
+    let threads = thread::available_parallelism().map_or(1, usize::from).min(files.len());
+    thread::scope(|scope| {
+        for _ in 1..threads.max(1) {
+            scope.spawn(run);
+        }
+        run();
+    });
+    done.into_inner().unwrap_or_default().into_values().map(Some).collect()
+}
+
+fn judge(path: &Path, named: &HashMap<&str, Vec<(&LogEntry, Verdict)>>) -> AuditRow {
+    let file = path.display().to_string();
+    let row = |verdict, reason: &str| AuditRow { file: path.display().to_string(), verdict, reason: reason.to_owned() };
+    let Some(entries) = named.get(base(&file)) else { return row(Verdict::NotCovered, NO_DIGEST) };
+    let hash = match hash_of(path) {
+        Ok(hash) => hash,
+        Err(_) => return row(Verdict::Invalid, "invalid format"),
+    };
+    let same = entries.iter().filter(|(log, _)| log.hash == hash).map(|(_, verdict)| *verdict).max();
+    match same {
+        Some(Verdict::Valid) => row(Verdict::Valid, "a signed digest has its hash"),
+        Some(_) => row(Verdict::NotCovered, "only digests that are not valid have its hash"),
+        None => row(Verdict::Invalid, MISMATCH),
+    }
+}
+
+fn missing(digests: &[DigestFile], states: &[State], present: &BTreeSet<&str>) -> Vec<String> {
+    let valid = digests.iter().zip(states).filter(|(_, (verdict, _))| *verdict == Verdict::Valid);
+    let logs = valid.flat_map(|(digest, _)| digest.logs.iter().map(|log| &log.object));
+    let absent: BTreeSet<&String> = logs.filter(|object| !present.contains(base(object))).collect();
+    let mut missing: Vec<String> = absent.into_iter().cloned().collect();
+    missing.extend(holes(digests));
+    missing
+}
+
+/// Digests that a present one follows and that are gone, although older ones are there: a hole in a chain. A chain
+/// whose beginning was never copied has no hole.
+fn holes(digests: &[DigestFile]) -> Vec<String> {
+    let known: BTreeSet<&str> = digests.iter().map(|digest| digest.object.as_str()).collect();
+    let folder = |object: &str| {
+        object.split("/CloudTrail-Digest/").nth(1).and_then(|rest| rest.split('/').next().map(str::to_owned))
+    };
+    let older = |digest: &DigestFile| {
+        let region = folder(&digest.object);
+        digests.iter().any(|other| folder(&other.object) == region && other.end_text < digest.end_text)
+    };
+    let absent = digests.iter().filter(|digest| older(digest)).filter_map(|digest| digest.previous_object.clone());
+    absent.filter(|object| !known.contains(object.as_str())).collect()
+}
+
+type State = (Verdict, &'static str);
+
+struct Chain<'a> {
+    digests: &'a [DigestFile],
+    keys: &'a PublicKeys,
+    signatures: &'a Signatures,
+    /// The digest that follows another, by the other's object.
+    next: HashMap<&'a str, Vec<usize>>,
+}
+
+impl<'a> Chain<'a> {
+    fn new(digests: &'a [DigestFile], keys: &'a PublicKeys, signatures: &'a Signatures) -> Self {
+        let mut next: HashMap<&str, Vec<usize>> = HashMap::new();
+        for (place, digest) in digests.iter().enumerate() {
+            if let Some(previous) = &digest.previous_object {
+                next.entry(previous).or_default().push(place);
+            }
+        }
+        Self { digests, keys, signatures, next }
+    }
+
+    fn states(&self) -> Vec<State> {
+        let mut states: Vec<State> = vec![(Verdict::NotCovered, NO_SIGNATURE); self.digests.len()];
+        // Newest first: a successor that holds vouches for a digest, one that does not says nothing.
+        let mut order: Vec<usize> = (0..self.digests.len()).collect();
+        order.sort_by(|a, b| self.digests[*b].end_text.cmp(&self.digests[*a].end_text));
+        for place in order {
+            let digest = &self.digests[place];
+            let mut state = self.by_signature(digest, &states);
+            for follower in self.followers(digest).filter(|follower| states[*follower].0 == Verdict::Valid) {
+                match &self.digests[follower].previous_hash {
+                    Some(hash) if *hash != digest.hash => state = (Verdict::Invalid, MISMATCH),
+                    Some(_) if state.0 == Verdict::NotCovered => {
+                        state = (Verdict::Valid, "a valid successor has its hash");
+                    }
+                    _ => {}
+                }
+            }
+            states[place] = state;
+        }
+        states
+    }
+
+    fn followers(&self, digest: &DigestFile) -> impl Iterator<Item = usize> {
+        self.next.get(digest.object.as_str()).into_iter().flatten().copied()
+    }
+
+    fn by_signature(&self, digest: &DigestFile, states: &[State]) -> State {
+        let listed = self.signatures.of(&digest.object);
+        let honest = self.followers(digest).filter(|follower| states[*follower].0 != Verdict::Invalid);
+        let followers = honest.filter_map(|place| self.digests[place].previous_signature.as_deref());
+        let mut state = (Verdict::NotCovered, NO_SIGNATURE);
+        for signature in listed.into_iter().chain(followers) {
+            match self.keys.check(digest, signature) {
+                Checked::Holds => return (Verdict::Valid, "its signature holds"),
+                Checked::Fails => state = (Verdict::Invalid, BAD_SIGNATURE),
+                Checked::NoKey => state = (Verdict::NotCovered, NO_KEY),
+            }
+        }
+        state
+    }
+}
+
+impl Audit {
+    /// The answer as text.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let cells = |row: &AuditRow| vec![row.verdict.name().to_owned(), row.file.clone(), row.reason.clone()];
+        let mut rows: Vec<Vec<String>> = self.digests.iter().chain(&self.logs).map(cells).collect();
+        let lost = |object: &String| vec!["missing".to_owned(), object.clone(), "not found".to_owned()];
+        rows.extend(self.missing.iter().map(lost));
+        crate::ask::table(&["VERDICT", "FILE", "REASON"], &rows)
+    }
+}

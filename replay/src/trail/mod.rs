@@ -1,0 +1,14 @@
+//! Foreign audit logs: CloudTrail archives and credential reports of any AWS account.
+//!
+//! ```text
+//! paths ─ load ─► observed events ─► fold ─► a history ─► ask ─► answers
+//! ```
+//!
+//! Where the records cannot decide, the answer is [`Status::Unknown`](crate::fold::Status::Unknown).
+
+mod input;
+mod integrity;
+mod record;
+
+pub use input::{Flaw, Inputs, LoadOptions, Loaded, Progress, Skip, files_of, load};
+pub use integrity::{Audit, AuditRow, PublicKeys, Signatures, Verdict, Verdicts, audit};

@@ -1,0 +1,141 @@
+//! The chain of digests: one changed byte anywhere shows, and answers say what they rest on.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use countersign_replay::ask::{StateQuery, Told, state};
+use countersign_replay::fold::fold;
+use countersign_replay::trail::{Audit, LoadOptions, Progress, PublicKeys, Signatures, Verdict, audit, files_of, load};
+
+fn data() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/trail/cases/data")
+}
+
+/// A copy of the signed logs.
+struct Copy {
+    dir: tempfile::TempDir,
+}
+
+impl Copy {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        for file in files_of(&[data().join("signed")]) {
+            fs::copy(&file, dir.path().join(file.file_name().unwrap())).unwrap();
+        }
+        Self { dir }
+    }
+
+    fn path(&self, part: &str) -> PathBuf {
+        let mut files = files_of(&[self.dir.path().to_owned()]).into_iter();
+        files.find(|file| file.to_str().unwrap().contains(part)).unwrap()
+    }
+
+    fn change(&self, part: &str, from: &str, to: &str) {
+        let text = fs::read_to_string(self.path(part)).unwrap();
+        assert!(text.contains(from));
+        fs::write(self.path(part), text.replacen(from, to, 1)).unwrap();
+    }
+
+    fn audit(&self, signed: bool) -> Audit {
+        let keys = PublicKeys::read(&data().join("signed-keys.json")).unwrap();
+        let listed = || Signatures::read(&data().join("signed-signatures.txt")).unwrap();
+        let signatures = if signed { listed() } else { Signatures::default() };
+        audit(&files_of(&[self.dir.path().to_owned()]), &keys, &signatures)
+    }
+}
+
+/// Verdicts of the digests of 9, 10 and 11 o'clock and of their log files.
+fn verdicts(audit: &Audit) -> (Vec<Verdict>, Vec<Verdict>) {
+    let of = |rows: &[countersign_replay::trail::AuditRow]| rows.iter().map(|row| row.verdict).collect();
+    (of(&audit.digests), of(&audit.logs))
+}
+
+use Verdict::{Invalid, NotCovered, Valid};
+
+#[test]
+fn the_newest_digest_needs_its_signature_and_the_others_have_theirs_in_the_chain() {
+    let copy = Copy::new();
+    assert_eq!(verdicts(&copy.audit(true)), (vec![Valid; 3], vec![Valid; 3]));
+    let without = verdicts(&copy.audit(false));
+    assert_eq!(without, (vec![Valid, Valid, NotCovered], vec![Valid, Valid, NotCovered]));
+}
+
+#[test]
+fn packing_a_file_anew_does_not_break_its_hash() {
+    let copy = Copy::new();
+    for part in ["_l0", "T100000Z"] {
+        let packed = crate::support::gzip(&fs::read(copy.path(part)).unwrap());
+        fs::write(copy.path(part), packed).unwrap();
+    }
+    assert_eq!(verdicts(&copy.audit(true)), (vec![Valid; 3], vec![Valid; 3]));
+}
+
+#[test]
+fn a_changed_log_file_is_invalid() {
+    let copy = Copy::new();
+    copy.change("_l0", "EnableMFADevice", "ResyncMFADevice");
+    let audit = copy.audit(true);
+    assert_eq!(verdicts(&audit), (vec![Valid; 3], vec![Invalid, Valid, Valid]));
+    assert!(audit.is_invalid());
+}
+
+#[test]
+fn a_changed_digest_is_invalid_and_vouches_for_nothing() {
+    for (part, place) in [("T090000Z", 0), ("T100000Z", 1), ("T110000Z", 2)] {
+        let copy = Copy::new();
+        copy.change(part, "\"hashValue\": \"", "\"hashValue\": \"00");
+        let (digests, logs) = verdicts(&copy.audit(true));
+        assert_eq!((digests[place], logs[place]), (Invalid, Invalid), "{part}");
+    }
+    let copy = Copy::new();
+    copy.change("T110000Z", "\"previousDigestSignature\": \"", "\"previousDigestSignature\": \"00");
+    let (digests, _) = verdicts(&copy.audit(true));
+    assert_eq!(digests, [Valid, NotCovered, Invalid]);
+}
+
+#[test]
+fn a_file_that_is_gone_is_missing_and_one_that_nobody_names_is_not_covered() {
+    let copy = Copy::new();
+    fs::remove_file(copy.path("_l1")).unwrap();
+    fs::remove_file(copy.path("T100000Z")).unwrap();
+    fs::write(copy.dir.path().join("more.json"), "{\"Records\":[]}").unwrap();
+    let audit = copy.audit(true);
+    assert_eq!(audit.missing.len(), 1, "{:?}", audit.missing);
+    assert!(audit.is_invalid() && audit.missing[0].contains("T100000Z"));
+    let expected = (vec![NotCovered, Valid], vec![NotCovered, Valid, NotCovered]);
+    assert_eq!(verdicts(&audit), expected);
+
+    let copy = Copy::new();
+    fs::remove_file(copy.path("_l1")).unwrap();
+    let audit = copy.audit(true);
+    assert!(audit.missing.len() == 1 && audit.missing[0].ends_with("_l1.json.gz"));
+}
+
+#[test]
+fn another_key_proves_nothing() {
+    let copy = Copy::new();
+    let mut list: serde_json::Value =
+        serde_json::from_slice(&fs::read(data().join("signed-keys.json")).unwrap()).unwrap();
+    list["PublicKeyList"][0]["ValidityEndTime"] = serde_json::json!("2024-04-30T00:00:00Z");
+    let old = copy.dir.path().join("old-keys");
+    fs::write(&old, list.to_string()).unwrap();
+    let keys = PublicKeys::read(&old).unwrap();
+    fs::remove_file(&old).unwrap();
+    let found = audit(&files_of(&[copy.dir.path().to_owned()]), &keys, &Signatures::default());
+    assert_eq!(verdicts(&found), (vec![NotCovered; 3], vec![NotCovered; 3]));
+}
+
+/// Who looks only at the records reports that francis has MFA. What is cited is valid, but what was changed is what
+/// would have said otherwise.
+#[test]
+fn an_answer_carries_the_verdict_of_its_files() {
+    let copy = Copy::new();
+    copy.change("_l1", "DeactivateMFADevice", "ResyncMFADevice");
+    let loaded = load(&[copy.dir.path().to_owned()], &LoadOptions::default(), &Progress::default());
+    let verdicts = copy.audit(true).verdicts();
+    let told = Told { history: fold(loaded.events), flaws: loaded.flaws, verdicts, ..Told::default() };
+    let answer = state(&told, &StateQuery::default());
+    let rows: Vec<_> = answer.principals.iter().map(|row| (row.name.to_string(), row.integrity)).collect();
+    assert_eq!(rows, [("francis".to_owned(), Valid), ("ivan".to_owned(), Valid)]);
+    assert_eq!((answer.integrity.verdict, answer.integrity.invalid.len()), (Invalid, 1));
+}

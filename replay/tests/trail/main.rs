@@ -1,0 +1,11 @@
+//! Audit logs of AWS accounts: the answers that are known, the cases that are hard, and what must not matter.
+
+mod answers;
+mod cases;
+mod edges;
+mod edges_of_input;
+mod hostile;
+mod integrity;
+mod pages;
+mod properties;
+mod support;

@@ -1,0 +1,59 @@
+//! Pages: one file, no script, nothing from elsewhere, and no name that could become markup.
+
+use countersign_replay::ask::{Standard, report};
+use countersign_replay::page::{report_page, timeline_page};
+
+use crate::support::{Log, user};
+
+fn log() -> Log {
+    let mut log = Log::new();
+    log.create("08:00:00", "<script>alert(1)</script>");
+    log.create("08:00:00", "alice\u{202e}");
+    log.enable("08:30:00", "alice\u{202e}", "S1");
+    log.deactivate("09:00:00", "alice\u{202e}", "S1");
+    log.sign_in("09:01:00", user("alice\u{202e}"), "No", true);
+    log.enable("09:10:00", "alice\u{202e}", "S2");
+    log
+}
+
+fn assert_alone(page: &str) {
+    assert!(page.starts_with("<!DOCTYPE html>") && page.trim_end().ends_with("</html>"));
+    for foreign in ["<script", "http://", "https://", "src=", "@import", "\u{202e}"] {
+        assert!(!page.contains(foreign), "{foreign}");
+    }
+    let body = page.split("<body>").nth(1).unwrap().split("</body>").next().unwrap();
+    let body = format!("<body>{body}</body>");
+    let document = roxmltree::Document::parse(&body);
+    // Places are numbers: a picture with one that is none would be blank.
+    let document = document.unwrap();
+    for path in document.descendants().filter_map(|node| node.attribute("d")) {
+        assert!(!path.contains("NaN") && !path.contains("inf"), "{path}");
+    }
+}
+
+#[test]
+fn a_report_is_one_page() {
+    let told = log().told();
+    for standard in [Standard::Cis, Standard::Pci, Standard::Nist] {
+        let answer = report(&told, standard, None, None).unwrap();
+        let page = report_page(&told, &answer).unwrap();
+        assert_alone(&page);
+        assert!(page.contains("<svg") && page.contains("600 s without"), "a gap is drawn");
+    }
+}
+
+#[test]
+fn a_timeline_is_one_page() {
+    let told = log().told();
+    let all: Vec<usize> = (0..told.history.lives().len()).collect();
+    let page = timeline_page(&told, &all).unwrap();
+    assert_alone(&page);
+    assert!(page.contains("signed in without MFA") && page.contains("EnableMFADevice"));
+}
+
+#[test]
+fn an_empty_history_has_a_page() {
+    let told = countersign_replay::ask::Told::default();
+    let answer = report(&told, Standard::Cis, None, None).unwrap();
+    assert_alone(&report_page(&told, &answer).unwrap());
+}
