@@ -5,6 +5,7 @@
 
 mod factors;
 mod finding;
+mod history;
 mod life;
 mod names;
 
@@ -13,89 +14,13 @@ use std::sync::Arc;
 
 pub use factors::{Basis, Status};
 pub use finding::{Finding, FindingKind};
+pub use history::{History, SignIn};
 pub use life::{Life, Snapshot, Step};
 
 use names::{Meant, Names};
 
-use crate::event::HIDDEN;
 use crate::event::{Device, Observed, SignInClass, Subject, Via, What, Who};
 use crate::time::Time;
-
-/// A sign-in to the console, or an attempt.
-#[derive(Clone, Debug)]
-pub struct SignIn {
-    /// The event.
-    pub event: Arc<Observed>,
-    /// Who, as a place in [`History::lives`]; `None` if it was nobody of the history.
-    pub life: Option<usize>,
-    /// Whether it succeeded.
-    pub success: bool,
-    /// With MFA or without.
-    pub class: SignInClass,
-    /// Whether the principal had MFA just before.
-    pub before: Option<Status>,
-}
-
-/// Everything that a log says about MFA, principal by principal.
-#[derive(Clone, Debug, Default)]
-pub struct History {
-    lives: Vec<Life>,
-    sign_ins: Vec<SignIn>,
-    findings: Vec<Finding>,
-}
-
-impl History {
-    /// Adds another history, which is not compared with this one.
-    #[must_use]
-    pub fn beside(mut self, other: Self) -> Self {
-        let lives = self.lives.len();
-        let moved = |life: Option<usize>| life.map(|life| life + lives);
-        self.lives.extend(other.lives);
-        self.sign_ins.extend(other.sign_ins.into_iter().map(|found| SignIn { life: moved(found.life), ..found }));
-        self.findings.extend(other.findings.into_iter().map(|found| Finding { life: moved(found.life), ..found }));
-        self.sign_ins.sort_by(|a, b| a.event.order(&b.event));
-        self
-    }
-
-    /// Principals, in the order of their first record.
-    #[must_use]
-    pub fn lives(&self) -> &[Life] {
-        &self.lives
-    }
-
-    /// Sign-ins and attempts, in order.
-    #[must_use]
-    pub fn sign_ins(&self) -> &[SignIn] {
-        &self.sign_ins
-    }
-
-    /// Contradictions, in order.
-    #[must_use]
-    pub fn findings(&self) -> &[Finding] {
-        &self.findings
-    }
-
-    /// The name of somebody in answers: a principal's id, what the record calls somebody from elsewhere, or the word
-    /// of AWS for a hidden name.
-    #[must_use]
-    pub fn id_of(&self, sign_in: &SignIn) -> String {
-        if let Some(life) = sign_in.life.and_then(|life| self.lives.get(life)) {
-            return life.id();
-        }
-        match &sign_in.event.what {
-            What::SignInObserved { subject: Subject::Elsewhere(label), .. } => label.to_string(),
-            What::SignInObserved { subject: Subject::Principal(Who::Root { account }), .. } => {
-                format!("{account}/root")
-            }
-            What::SignInObserved {
-                subject: Subject::Principal(Who::User { account, name: Some(name), .. }), ..
-            } => {
-                format!("{account}/{name}#1")
-            }
-            _ => HIDDEN.to_owned(),
-        }
-    }
-}
 
 /// Tells the history of some events. They are put in order first; events that are in order already cost little.
 #[must_use]
@@ -421,6 +346,6 @@ impl Fold {
                 sign_in.before = life.map(|life| life.at(Some(Time(sign_in.event.at.0 - 1))).status);
             }
         }
-        History { lives: self.names.lives, sign_ins: self.sign_ins, findings: self.findings }
+        History::new(self.names.lives, self.sign_ins, self.findings)
     }
 }

@@ -1,16 +1,65 @@
 //! Who and what the streams of a log are, by what the log has said of them so far. It takes every event.
 
-use std::collections::HashMap;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use countersign_domain::event::Event;
-use countersign_domain::ids::{PrincipalId, StreamId};
-use foldhash::fast::RandomState;
+use countersign_domain::ids::{CommandId, Position, PrincipalId, StreamId, UnixMillis};
+use countersign_store::Header;
 
-use super::states::{REGISTERED, RENAMED};
+use super::cut::Cut;
+use super::error::OwnError;
+use super::read::{Entries, Sealed, each_entry_of};
+use super::states::{ByStream, REGISTERED, RENAMED};
+use crate::ask::Sealing;
 use crate::event::{Device, Who};
 
-type ByStream<T> = HashMap<StreamId, T, RandomState>;
+/// An entry of a log whose names are known.
+pub(super) struct Known {
+    pub(super) position: Position,
+    pub(super) command: CommandId,
+    pub(super) stream: StreamId,
+    pub(super) event_type: u16,
+    pub(super) time: UnixMillis,
+    pub(super) event: Result<Event, Sealed>,
+}
+
+/// Visits the entries of a log, up to an instant, with the names that were known just before each and those that its
+/// command makes.
+pub(super) fn each_known(
+    log: &dyn Entries,
+    until: Option<UnixMillis>,
+    wanted: &mut dyn FnMut(&Header) -> bool,
+    visit: &mut dyn FnMut(&Cast, &Known) -> ControlFlow<()>,
+) -> Result<Sealing, OwnError> {
+    let (mut cast, mut sealed, mut cut) = (Cast::default(), Sealing::default(), Cut::new(until));
+    // A device gets its name behind the entry that enables it, where one command does both.
+    let mut waiting: Vec<Known> = Vec::new();
+    let mut append = None;
+    each_entry_of(log, Position(0), wanted, &mut |entry, event| {
+        let header = &entry.header;
+        let first = Position(entry.position.0.saturating_sub(header.part.into()));
+        if append.replace(first) != Some(first) && cast.tell(&mut waiting, visit).is_break() {
+            return Ok(ControlFlow::Break(()));
+        }
+        if !cut.takes(header) {
+            return Ok(ControlFlow::Continue(()));
+        }
+        let (stream, event_type) = (header.stream, header.event_type);
+        match event {
+            Ok(event) => cast.learn(stream, event),
+            Err(why) => {
+                sealed.count(why);
+                cast.learn_sealed(stream, event_type);
+            }
+        }
+        let (position, command, event) = (entry.position, header.command, event.cloned());
+        waiting.push(Known { position, command, stream, event_type, time: header.time, event });
+        Ok(ControlFlow::Continue(()))
+    })?;
+    let _ended = cast.tell(&mut waiting, visit);
+    Ok(sealed)
+}
 
 /// Names of principals and devices.
 #[derive(Debug, Default)]
@@ -23,8 +72,22 @@ pub(super) struct Cast {
 }
 
 impl Cast {
+    fn tell(
+        &mut self,
+        waiting: &mut Vec<Known>,
+        visit: &mut dyn FnMut(&Self, &Known) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
+        for known in waiting.drain(..) {
+            visit(self, &known)?;
+            if let Ok(event) = &known.event {
+                self.learn_after(known.stream, event);
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
     /// Learns what an event says of names.
-    pub(super) fn learn(&mut self, stream: StreamId, event: &Event) {
+    fn learn(&mut self, stream: StreamId, event: &Event) {
         match event {
             Event::AccountOpened(opened) => {
                 let account: Arc<str> = opened.account.to_string().into();
@@ -60,7 +123,7 @@ impl Cast {
     }
 
     /// Learns that somebody has another name from now on. What is told of the change itself has the old one.
-    pub(super) fn learn_after(&mut self, stream: StreamId, event: &Event) {
+    fn learn_after(&mut self, stream: StreamId, event: &Event) {
         if let (Event::PrincipalRenamed(renamed), Some(Who::User { name, .. })) = (event, self.people.get_mut(&stream))
         {
             *name = Some(renamed.name.as_str().into());
@@ -68,7 +131,7 @@ impl Cast {
     }
 
     /// Learns what the type of a sealed entry says by itself.
-    pub(super) fn learn_sealed(&mut self, stream: StreamId, event_type: u16) {
+    fn learn_sealed(&mut self, stream: StreamId, event_type: u16) {
         if event_type == REGISTERED {
             let nobody = || Who::user("unknown", format!("sealed:{stream}"));
             let who = self.announced.remove(&stream).unwrap_or_else(nobody);

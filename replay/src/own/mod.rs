@@ -8,6 +8,7 @@
 //! | [`medium`], [`OwnStore`] | the files and keys of a store |
 //! | [`state`](mod@state) | who had which devices at an instant, by the domain's folds |
 //! | [`tell`](mod@tell) | the log in the vocabulary that it shares with foreign ones |
+//! | [`cloudtrail`] | the log as records of CloudTrail |
 //! | [`verify`](mod@verify), [`rebuild`](mod@rebuild) | whether the log, and what is derived from it, is what was written |
 //! | [`explain`](mod@explain), [`what_if`](mod@what_if), [`again`] | decisions made again, under the same policy or another |
 //! | [`forecast`](mod@forecast) | which device will leave the code window, and when |
@@ -15,6 +16,7 @@
 
 pub mod again;
 mod cast;
+pub mod cloudtrail;
 mod cut;
 pub mod describe;
 mod error;

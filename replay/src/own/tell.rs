@@ -9,13 +9,12 @@ use std::sync::Arc;
 use countersign_domain::caller::{By, Channel};
 use countersign_domain::client::Client;
 use countersign_domain::event::{Event, Purpose, SignInFactor};
-use countersign_domain::ids::{Position, StreamId, UnixMillis};
+use countersign_domain::ids::{StreamId, UnixMillis};
 use countersign_store::Header;
 
-use super::cast::Cast;
-use super::cut::Cut;
+use super::cast::{Cast, Known, each_known};
 use super::error::OwnError;
-use super::read::{Entries, Sealed, each_entry_of};
+use super::read::Entries;
 use super::states::{ByStream, REGISTERED};
 use super::store::OwnStore;
 use super::subject::{alternative_fault, code_fault, key_fault, pair_fault, sms_fault};
@@ -69,46 +68,23 @@ pub fn tell(
     details: Details<'_>,
     take: &mut dyn FnMut(Observed),
 ) -> Result<Sealing, OwnError> {
-    let (mut teller, mut sealed, mut cut) = (Teller::new(source), Sealing::default(), Cut::new(until));
-    // A device gets its name behind the entry that enables it, where one command does both.
-    let mut waiting: Vec<Entry> = Vec::new();
-    let mut command = None;
     let mut wanted = |header: &Header| is_lifecycle(header.event_type) || (details.is_some() && is_detail(header));
-    let mut told = |observed: Observed| {
-        if !observed.is_detail() || details.is_some_and(|wants| wants(&observed)) {
+    let mut latest = ByStream::default();
+    each_known(log, until, &mut wanted, &mut |cast, entry| {
+        if let Some(observed) = (Teller { cast, source }).observe(entry, &mut latest)
+            && (!observed.is_detail() || details.is_some_and(|wants| wants(&observed)))
+        {
             take(observed);
         }
-    };
-    each_entry_of(log, Position(0), &mut wanted, &mut |entry, event| {
-        let header = &entry.header;
-        let first = Position(entry.position.0.saturating_sub(header.part.into()));
-        if command.replace(first) != Some(first) {
-            waiting.drain(..).filter_map(|entry| teller.observe(&entry)).for_each(&mut told);
-        }
-        if !cut.takes(header) {
-            return Ok(ControlFlow::Continue(()));
-        }
-        let (stream, event_type) = (header.stream, header.event_type);
-        match event {
-            Ok(event) => teller.cast.learn(stream, event),
-            Err(why) => {
-                sealed.count(why);
-                teller.cast.learn_sealed(stream, event_type);
-            }
-        }
-        let event = event.cloned();
-        waiting.push(Entry { position: entry.position, stream, event_type, time: header.time, event });
-        Ok(ControlFlow::Continue(()))
-    })?;
-    waiting.drain(..).filter_map(|entry| teller.observe(&entry)).for_each(&mut told);
-    Ok(sealed)
+        ControlFlow::Continue(())
+    })
 }
 
-const fn is_lifecycle(event_type: u16) -> bool {
+pub(super) const fn is_lifecycle(event_type: u16) -> bool {
     matches!(event_type, 0x0101..=0x0102 | 0x0201..=0x0202 | 0x0205 | 0x0208..=0x0209 | 0x0301..=0x0303 | 0x0310 | 0x0315)
 }
 
-const fn is_detail(header: &Header) -> bool {
+pub(super) const fn is_detail(header: &Header) -> bool {
     matches!(
         header.event_type,
         0x0120..=0x0121 | 0x0206..=0x0207 | 0x0311..=0x0314 | 0x0321..=0x0322 | 0x0332..=0x0333 | 0x0341..=0x0342 | 0x0352
@@ -120,39 +96,21 @@ const SIGNED_IN: u16 = 0x0321;
 const SIGN_IN_REFUSED: u16 = 0x0322;
 const PASSWORD_REFUSED: u16 = 0x0120;
 
-struct Entry {
-    position: Position,
-    stream: StreamId,
-    event_type: u16,
-    time: UnixMillis,
-    event: Result<Event, Sealed>,
-}
-
 struct Teller<'a> {
-    cast: Cast,
-    /// The latest instant of each stream.
-    latest: ByStream<Time>,
+    cast: &'a Cast,
     source: &'a Arc<str>,
 }
 
-impl<'a> Teller<'a> {
-    fn new(source: &'a Arc<str>) -> Self {
-        Self { cast: Cast::default(), latest: ByStream::default(), source }
-    }
-
-    fn observe(&mut self, entry: &Entry) -> Option<Observed> {
+impl Teller<'_> {
+    fn observe(&self, entry: &Known, latest: &mut ByStream<Time>) -> Option<Observed> {
         let (what, by) = match &entry.event {
-            Ok(event) => {
-                let observed = self.what(entry.stream, event).map(|what| (what, self.actor(entry.stream, event)));
-                self.cast.learn_after(entry.stream, event);
-                observed?
-            }
+            Ok(event) => (self.what(entry.stream, event)?, self.actor(entry.stream, event)),
             Err(_) => (self.what_sealed(entry.stream, entry.event_type)?, Actor::default()),
         };
         let position = entry.position.0;
         let cite = Cite { source: Arc::clone(self.source), index: position, ..Cite::event(position.to_string()) };
         let at = Time(i64::try_from(entry.time.0).unwrap_or(i64::MAX));
-        let latest = self.latest.entry(entry.stream).or_insert(at);
+        let latest = latest.entry(entry.stream).or_insert(at);
         *latest = at.max(*latest);
         Some(Observed { at: *latest, what, cite, by, position: Some(position) })
     }

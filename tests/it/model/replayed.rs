@@ -5,11 +5,16 @@ use std::collections::BTreeMap;
 use countersign::domain::laws::{LawBook, Unread};
 use countersign::store::Journal;
 use countersign::*;
-use countersign_replay::fold::Status;
+use countersign_replay::ask::{PrincipalRow, StateQuery, Told};
+use countersign_replay::fold::{Fold, Keep, Status as Mfa, fold};
+use countersign_replay::own::cloudtrail::records;
 use countersign_replay::own::rebuild;
 use countersign_replay::own::state::state;
+use countersign_replay::own::tell::tell;
 use countersign_replay::own::what_if::what_if;
 use countersign_replay::own::{Entries, OpenJournal, each_entry, fact};
+use countersign_replay::time::Time;
+use countersign_replay::trail::{LoadOptions, Progress, load};
 
 use super::cast::{self, PEOPLE};
 
@@ -54,8 +59,11 @@ impl Remembered {
 
     /// Asks the log for each of these instants.
     pub fn compare(&self, journal: &dyn Journal) {
+        let (told, exported) = (told(journal), exported(journal));
         for (at, expected) in &self.answers {
             assert_eq!(status_at(journal, Some(*at)), known(expected), "at {at:?}");
+            let by_domain = state(&OpenJournal(journal), Some(*at), None).unwrap().principals;
+            compare_histories(&by_domain, &told, &exported, *at);
         }
     }
 }
@@ -67,9 +75,9 @@ fn known(status: &Status) -> BTreeMap<String, Vec<String>> {
 
 fn status_at(journal: &dyn Journal, at: Option<UnixMillis>) -> BTreeMap<String, Vec<String>> {
     let answer = state(&OpenJournal(journal), at, None).unwrap();
-    let present = answer.principals.into_iter().filter(|found| matches!(found.status, Status::Enabled | Status::Disabled));
+    let present = answer.principals.into_iter().filter(|found| matches!(found.status, Mfa::Enabled | Mfa::Disabled));
     let named = present.map(|found| {
-        assert_eq!(found.status == Status::Enabled, !found.devices.is_empty());
+        assert_eq!(found.status == Mfa::Enabled, !found.devices.is_empty());
         let devices = found.devices.iter().map(ToString::to_string).collect();
         (format!("{}/{}", found.account, found.uid.as_deref().unwrap_or("root")), devices)
     });
@@ -106,5 +114,52 @@ fn check_laws_in_the_dark(journal: &dyn Journal, policy: &Policy) {
         visited.unwrap();
         assert_eq!(laws.finish(), []);
         assert!(log.head().0 > 0);
+    }
+}
+
+/// The history of a log as the fold tells it that foreign logs are told by.
+fn told(journal: &dyn Journal) -> Told {
+    let mut fold = Fold::new(Keep::All);
+    let everything: &dyn Fn(&_) -> bool = &|_| true;
+    tell(&OpenJournal(journal), &"log".into(), None, Some(everything), &mut |event| fold.take(&event.into())).unwrap();
+    Told { history: fold.end(), ..Told::default() }
+}
+
+/// The history of a log that was exported as records of CloudTrail and read back from them.
+fn exported(journal: &dyn Journal) -> Told {
+    let dir = tempfile::tempdir().unwrap();
+    let mut lines = String::new();
+    records(&OpenJournal(journal), None, &mut |record| {
+        lines.push_str(&countersign_replay::ask::json_line(&record).unwrap());
+        lines.push('\n');
+        std::ops::ControlFlow::Continue(())
+    })
+    .unwrap();
+    let file = dir.path().join("records.jsonl");
+    std::fs::write(&file, lines).unwrap();
+    let loaded = load(&[file], &LoadOptions::default(), &Progress::default());
+    assert_eq!((loaded.inputs.skips, loaded.flaws), (vec![], vec![]));
+    Told { history: fold(loaded.events), ..Told::default() }
+}
+
+/// Three ways to the same states: the domain's fold, the fold of observed events, and that of the exported records.
+fn compare_histories(by_domain: &[PrincipalRow], told: &Told, exported: &Told, at: UnixMillis) {
+    let at = Some(Time(i64::try_from(at.0).unwrap()));
+    let rows = |told: &Told| {
+        let answer = countersign_replay::ask::state(told, &StateQuery { at, only: None });
+        answer.principals.into_iter().map(|row| (row.id.clone(), row)).collect::<BTreeMap<_, _>>()
+    };
+    let (told, exported) = (rows(told), rows(exported));
+    for expected in by_domain {
+        let said = |row: &PrincipalRow| (row.status, row.basis, row.devices.clone(), row.name.clone());
+        let by_fold = &told[&expected.id];
+        // Where an account was not yet open, its root did not exist; no event of the vocabulary says so.
+        assert_eq!(said(by_fold), said(expected), "{} at {at:?}", expected.id);
+        // The log of an account does not say that its root had no device when it began.
+        match exported.get(&expected.id) {
+            Some(found) if expected.kind != "root" => assert_eq!(said(found), said(expected), "{} at {at:?}", found.id),
+            Some(found) => assert!(found.status == Mfa::Unknown || found.status == expected.status, "{}", found.id),
+            None => assert_eq!(expected.kind, "root"),
+        }
     }
 }
