@@ -183,7 +183,9 @@ impl Factors {
 
     pub(super) fn resynced(&mut self, serial: &Arc<str>, event: &Event) -> Option<FindingKind> {
         let finding = self.excludes(serial).then_some(FindingKind::ResyncOfUnknownDevice);
-        self.seen(serial, event);
+        if !event.is_of_whole_log() {
+            self.seen(serial, event);
+        }
         finding
     }
 
@@ -197,6 +199,7 @@ impl Factors {
         let before = self.status();
         let unknown_device = serial.is_some_and(|serial| self.excludes(serial));
         match serial {
+            _ if event.is_of_whole_log() => {}
             Some(serial) => self.seen(serial, event),
             None if !self.has_some() => self.unnamed = Some(Arc::clone(event)),
             None => {}

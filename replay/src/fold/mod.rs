@@ -236,7 +236,7 @@ impl Fold {
 
     /// Somebody has shown to have MFA.
     fn proven(&mut self, life: usize, device: Option<&Device>, while_disabled: FindingKind, event: &Event) {
-        if self.life(life).deleted.is_some() {
+        if self.life(life).deleted.is_some() || (event.is_of_whole_log() && self.is_anothers(device, life)) {
             return;
         }
         let before = self.life(life).now();
@@ -245,6 +245,12 @@ impl Fold {
             self.owners.insert(device.clone(), life);
         }
         self.about_device(finding, life, device, before, event);
+    }
+
+    /// Whether a device is one that another principal has, who is linked.
+    fn is_anothers(&self, device: Option<&Device>, life: usize) -> bool {
+        let owner = device.and_then(|device| Some((self.owners.get(device).copied()?, device)));
+        owner.is_some_and(|(owner, device)| owner != life && self.names.lives[owner].factors.holds(&device.serial))
     }
 
     fn about_device(

@@ -69,6 +69,8 @@ pub(super) struct Cast {
     devices: ByStream<Device>,
     /// Whom an account named, and of whom nothing was read yet.
     announced: ByStream<Who>,
+    /// Who has which device.
+    owners: ByStream<StreamId>,
 }
 
 impl Cast {
@@ -122,11 +124,21 @@ impl Cast {
         }
     }
 
-    /// Learns that somebody has another name from now on. What is told of the change itself has the old one.
+    /// Learns what is so from now on: of a change of name the old one is told.
     fn learn_after(&mut self, stream: StreamId, event: &Event) {
-        if let (Event::PrincipalRenamed(renamed), Some(Who::User { name, .. })) = (event, self.people.get_mut(&stream))
-        {
-            *name = Some(renamed.name.as_str().into());
+        match event {
+            Event::PrincipalRenamed(renamed) => {
+                if let Some(Who::User { name, .. }) = self.people.get_mut(&stream) {
+                    *name = Some(renamed.name.as_str().into());
+                }
+            }
+            Event::DeviceEnabled(enabled) => {
+                self.owners.insert(enabled.device, stream);
+            }
+            Event::DeviceDeactivated(gone) => {
+                self.owners.remove(&gone.device);
+            }
+            _ => {}
         }
     }
 
@@ -157,6 +169,20 @@ impl Cast {
     /// Whether a stream is a principal's.
     pub(super) fn is_principal(&self, stream: StreamId) -> bool {
         self.people.contains_key(&stream)
+    }
+
+    /// Who has a device.
+    pub(super) fn owner(&self, device: StreamId) -> Option<StreamId> {
+        self.owners.get(&device).copied()
+    }
+
+    /// Whether a code of a message was typed to enable its device, which is no use of it yet.
+    pub(super) fn is_enrolment(&self, event: &Event) -> bool {
+        match event {
+            Event::SmsCodeAccepted(accepted) => !self.owners.contains_key(&accepted.device),
+            Event::SmsCodeRefused(refused) => !self.owners.contains_key(&refused.device),
+            _ => false,
+        }
     }
 
     /// A device.

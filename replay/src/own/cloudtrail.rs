@@ -67,26 +67,55 @@ pub fn records(
 /// Dates records so that they are put back into the log's order.
 #[derive(Default)]
 struct Clock {
-    latest: ByStream<(Time, u8, CommandId)>,
+    /// The last record about each principal, device and name.
+    latest: ByStream<Dated>,
+    /// The last record that each principal is named in as the one who did it.
+    acted: ByStream<Dated>,
+}
+
+#[derive(Clone, Copy)]
+struct Dated {
+    at: Time,
+    rank: u8,
+    command: CommandId,
+}
+
+impl Dated {
+    /// The earliest instant at which a record of a rank comes behind this one.
+    const fn behind(&self, rank: u8, in_order: bool) -> Time {
+        Time(self.at.0.saturating_add((rank < self.rank && !in_order) as i64))
+    }
 }
 
 impl Clock {
     fn date(&mut self, entry: &Known, call: &Call) -> Time {
-        let mut at = Time(i64::try_from(entry.time.0).unwrap_or(i64::MAX));
-        let of_event = entry.event.as_ref().ok().and_then(device_of);
+        let (rank, command) = (call.rank, entry.command);
+        let event = entry.event.as_ref().ok();
+        let device = event.and_then(device_of);
         let names = call.names.iter().filter_map(|name| name_stream(&call.account, name));
-        let streams: Vec<StreamId> = [entry.stream].into_iter().chain(of_event).chain(names).collect();
-        for (before, rank, command) in streams.iter().filter_map(|stream| self.latest.get(stream)) {
-            // What one command does may be told in either order.
-            let later = call.rank < *rank && *command != entry.command;
-            at = at.max(Time(before.0.saturating_add(i64::from(later))));
+        let about: Vec<StreamId> = [entry.stream].into_iter().chain(device).chain(names).collect();
+        let actor = event.and_then(by_of).and_then(|by| by.who).filter(|actor| *actor != entry.stream);
+        let mut at = Time(i64::try_from(entry.time.0).unwrap_or(i64::MAX));
+        for stream in &about {
+            // What one command does to several devices of a principal may be told in either order.
+            let several = |last: &Dated| last.command == command && Some(*stream) != device;
+            at = at.max(self.latest.get(stream).map_or(at, |last| last.behind(rank, several(last))));
         }
-        for stream in streams {
-            self.latest.insert(stream, (at, call.rank, entry.command));
+        // Who does something has the name of that moment.
+        let named = actor.and_then(|actor| self.latest.get(&actor));
+        at = at.max(named.map_or(at, |last| last.behind(rank, last.rank > RENAMED_RANK)));
+        if call.rank == RENAMED_RANK || call.rank == REMOVED_RANK {
+            at = at.max(self.acted.get(&entry.stream).map_or(at, |last| last.behind(rank, false)));
         }
+        let dated = Dated { at, rank, command };
+        self.latest.extend(about.into_iter().map(|stream| (stream, dated)));
+        self.acted.extend(actor.map(|actor| (actor, dated)));
         at
     }
 }
+
+const RENAMED_RANK: u8 = 1;
+const REMOVED_RANK: u8 = 10;
 
 fn name_stream(account: &str, name: &str) -> Option<StreamId> {
     let name = countersign_domain::device::DeviceName::new(name).ok()?;
@@ -141,15 +170,16 @@ impl Writer<'_> {
                 Some(Call::iam("DeleteUser", 10, who.account()).asking(request).naming(name_of(&who)))
             }
             Event::SignedIn(done) => {
-                // Other factors of root are neither a device nor its absence, so they leave the word out.
-                let mut extra = match done.factor {
-                    SignInFactor::Device => json!({"MFAUsed": "Yes"}),
-                    SignInFactor::Nothing => json!({"MFAUsed": "No"}),
-                    SignInFactor::AlternativeFactors => json!({}),
+                // Other factors of root, and the device of a linked principal, are neither a device of its own nor the
+                // absence of one, so they leave the word out.
+                let own = done.device.filter(|device| self.cast.owner(*device).is_none_or(|owner| owner == stream));
+                let extra = match (done.factor, own) {
+                    (SignInFactor::Device, Some(device)) => {
+                        json!({"MFAIdentifier": self.cast.device(device).serial, "MFAUsed": "Yes"})
+                    }
+                    (SignInFactor::Nothing, _) => json!({"MFAUsed": "No"}),
+                    _ => json!({}),
                 };
-                if let Some(device) = done.device {
-                    extra["MFAIdentifier"] = json!(self.cast.device(device).serial);
-                }
                 Some(Call::sign_in("ConsoleLogin", true, &self.cast.who(stream)).adding(extra))
             }
             Event::SignInRefused(_) => {
@@ -167,6 +197,7 @@ impl Writer<'_> {
     /// Codes and keys that were shown.
     fn of_proof(&self, stream: StreamId, event: &Event) -> Option<Call> {
         let (purpose, success) = match event {
+            _ if self.cast.is_enrolment(event) => return None,
             Event::CodeAccepted(accepted) => (Some(accepted.purpose), true),
             Event::CodeRefused(refused) => (Some(refused.purpose), false),
             Event::KeyAccepted(_) | Event::SmsCodeAccepted(_) => (None, true),

@@ -236,7 +236,8 @@ impl States {
     fn name(&mut self, stream: StreamId, name: &DeviceName) {
         let Some(person) = self.people.get_mut(&stream) else { return };
         person.name = Some(name.as_str().to_owned());
-        if let Some(account) = person.account() {
+        // The root user is no user of this name, and may share it with one.
+        if let Some(account) = person.account().filter(|_| !person.is_root()) {
             let holders = self.names.entry((account, name.folded())).or_default();
             let place = holders.iter().position(|holder| *holder == stream).unwrap_or_else(|| {
                 holders.push(stream);

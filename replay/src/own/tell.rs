@@ -152,7 +152,7 @@ impl Teller<'_> {
         let (device, purpose) = match event {
             Event::CodeAccepted(accepted) => (accepted.device, Some(accepted.purpose)),
             Event::KeyAccepted(accepted) => (accepted.device, None),
-            Event::SmsCodeAccepted(accepted) => (accepted.device, None),
+            Event::SmsCodeAccepted(accepted) if !self.cast.is_enrolment(event) => (accepted.device, None),
             _ => return None,
         };
         let device = self.cast.device(device);
@@ -170,6 +170,9 @@ impl Teller<'_> {
             Event::PairRefused(refused) => ("EnableMFADevice", pair_fault(refused.fault)),
             Event::ResyncRefused(refused) => ("ResyncMFADevice", pair_fault(refused.fault)),
             Event::KeyRefused(refused) => ("CheckMfa", key_fault(refused.fault)),
+            Event::SmsCodeRefused(refused) if self.cast.is_enrolment(event) => {
+                ("EnableMFADevice", sms_fault(refused.fault))
+            }
             Event::SmsCodeRefused(refused) => ("CheckMfa", sms_fault(refused.fault)),
             Event::AlternativeRefused(refused) => ("CheckMfa", alternative_fault(refused.factor)),
             Event::BudgetSpent(_) => ("CheckMfa", "locked"),

@@ -1,6 +1,7 @@
 //! What is asked of our own log, and how it is read.
 
 mod asks;
+mod cloudtrail;
 mod explain;
 mod forecast;
 mod killed;
