@@ -1,8 +1,12 @@
 //! Who had what when, from our own log.
 
-use countersign_domain::event::Purpose;
-use countersign_domain::ids::{Position, UnixMillis};
+use countersign_domain::caller::Caller;
+use countersign_domain::client::Client;
+use countersign_domain::device::DeviceKind;
+use countersign_domain::event::*;
+use countersign_domain::ids::{AttemptId, Position, UnixMillis};
 use countersign_domain::policy::Policy;
+use countersign_domain::totp::Learned;
 use countersign_replay::ask::{self, PrincipalRow, SignInsQuery, Told};
 use countersign_replay::event::SignInClass;
 use countersign_replay::fold::{Basis, Fold, Keep, Status};
@@ -202,4 +206,52 @@ fn without_keys_devices_and_roots_are_known_and_names_are_not() {
     assert!(answer.sealed.no_key >= 4, "{:?}", answer.sealed);
     let signins = ask::sign_ins(&told(&store), &SignInsQuery::default()).signins;
     assert_eq!((signins.len(), signins[0].outcome, signins[0].class), (1, "success", SignInClass::Unknown));
+}
+
+/// A history that no engine writes: every contradiction that a whole log can have is found, and the rest is answered.
+#[test]
+fn a_forged_history_contradicts_itself_and_every_kind_of_it_is_found() {
+    let mut world = World::in_memory(Policy::modern());
+    let lee = world.user("lee", 1);
+    let [one, two] = ["one", "two"].map(|name| world.create(name));
+    world.enable(&lee, &one, 0).unwrap();
+    world.wait_s(600);
+    let by = Caller::operator().by();
+    let device = two.stream();
+    let learned = Learned::default();
+    let kind = DeviceKind::VirtualTotp;
+    let attempt = AttemptId::from_bytes([1; 16]);
+    let signed_in = |factor, device| SignedIn { attempt, factor, device, client: Client::default() };
+    let mut forge = |event: Event| {
+        world.wait_s(1);
+        world.forge(lee.stream(), &event);
+    };
+    let used = |device| CodeAccepted { device, purpose: Purpose::SessionToken, window: 1, counter: 1 };
+    forge(signed_in(SignInFactor::Nothing, None).into());
+    forge(used(device).into());
+    forge(DeviceResynced { device, by, window: 1, counter: 9, offset: 0 }.into());
+    let reason = DeactivateReason::Requested;
+    forge(DeviceDeactivated { device, by, reason }.into());
+    forge(DeviceDeactivated { device: one.stream(), by, reason }.into());
+    forge(used(one.stream()).into());
+    forge(CodeAccepted { purpose: Purpose::SignIn, ..used(one.stream()) }.into());
+    forge(signed_in(SignInFactor::Device, Some(one.stream())).into());
+    forge(DeviceEnabled { device: one.stream(), kind, by, learned: learned.clone() }.into());
+    forge(PrincipalRemoved { by }.into());
+    forge(DeviceEnabled { device, kind, by, learned }.into());
+    let told = told(&OpenJournal(&*world.journal));
+    let kinds: Vec<&str> = ask::findings(&told).findings.iter().map(|finding| finding.kind).collect();
+    let expected = [
+        "signin_without_mfa_while_enabled",
+        "mfa_use_of_unknown_device",
+        "resync_of_unknown_device",
+        "deactivate_of_unknown_device",
+        "mfa_use_while_disabled",
+        "mfa_check_while_disabled",
+        "mfa_signin_while_disabled",
+        "deleted_with_active_device",
+        "enable_on_deleted",
+    ];
+    assert_eq!(kinds, expected);
+    assert!(state(&OpenJournal(&*world.journal), None, None).unwrap_err().is_damage());
 }

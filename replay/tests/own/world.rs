@@ -240,6 +240,24 @@ impl World {
         }
     }
 
+    /// Writes an event that nobody decided.
+    pub fn forge(&mut self, stream: StreamId, event: &Event) {
+        let encoded = wire::encode(event).unwrap();
+        let entry = NewEntry {
+            event_type: encoded.event_type,
+            type_version: encoded.type_version,
+            time: self.now,
+            body: encoded.body,
+            seal: encoded.sealing == Sealing::Sealed,
+        };
+        let version = self.versions.entry(stream).or_default();
+        let streams = vec![StreamAppend { stream, expected: Version(*version), entries: vec![entry] }];
+        *version += 1;
+        self.commands += 1;
+        let command = CommandId::from_bytes(u128::from(self.commands).to_be_bytes());
+        self.journal.append(Append { command, streams }).unwrap();
+    }
+
     fn commit(&mut self, Record { writes, verdict }: Record) -> Verdict {
         let mut streams: Vec<StreamAppend> = Vec::new();
         for (stream, event) in &writes {
