@@ -27,7 +27,7 @@ pub struct FindingRow {
     pub time: Option<Time>,
     /// The principal, if it is about one.
     pub id: Option<String>,
-    /// What is contradicted: a name of [`FindingKind`](crate::trail::FindingKind).
+    /// What is contradicted: a name of [`FindingKind`](crate::fold::FindingKind).
     pub kind: &'static str,
     /// Serial numbers of the devices that it is about.
     pub devices: Vec<Arc<str>>,

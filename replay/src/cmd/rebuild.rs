@@ -53,10 +53,16 @@ fn text(answer: &Rebuilt) -> String {
         line(format!("snapshot of {} at version {}: {}", differs.stream, differs.version, differs.what));
     }
     for found in &answer.checkpoints {
+        let of_form = if found.of_another_form { ", of another form" } else { "" };
         line(format!(
-            "checkpoint `{}`: up to position {}, {} bytes, not compared",
-            found.name, found.position, found.bytes
+            "checkpoint `{}`: up to position {}, {} bytes: {} rows the same, {} differ{of_form}",
+            found.name,
+            found.position,
+            found.bytes,
+            found.same,
+            found.differ.len()
         ));
+        found.differ.iter().for_each(|what| line(format!("checkpoint `{}`: {what}", found.name)));
     }
     out
 }

@@ -132,6 +132,12 @@ impl Cast {
                     *name = Some(renamed.name.as_str().into());
                 }
             }
+            // Its name is free, and another may have it.
+            Event::PrincipalRemoved(_) => {
+                if let Some(Who::User { name, uid: Some(_), .. }) = self.people.get_mut(&stream) {
+                    *name = None;
+                }
+            }
             Event::DeviceEnabled(enabled) => {
                 self.owners.insert(enabled.device, stream);
             }

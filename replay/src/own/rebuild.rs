@@ -3,6 +3,8 @@
 //! Derived data lies in trees of the log engine, so this is the one question that needs the engine: it opens a private copy of
 //! the store, which is gone afterwards. The original is only read.
 
+mod views;
+
 use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -12,7 +14,7 @@ use std::sync::Arc;
 
 use countersign_domain::ids::{Position, StreamId, Version};
 use countersign_domain::principal::Principal;
-use countersign_store::{Fault, FileKeyRing, Journal, SledJournal, Snapshot, StoreOptions};
+use countersign_store::{Checkpoint, Fault, FileKeyRing, Journal, SledJournal, Snapshot, StoreOptions};
 use serde::Serialize;
 
 use super::error::OwnError;
@@ -85,15 +87,23 @@ pub struct Difference {
     pub what: String,
 }
 
-/// A checkpoint of a projection: its rows are the engine's own, and are not compared.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+/// A checkpoint of what queries are answered from, compared with the states at its position.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Checkpointed {
     /// Its name.
     pub name: String,
-    /// The position that it has come to.
+    /// Up to which position it was folded.
     pub position: u64,
-    /// Bytes of its rows.
+    /// Its size.
     pub bytes: u64,
+    /// Rows that are what the log comes to at that position.
+    pub same: u64,
+    /// Blocks with rows that are no state of anybody.
+    pub not_compared: u64,
+    /// Whether it is of a form that another release reads.
+    pub of_another_form: bool,
+    /// Rows that differ, or are missing; at most a thousand.
+    pub differ: Vec<String>,
 }
 
 /// Makes afresh what is derived from the store at a path, and compares it.
@@ -119,9 +129,11 @@ pub fn compare(journal: &dyn Journal) -> Result<Rebuilt, OwnError> {
         rebuilt.index = problems.iter().map(ToString::to_string).collect();
     }
     let mut scene = Scene::default();
+    let mut checkpoints = checkpoints(journal)?;
     let mut stored: HashMap<StreamId, Snapshot> = HashMap::new();
     each_entry(&OpenJournal(journal), Position(0), &mut |entry, event| {
         let stream = entry.header.stream;
+        checkpoints.iter_mut().for_each(|(found, checkpoint)| judge_views(found, checkpoint, entry.position, &scene));
         scene.take(entry, event)?;
         if entry.header.version == Version(1)
             && let Some(snapshot) = journal.load_snapshot(stream)?
@@ -147,14 +159,36 @@ pub fn compare(journal: &dyn Journal) -> Result<Rebuilt, OwnError> {
         devices: scene.devices.len() as u64,
         claims: scene.claims.len() as u64,
     };
+    for (mut found, checkpoint) in checkpoints {
+        judge_views(&mut found, &checkpoint, journal.head(), &scene);
+        if checkpoint.position > journal.head() {
+            views::note(&mut found, "the log has no such position".to_owned());
+        }
+        rebuilt.checkpoints.push(found);
+    }
+    rebuilt.same = rebuilt.index.is_empty()
+        && rebuilt.snapshots.differ.is_empty()
+        && rebuilt.checkpoints.iter().all(|found| found.differ.is_empty());
+    Ok(rebuilt)
+}
+
+fn checkpoints(journal: &dyn Journal) -> Result<Vec<(Checkpointed, Checkpoint)>, OwnError> {
+    let mut found = Vec::new();
     for name in CHECKPOINTS {
-        if let Some(found) = journal.load_checkpoint(name)? {
-            let bytes = found.blocks.iter().map(|block| block.len() as u64).sum();
-            rebuilt.checkpoints.push(Checkpointed { name: (*name).to_owned(), position: found.position.0, bytes });
+        if let Some(checkpoint) = journal.load_checkpoint(name)? {
+            let bytes = checkpoint.blocks.iter().map(|block| block.len() as u64).sum();
+            let (name, position) = ((*name).to_owned(), checkpoint.position.0);
+            found.push((Checkpointed { name, position, bytes, ..Checkpointed::default() }, checkpoint));
         }
     }
-    rebuilt.same = rebuilt.index.is_empty() && rebuilt.snapshots.differ.is_empty();
-    Ok(rebuilt)
+    Ok(found)
+}
+
+/// Compares a checkpoint when the states are those of its position.
+fn judge_views(found: &mut Checkpointed, checkpoint: &Checkpoint, position: Position, scene: &Scene) {
+    if checkpoint.position == position {
+        views::compare(found, checkpoint, scene);
+    }
 }
 
 fn difference(snapshot: &Snapshot, what: String) -> Difference {

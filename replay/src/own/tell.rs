@@ -236,8 +236,9 @@ impl Teller<'_> {
         let who = self.cast.who(stream);
         let (kind, label) = match &who {
             Who::Root { account } => (ActorKind::Root, format!("arn:aws:iam::{account}:root")),
-            Who::User { account, name, .. } => {
-                (ActorKind::User, format!("arn:aws:iam::{account}:user/{}", name.as_deref().unwrap_or_default()))
+            Who::User { account, name, uid } => {
+                let name = name.as_ref().or(uid.as_ref()).map_or("", |name| &**name);
+                (ActorKind::User, format!("arn:aws:iam::{account}:user/{name}"))
             }
         };
         Actor { kind, who: Some(who), label: label.into(), ..Actor::default() }

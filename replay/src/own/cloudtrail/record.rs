@@ -156,9 +156,11 @@ fn identity(who: Option<&Who>) -> Value {
             json!({"accountId": account, "arn": format!("arn:aws:iam::{account}:root"), "principalId": account, "type": "Root"})
         }
         Some(Who::User { account, name, uid }) => {
-            let name = name.as_deref().unwrap_or_default();
-            let mut user = json!({"accountId": account, "type": "IAMUser", "userName": name});
-            user["arn"] = json!(format!("arn:aws:iam::{account}:user/{name}"));
+            let mut user = json!({"accountId": account, "type": "IAMUser"});
+            if let Some(name) = name {
+                user["arn"] = json!(format!("arn:aws:iam::{account}:user/{name}"));
+                user["userName"] = json!(name);
+            }
             if let Some(uid) = uid {
                 user["principalId"] = json!(uid);
             }
