@@ -4,7 +4,8 @@
 //! enough to decide again on codes, pairs and owners of TOTP devices, on the number of devices, and on sessions that change
 //! them. What it is not enough for is counted and named, never guessed:
 //!
-//! - answers of security keys, codes by SMS and alternative factors: only whether such a device could have been enabled;
+//! - answers of security keys, enrolments of telephones and alternative factors: only whether such a device could have been
+//!   enabled;
 //! - attempts while a device was locked: the log has the first of them only, and not what was typed;
 //! - what the people would have done otherwise: who is refused a device here has it in the log, and what follows from
 //!   that is set apart.

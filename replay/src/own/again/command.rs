@@ -2,7 +2,7 @@
 
 use countersign_domain::caller::{By, Caller, Channel, Credential};
 use countersign_domain::device::{Device, Serial};
-use countersign_domain::event::{CodeFault, DeactivateReason, Event, PairFault, Purpose, SignInFactor};
+use countersign_domain::event::{CodeFault, DeactivateReason, Event, PairFault, Purpose, SignInFactor, SmsFault};
 use countersign_domain::ids::{AttemptId, PrincipalId, StreamId, UnixMillis};
 use countersign_domain::policy::{CodeOrder, PairCodes, Policy};
 use countersign_domain::principal::{Enabled, Principal};
@@ -79,6 +79,15 @@ pub enum Command {
         /// Who asked.
         caller: Caller,
     },
+    /// A code that was sent is typed at a sign-in.
+    SentCode {
+        /// The device.
+        device: StreamId,
+        /// The sign-in.
+        attempt: AttemptId,
+        /// Whether it was the one that was sent; `None` where it was not looked at.
+        right: Option<bool>,
+    },
     /// A sign-in is begun, after the right password.
     BeginSignIn {
         /// The attempt.
@@ -100,7 +109,7 @@ pub struct Recorded {
 /// Why a command cannot be read back from what it recorded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Untold {
-    /// Its evidence is not in the log: answers of security keys, codes by SMS, alternative factors.
+    /// Its evidence is not in the log: answers of security keys, enrolments of telephones, alternative factors.
     Evidence,
     /// Something that it rests on is sealed.
     Sealed,
@@ -114,10 +123,12 @@ impl Untold {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Evidence => {
-                "what was proven by a security key, a sent code or an alternative factor is not in the log"
+                "what was proven by a security key, by an alternative factor or to enrol a telephone is not in the log"
             }
             Self::Sealed => "something that the decision rests on is sealed",
-            Self::Kind => "only decisions on codes, sign-ins and owners of TOTP devices are made again",
+            Self::Kind => {
+                "only decisions on codes, sign-ins and owners of TOTP devices are made again; the log says what was recorded"
+            }
         }
     }
 }
@@ -142,6 +153,16 @@ pub fn command_of(
     let with = |principal, command| Ok(Recorded { principal, command });
     match event {
         Event::CodeAccepted(_) | Event::CodeRefused(_) => code(scene, stream, event, events, now, policy),
+        Event::SmsCodeAccepted(_) | Event::SmsCodeRefused(_) => {
+            let (device, right) = match event {
+                Event::SmsCodeAccepted(accepted) => (accepted.device, Some(true)),
+                Event::SmsCodeRefused(refused) => (refused.device, (refused.fault == SmsFault::Wrong).then_some(false)),
+                _ => return Err(Untold::Kind),
+            };
+            // At the enrolment of a device there is no sign-in, and the telephone is sealed.
+            let attempt = attempt_in(events).ok_or(Untold::Evidence)?;
+            with(stream, Command::SentCode { device, attempt, right })
+        }
         Event::DeviceResynced(resynced) => {
             let (serial, caller) = (serial_of(scene, resynced.device)?, caller_of(scene, resynced.by, stream)?);
             with(stream, Command::Resync { serial, caller, pair: Pair::At(resynced.counter) })
@@ -196,6 +217,8 @@ const fn is_leading(event: &Event) -> bool {
         event,
         Event::CodeAccepted(_)
             | Event::CodeRefused(_)
+            | Event::SmsCodeAccepted(_)
+            | Event::SmsCodeRefused(_)
             | Event::DeviceResynced(_)
             | Event::ResyncRefused(_)
             | Event::DeviceEnabled(_)

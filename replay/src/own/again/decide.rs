@@ -3,7 +3,7 @@
 use countersign_domain::caller::Caller;
 use countersign_domain::decide::{
     self as domain, Candidate, Context, Decision, Step, begin_sign_in, deactivate, resync, sign_in_with_code,
-    verify_code,
+    sign_in_with_sent_code, verify_code,
 };
 use countersign_domain::device::Serial;
 use countersign_domain::ids::{StreamId, UnixMillis};
@@ -43,7 +43,7 @@ pub fn decide(scene: &Scene, recorded: &Recorded, now: UnixMillis, policy: &Poli
     let principal = scene.people.get(&recorded.principal);
     let caller = match &recorded.command {
         Command::Resync { caller, .. } | Command::Enable { caller, .. } | Command::Deactivate { caller, .. } => caller,
-        Command::Code { .. } | Command::BeginSignIn { .. } => &operator,
+        Command::Code { .. } | Command::SentCode { .. } | Command::BeginSignIn { .. } => &operator,
     };
     let context = Context { now, policy, caller, client: None };
     match &recorded.command {
@@ -53,6 +53,10 @@ pub fn decide(scene: &Scene, recorded: &Recorded, now: UnixMillis, policy: &Poli
                 None => verify_code(principal, *device, *purpose, evidence, &context),
             },
             |search| code_evidence(shown, &search),
+        ),
+        Command::SentCode { device, attempt, right } => stepped(
+            |evidence: Option<&bool>| sign_in_with_sent_code(principal, *attempt, *device, evidence.copied(), &context),
+            |_question| right.map_or(Evidence::Unknown(UNLOOKED), Evidence::Is),
         ),
         Command::Resync { serial, pair, .. } => {
             let learned = scene.registered(recorded.principal).and_then(|owner| owner.device(serial.stream()));

@@ -289,7 +289,7 @@ const fn is_decision(event: &Event) -> bool {
 
 fn device_of(command: &Command) -> Option<StreamId> {
     match command {
-        Command::Code { device, .. } => Some(*device),
+        Command::Code { device, .. } | Command::SentCode { device, .. } => Some(*device),
         Command::Resync { serial, .. } | Command::Enable { serial, .. } | Command::Deactivate { serial, .. } => {
             Some(serial.stream())
         }
