@@ -195,12 +195,7 @@ impl LawBook {
     pub fn observe(&mut self, fact: &Fact<'_>) -> Vec<Violation> {
         self.last = fact.position;
         let mut broken = vec![];
-        if !self.follows(fact) {
-            broken.push(Law::VersionsHaveNoGap);
-        }
-        if !self.folds(fact) {
-            broken.push(Law::HistoryFolds);
-        }
+        self.follow(fact, &mut broken);
         self.rules.observe(fact);
         self.holdings.observe(fact, &self.rules, &mut broken);
         self.codes.observe(fact, &self.rules, &mut broken);
@@ -264,16 +259,17 @@ impl LawBook {
         found.map(|(law, stream)| Violation { law, stream, position }).collect()
     }
 
-    fn follows(&self, fact: &Fact<'_>) -> bool {
-        let before = self.subjects.get(&fact.stream).map_or(Version::NONE, |(version, _)| *version);
-        before.next() == fact.version
-    }
-
-    fn folds(&mut self, fact: &Fact<'_>) -> bool {
-        let before = self.subjects.remove(&fact.stream).map(|(_, subject)| subject);
-        let after = Subject::evolve(before, fact.event, fact.at);
-        let held = !matches!(after, Subject::Broken);
-        self.subjects.insert(fact.stream, (fact.version, after));
-        held
+    /// Brings the event's stream to its next state, in its place.
+    fn follow(&mut self, fact: &Fact<'_>, broken: &mut Vec<Law>) {
+        let (before, subject) = self.subjects.entry(fact.stream).or_insert((Version::NONE, Subject::Nothing));
+        if before.next() != fact.version {
+            broken.push(Law::VersionsHaveNoGap);
+        }
+        *before = fact.version;
+        let state = core::mem::replace(subject, Subject::Broken);
+        *subject = Subject::evolve(state, fact.event, fact.at);
+        if matches!(subject, Subject::Broken) {
+            broken.push(Law::HistoryFolds);
+        }
     }
 }

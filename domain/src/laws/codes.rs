@@ -16,11 +16,32 @@ const WINDOWS_KEPT: u64 = 8;
 /// What was done with the codes of every device.
 #[derive(Debug, Default)]
 pub(super) struct Codes {
+    devices: BTreeMap<StreamId, OfDevice>,
+}
+
+/// What was done with the codes of a device.
+#[derive(Debug, Default)]
+struct OfDevice {
     /// Counters that were accepted as single codes while the seed lives.
-    accepted: BTreeMap<StreamId, BTreeSet<u64>>,
+    accepted: BTreeSet<u64>,
     /// The last accepted pair.
-    pairs: BTreeMap<StreamId, u64>,
-    attempts: BTreeMap<(StreamId, Budget), Windows>,
+    pair: Option<u64>,
+    /// Proofs that were evaluated: codes, and pairs.
+    codes: Windows,
+    pairs: Windows,
+}
+
+impl OfDevice {
+    /// Each creation brings another seed.
+    fn seed_changed(&mut self) {
+        self.accepted = BTreeSet::new();
+        self.pair = None;
+    }
+
+    fn pair(&mut self, counter: u64) -> Option<Law> {
+        let before = self.pair.replace(counter);
+        before.is_some_and(|before| counter.saturating_sub(1) <= before).then_some(Law::PairsIncrease)
+    }
 }
 
 /// Proofs of one device that were evaluated, window by window.
@@ -64,18 +85,15 @@ struct Attempt {
 impl Codes {
     pub(super) fn observe(&mut self, fact: &Fact<'_>, rules: &Rules, broken: &mut Vec<Law>) {
         match fact.event {
-            Event::VirtualDeviceCreated(_) | Event::HardwareTokenImported(_) => {
-                self.accepted.remove(&fact.stream);
-                self.pairs.remove(&fact.stream);
-            }
+            Event::VirtualDeviceCreated(_) | Event::HardwareTokenImported(_) => self.seed_changed(fact.stream),
             Event::CodeAccepted(accepted) => {
-                let fresh = self.accepted.entry(accepted.device).or_default().insert(accepted.counter);
+                let fresh = self.of(accepted.device).accepted.insert(accepted.counter);
                 broken.extend((!fresh).then_some(Law::CounterAcceptedOnce));
             }
             Event::DeviceEnabled(enabled) if enabled.kind.is_totp() => {
-                broken.extend(enabled.learned.last_pair().and_then(|last| self.pair(enabled.device, last)));
+                broken.extend(enabled.learned.last_pair().and_then(|last| self.of(enabled.device).pair(last)));
             }
-            Event::DeviceResynced(resynced) => broken.extend(self.pair(resynced.device, resynced.counter)),
+            Event::DeviceResynced(resynced) => broken.extend(self.of(resynced.device).pair(resynced.counter)),
             _ => {}
         }
         if let Some(attempt) = attempt(fact) {
@@ -83,24 +101,33 @@ impl Codes {
         }
     }
 
-    /// Each creation brings another seed, whether it can be read or not.
+    /// A creation changes the seed, whether it can be read or not.
     pub(super) fn observe_unread(&mut self, stream: StreamId, event_type: u16) {
         let is_creation = |name| matches!(name, "VirtualDeviceCreated" | "HardwareTokenImported");
         if TYPES.iter().any(|(id, _, name, _)| *id == event_type && is_creation(*name)) {
-            self.accepted.remove(&stream);
-            self.pairs.remove(&stream);
+            self.seed_changed(stream);
         }
     }
 
-    fn pair(&mut self, device: StreamId, counter: u64) -> Option<Law> {
-        let before = self.pairs.insert(device, counter);
-        before.is_some_and(|before| counter.saturating_sub(1) <= before).then_some(Law::PairsIncrease)
+    fn of(&mut self, device: StreamId) -> &mut OfDevice {
+        self.devices.entry(device).or_default()
+    }
+
+    fn seed_changed(&mut self, device: StreamId) {
+        if let Some(known) = self.devices.get_mut(&device) {
+            known.seed_changed();
+        }
     }
 
     fn attempt(&mut self, attempt: &Attempt, at: UnixMillis, rules: &Rules) -> Option<Law> {
         let Attempt { device, owner, budget, window } = *attempt;
         let tolerance_s = rules.least(owner, at, |policy| policy.clock_back_max_s);
-        let used = self.attempts.entry((device, budget)).or_default().count(window, at, tolerance_s);
+        let of_device = self.of(device);
+        let windows = match budget {
+            Budget::Codes => &mut of_device.codes,
+            Budget::Pairs => &mut of_device.pairs,
+        };
+        let used = windows.count(window, at, tolerance_s);
         (used > rules.most(owner, at, |policy| budget.max(policy))).then_some(Law::BudgetHolds)
     }
 }

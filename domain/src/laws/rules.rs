@@ -51,25 +51,27 @@ impl Rules {
         }
     }
 
-    /// The rules that a principal's command may have been decided under.
-    fn of(&self, principal: StreamId, at: UnixMillis) -> impl Iterator<Item = Policy> {
-        let chosen = self.accounts.get(&principal).and_then(|account| self.chosen.get(account));
+    /// What the rules say that a principal's command may have been decided under.
+    fn of(&self, principal: StreamId, at: UnixMillis, of: impl Fn(&Policy) -> u32 + Copy) -> impl Iterator<Item = u32> {
+        // Most logs have no account that ever chose.
+        let account = if self.chosen.is_empty() { None } else { self.accounts.get(&principal) };
+        let chosen = account.and_then(|account| self.chosen.get(account));
         let before = chosen.map_or(&[][..], |chosen| &chosen.before);
         let recent = before.iter().filter(move |(_, until)| until.plus_ms(CHANGE_MS) >= at).map(|(preset, _)| *preset);
-        let rules = |preset: Option<Preset>| match preset {
-            Some(preset) => preset.policy(&self.deployment),
-            None => self.deployment.clone(),
+        let rules = move |preset: Option<Preset>| match preset {
+            Some(preset) => of(&preset.policy(&self.deployment)),
+            None => of(&self.deployment),
         };
         recent.chain([chosen.and_then(|chosen| chosen.now)]).map(rules)
     }
 
     /// The most that they allow.
-    pub(super) fn most(&self, principal: StreamId, at: UnixMillis, of: impl Fn(&Policy) -> u32) -> u32 {
-        self.of(principal, at).map(|policy| of(&policy)).max().unwrap_or_default()
+    pub(super) fn most(&self, principal: StreamId, at: UnixMillis, of: impl Fn(&Policy) -> u32 + Copy) -> u32 {
+        self.of(principal, at, of).max().unwrap_or_default()
     }
 
     /// The least that they allow.
-    pub(super) fn least(&self, principal: StreamId, at: UnixMillis, of: impl Fn(&Policy) -> u32) -> u32 {
-        self.of(principal, at).map(|policy| of(&policy)).min().unwrap_or_default()
+    pub(super) fn least(&self, principal: StreamId, at: UnixMillis, of: impl Fn(&Policy) -> u32 + Copy) -> u32 {
+        self.of(principal, at, of).min().unwrap_or_default()
     }
 }
