@@ -1,6 +1,6 @@
 //! Codes of TOTP devices: counters, pairs and budgets.
 
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use super::rules::Rules;
@@ -22,8 +22,8 @@ pub(super) struct Codes {
 /// What was done with the codes of a device.
 #[derive(Debug, Default)]
 struct OfDevice {
-    /// Counters that were accepted as single codes while the seed lives.
-    accepted: BTreeSet<u64>,
+    /// Counters that were accepted as single codes while the seed lives, in order.
+    accepted: Vec<u64>,
     /// The last accepted pair.
     pair: Option<u64>,
     /// Proofs that were evaluated: codes, and pairs.
@@ -34,8 +34,23 @@ struct OfDevice {
 impl OfDevice {
     /// Each creation brings another seed.
     fn seed_changed(&mut self) {
-        self.accepted = BTreeSet::new();
+        self.accepted = Vec::new();
         self.pair = None;
+    }
+
+    /// Whether it was not accepted before. Counters come nearly in order.
+    fn accept(&mut self, counter: u64) -> bool {
+        if self.accepted.last().is_none_or(|last| *last < counter) {
+            self.accepted.push(counter);
+            return true;
+        }
+        match self.accepted.binary_search(&counter) {
+            Ok(_) => false,
+            Err(place) => {
+                self.accepted.insert(place, counter);
+                true
+            }
+        }
     }
 
     fn pair(&mut self, counter: u64) -> Option<Law> {
@@ -87,7 +102,7 @@ impl Codes {
         match fact.event {
             Event::VirtualDeviceCreated(_) | Event::HardwareTokenImported(_) => self.seed_changed(fact.stream),
             Event::CodeAccepted(accepted) => {
-                let fresh = self.of(accepted.device).accepted.insert(accepted.counter);
+                let fresh = self.of(accepted.device).accept(accepted.counter);
                 broken.extend((!fresh).then_some(Law::CounterAcceptedOnce));
             }
             Event::DeviceEnabled(enabled) if enabled.kind.is_totp() => {
