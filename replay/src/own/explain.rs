@@ -133,6 +133,19 @@ struct Part {
 
 /// Explains what a command recorded, under the policy of the deployment.
 ///
+/// ```
+/// # use std::sync::Arc;
+/// # use countersign_store::{EphemeralKeyRing, MemoryJournal};
+/// # let journal = MemoryJournal::new(Arc::new(EphemeralKeyRing::new()?))?;
+/// use countersign_domain::policy::Policy;
+/// use countersign_replay::own::OpenJournal;
+/// use countersign_replay::own::explain::{Which, explain};
+///
+/// let nothing = explain(&OpenJournal(&journal), Which::parse("16")?, &Policy::classic());
+/// assert!(nothing.unwrap_err().is_usage());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # Errors
 /// When the log has no such entry, or cannot be read up to it.
 pub fn explain(log: &dyn Entries, which: Which, deployment: &Policy) -> Result<Explanation, OwnError> {

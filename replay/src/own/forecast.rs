@@ -152,6 +152,18 @@ fn student(freedom: u64) -> f64 {
 
 /// Fits the drift of every enabled TOTP device and looks ahead from the end of the log.
 ///
+/// ```
+/// # use std::sync::Arc;
+/// # use countersign_store::{EphemeralKeyRing, MemoryJournal};
+/// # let journal = MemoryJournal::new(Arc::new(EphemeralKeyRing::new()?))?;
+/// use countersign_domain::policy::Policy;
+/// use countersign_replay::own::OpenJournal;
+/// use countersign_replay::own::forecast::forecast;
+///
+/// assert!(forecast(&OpenJournal(&journal), &Policy::classic(), 365)?.devices.is_empty());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # Errors
 /// When the log cannot be read, or was not written by this engine.
 pub fn forecast(log: &dyn Entries, deployment: &Policy, horizon_days: u32) -> Result<Forecast, OwnError> {

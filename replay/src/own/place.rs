@@ -37,6 +37,12 @@ pub enum Kind {
 }
 
 /// Tells what lies at a path.
+///
+/// ```
+/// use countersign_replay::own::{Kind, kind_of};
+///
+/// assert!(matches!(kind_of("/nonexistent".as_ref()), Kind::Other));
+/// ```
 #[must_use]
 pub fn kind_of(path: &Path) -> Kind {
     let beside = |ring: PathBuf| ring.is_file().then_some(ring);

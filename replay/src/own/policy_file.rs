@@ -58,6 +58,14 @@ pub fn read(file: &Path) -> Result<Policy, OwnError> {
 
 /// Reads a policy from text.
 ///
+/// ```
+/// use countersign_replay::own::policy_file::parse;
+///
+/// assert_eq!(parse("preset = \"strict\"\ncode_attempts_max = 4")?.code_attempts_max, 4);
+/// assert!(parse("code_atempts_max = 4").is_err());
+/// # Ok::<(), String>(())
+/// ```
+///
 /// # Errors
 /// Says what is wrong with it.
 pub fn parse(text: &str) -> Result<Policy, String> {

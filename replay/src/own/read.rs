@@ -121,6 +121,19 @@ pub type Visit<'a> = dyn FnMut(&EntryRef<'_>, Result<&Event, Sealed>) -> Result<
 /// Visits the entries from a position on, each with its event or why that is not known. The visitor ends the pass with a
 /// break, or with an error.
 ///
+/// ```
+/// # use std::sync::Arc;
+/// # use countersign_store::{EphemeralKeyRing, MemoryJournal};
+/// # let journal = MemoryJournal::new(Arc::new(EphemeralKeyRing::new()?))?;
+/// use std::ops::ControlFlow;
+///
+/// use countersign_domain::ids::Position;
+/// use countersign_replay::own::{OpenJournal, each_entry};
+///
+/// each_entry(&OpenJournal(&journal), Position(0), &mut |_entry, _event| Ok(ControlFlow::Continue(())))?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # Errors
 /// The visitor's, and what stops the reading: nothing is passed over.
 pub fn each_entry(log: &dyn Entries, from: Position, visit: &mut Visit<'_>) -> Result<(), OwnError> {

@@ -108,6 +108,12 @@ pub struct Checkpointed {
 
 /// Makes afresh what is derived from the store at a path, and compares it.
 ///
+/// ```
+/// use countersign_replay::own::rebuild::rebuild;
+///
+/// assert!(rebuild("/nonexistent".as_ref(), None).is_err());
+/// ```
+///
 /// # Errors
 /// When there is no store or no key ring, the engine does not open a copy of it, or the log cannot be read.
 pub fn rebuild(path: &Path, ring: Option<&Path>) -> Result<Rebuilt, OwnError> {
@@ -120,6 +126,16 @@ pub fn rebuild(path: &Path, ring: Option<&Path>) -> Result<Rebuilt, OwnError> {
 }
 
 /// Makes afresh what is derived from a journal, and compares it.
+///
+/// ```
+/// # use std::sync::Arc;
+/// # use countersign_store::{EphemeralKeyRing, MemoryJournal};
+/// # let journal = MemoryJournal::new(Arc::new(EphemeralKeyRing::new()?))?;
+/// use countersign_replay::own::rebuild::compare;
+///
+/// assert!(compare(&journal)?.same);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// # Errors
 /// When the log cannot be read.

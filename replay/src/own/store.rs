@@ -24,6 +24,12 @@ impl OwnStore {
     /// Opens the store at a path: a server's data directory, or a store by itself. `ring` names the key ring's file when it
     /// is not beside the store; without any, sealed bodies stay closed.
     ///
+    /// ```
+    /// use countersign_replay::own::{OwnError, OwnStore};
+    ///
+    /// assert!(matches!(OwnStore::open("/nonexistent".as_ref(), None), Err(OwnError::NoStore(_))));
+    /// ```
+    ///
     /// # Errors
     /// When there is no store, the ring is another store's, or acknowledged entries are missing at the log's end.
     pub fn open(path: &Path, ring: Option<&Path>) -> Result<Self, OwnError> {

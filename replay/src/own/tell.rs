@@ -59,6 +59,19 @@ pub fn told_of(store: &OwnStore, until: Option<UnixMillis>, words: &str) -> Resu
 /// Tells every event of a log, in its order. An event's time is not before an earlier one's of its principal, whatever a
 /// clock that was set back says.
 ///
+/// ```
+/// # use std::sync::Arc;
+/// # use countersign_store::{EphemeralKeyRing, MemoryJournal};
+/// # let journal = MemoryJournal::new(Arc::new(EphemeralKeyRing::new()?))?;
+/// use countersign_replay::fold::{Fold, Keep};
+/// use countersign_replay::own::{OpenJournal, tell::tell};
+///
+/// let mut fold = Fold::new(Keep::Changes);
+/// tell(&OpenJournal(&journal), &"log".into(), None, None, &mut |event| fold.take(&event.into()))?;
+/// assert!(fold.end().findings().is_empty());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # Errors
 /// When the log cannot be read.
 pub fn tell(

@@ -149,6 +149,13 @@ impl fmt::Display for Report {
 /// Verifies the store at a path: its files, every checksum, leaf, chain, version and append, its keys, and the laws under a
 /// policy.
 ///
+/// ```
+/// use countersign_domain::policy::Policy;
+/// use countersign_replay::own::verify::verify;
+///
+/// assert!(verify("/nonexistent".as_ref(), None, &Policy::classic()).is_err());
+/// ```
+///
 /// # Errors
 /// When there is no store of a known format, or a file cannot be read.
 pub fn verify(path: &Path, ring: Option<&Path>, policy: &Policy) -> Result<Report, OwnError> {

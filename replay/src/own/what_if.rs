@@ -68,6 +68,19 @@ pub struct Otherwise {
 
 /// Runs a history that was recorded under one policy under another one. Accounts that chose a preset keep it over either.
 ///
+/// ```
+/// # use std::sync::Arc;
+/// # use countersign_store::{EphemeralKeyRing, MemoryJournal};
+/// # let journal = MemoryJournal::new(Arc::new(EphemeralKeyRing::new()?))?;
+/// use countersign_domain::policy::Policy;
+/// use countersign_replay::own::OpenJournal;
+/// use countersign_replay::own::what_if::what_if;
+///
+/// let answer = what_if(&OpenJournal(&journal), &Policy::classic(), &Policy::strict())?;
+/// assert_eq!((answer.decided, answer.otherwise), (0, vec![]));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # Errors
 /// When the log cannot be read, or the policies count in steps of different lengths.
 pub fn what_if(log: &dyn Entries, recorded: &Policy, instead: &Policy) -> Result<WhatIf, OwnError> {
