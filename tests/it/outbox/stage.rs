@@ -22,6 +22,8 @@ use crate::support::{START_S, World, operator};
 const LOOKS: usize = 4;
 /// For how long something that must come is waited for, by the machine's clock.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// How long an engine that closes is left alone before the clock goes on.
+const MOMENT: Duration = Duration::from_millis(20);
 /// Jumps of the clock after which something that must come never will.
 const JUMPS_MAX: usize = 10_000;
 
@@ -198,8 +200,7 @@ impl Stage {
         let left = (end == End::Killed).then(|| self.medium.fork());
         let old = self.world.take().unwrap();
         if end == End::Closed {
-            // The journal may be poisoned.
-            let _told = old.engine.close().await;
+            self.close(&old.engine).await;
         }
         drop(old);
         if let Some(left) = left {
@@ -207,6 +208,15 @@ impl Stage {
         }
         self.clock.hands.advance_ms(ms);
         self.start_over().await;
+    }
+
+    /// Closes an engine, whose journal may be poisoned. It waits for gateways that have not answered yet: so long that the
+    /// clock has to go on where one of them never does.
+    async fn close(&self, engine: &Countersign) {
+        let mut closing = std::pin::pin!(engine.close());
+        while tokio::time::timeout(MOMENT, &mut closing).await.is_err() {
+            self.clock.hands.advance_ms(1000);
+        }
     }
 
     async fn start_over(&mut self) {
