@@ -118,6 +118,7 @@ pub struct Stage {
     ring: Arc<EphemeralKeyRing>,
     gates: Vec<Arc<Gateway>>,
     pub routes: Vec<SmsRoute>,
+    limits: Limits,
 }
 
 impl Deref for Stage {
@@ -133,13 +134,24 @@ pub fn clock() -> Arc<Watched> {
     Watched::at(UnixMillis::from_secs(START_S))
 }
 
+/// One search at a time, so that who comes later is later; nobody waits for a gateway.
+pub fn limits() -> Limits {
+    Limits { sms_wait: Duration::ZERO, searches_max: 1, ..Limits::default() }
+}
+
 impl Stage {
     /// One gateway to everywhere.
     pub async fn with_one(policy: Policy) -> (Self, Arc<Gateway>) {
+        Self::with_limits(policy, limits()).await
+    }
+
+    /// As above, of a size.
+    pub async fn with_limits(policy: Policy, limits: Limits) -> (Self, Arc<Gateway>) {
         let clock = clock();
         let gateway = Gateway::new("main", &clock);
-        let routes = vec![gateway.route()];
-        (Self::new(policy, &clock, vec![Arc::clone(&gateway)], routes).await, gateway)
+        let (gates, routes) = (vec![Arc::clone(&gateway)], vec![gateway.route()]);
+        let medium = Medium::Memory(MemoryBackend::new());
+        (Self::sized(medium, policy, &clock, (gates, routes), limits).await, gateway)
     }
 
     /// On a journal in memory.
@@ -151,11 +163,21 @@ impl Stage {
         medium: Medium,
         policy: Policy,
         clock: &Arc<Watched>,
+        around: (Vec<Arc<Gateway>>, Vec<SmsRoute>),
+    ) -> Self {
+        Self::sized(medium, policy, clock, around, limits()).await
+    }
+
+    async fn sized(
+        medium: Medium,
+        policy: Policy,
+        clock: &Arc<Watched>,
         (gates, routes): (Vec<Arc<Gateway>>, Vec<SmsRoute>),
+        limits: Limits,
     ) -> Self {
         let (ring, faults) = (Arc::new(EphemeralKeyRing::new().unwrap()), Faults::new());
         let clock = Arc::clone(clock);
-        let mut stage = Self { world: None, clock, policy, medium, faults, ring, gates, routes };
+        let mut stage = Self { world: None, clock, policy, medium, faults, ring, gates, routes, limits };
         stage.open().await;
         stage
     }
@@ -166,11 +188,9 @@ impl Stage {
         let sms = self.routes.iter().map(|route| SmsRoute { transport: self.line(&route.name), ..route.clone() });
         let outbox = DevelopmentTransports::new(true);
         let transports = Transports { sms: sms.collect(), ..Transports::development(&outbox) };
-        // One search at a time, so that who comes later is later; nobody waits for a gateway.
-        let limits = Limits { sms_wait: Duration::ZERO, searches_max: 1, ..Limits::default() };
         let config = Config {
             policy: self.policy.clone(),
-            limits,
+            limits: self.limits.clone(),
             transports,
             clock: Arc::clone(&self.clock) as _,
             ..Config::default()
@@ -281,6 +301,16 @@ impl Stage {
         let came = async {
             while !holds() {
                 self.settle().await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, came).await.unwrap_or_else(|_| panic!("never: {what}"));
+    }
+
+    /// Waits for something that has to come of what is under way, beside an engine that is never at rest.
+    pub async fn soon(&self, what: &str, mut holds: impl FnMut() -> bool) {
+        let came = async {
+            while !holds() {
+                tokio::task::yield_now().await;
             }
         };
         tokio::time::timeout(PATIENCE, came).await.unwrap_or_else(|_| panic!("never: {what}"));
