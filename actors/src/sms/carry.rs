@@ -25,12 +25,11 @@ const LEASE_MS: u64 = 5_000;
 /// Hands a message over once, with a place that was taken at a courier.
 pub(super) async fn carry(shared: Arc<Shared>, door: Door, open: Open, route: RouteName) -> Next {
     let Some(courier) = shared.sms.courier(&route) else { return Next::Stop };
-    let now = shared.clock.now();
     let time_max_ms = u64::try_from(courier.route.submit_time_max.as_millis()).unwrap_or(u64::MAX);
     let work = CeremonyWork::BeginSubmit {
         challenge: open.challenge,
         route: route.clone(),
-        lease: now.plus_ms(time_max_ms.saturating_add(LEASE_MS)),
+        lease_ms: time_max_ms.saturating_add(LEASE_MS),
         price_micros: courier.route.price_micros,
     };
     let begun = door.ask(open.principal.clone(), work).await;
