@@ -190,7 +190,7 @@ impl Stage {
         let transports = Transports { sms: sms.collect(), ..Transports::development(&outbox) };
         let config = Config {
             policy: self.policy.clone(),
-            limits: self.limits.clone(),
+            limits: self.limits,
             transports,
             clock: Arc::clone(&self.clock) as _,
             ..Config::default()
