@@ -49,7 +49,7 @@ fn policy() -> Policy {
         sms_number_max: 1000,
         sms_conversion_min_percent: 0,
         sms_unknowns_max: 1,
-        sms_submits_max: 4,
+        sms_submits_max: 3,
         ..Policy::classic()
     }
 }
