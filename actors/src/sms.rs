@@ -13,20 +13,23 @@
 mod admission;
 mod carry;
 mod courier;
+mod door;
 mod follow;
 mod guard;
 mod numbers;
 mod queue;
 mod receipts;
 mod sender;
+mod step;
 mod text;
 
 pub(crate) use admission::{Admission, Hold};
 pub(crate) use courier::Courier;
 pub use courier::SmsHealth;
+pub(crate) use door::Door;
 pub(crate) use guard::suspects;
 pub(crate) use receipts::receive;
-pub(crate) use sender::{Door, Leave, spawn_senders};
+pub(crate) use sender::{Leave, spawn_senders};
 pub use text::{SmsEncoding, SmsText, SmsTextError};
 
 use std::collections::{HashMap, HashSet, VecDeque};

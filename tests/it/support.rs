@@ -14,7 +14,7 @@ use countersign_tests::authenticator::{STEP_S, digits, from_base32, hotp, rememb
 /// Waits for a future on this thread.
 pub fn block_on<T>(work: impl Future<Output = T>) -> T {
     thread_local! {
-        static RUNTIME: tokio::runtime::Runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        static RUNTIME: tokio::runtime::Runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     }
     RUNTIME.with(|runtime| runtime.block_on(work))
 }

@@ -49,8 +49,8 @@ impl PrincipalCore {
     ) -> Result<Option<Answer>, Error> {
         let context = self.context(request, now);
         let decision = match work {
-            CeremonyWork::BeginSubmit { challenge, route, lease, price_micros } => {
-                let submit = (*challenge, route.clone(), *lease, *price_micros);
+            CeremonyWork::BeginSubmit { challenge, route, lease_ms, price_micros } => {
+                let submit = (*challenge, route.clone(), *lease_ms, *price_micros);
                 return self.begin_submit(request, submit, now).await;
             }
             CeremonyWork::EndSubmit { challenge, submit, submitted } => {
@@ -72,7 +72,7 @@ impl PrincipalCore {
     async fn begin_submit(
         &mut self,
         request: &Request,
-        (challenge, route, lease, price_micros): (ChallengeId, RouteName, UnixMillis, u64),
+        (challenge, route, lease_ms, price_micros): (ChallengeId, RouteName, u64, u64),
         now: UnixMillis,
     ) -> Result<Option<Answer>, Error> {
         let hold = Hold::money(&self.shared, price_micros, now);
@@ -82,7 +82,7 @@ impl PrincipalCore {
             (_, None) => Some(SmsDropReason::Void),
             _ => None,
         });
-        let submit = Submit { challenge, route, lease, price_micros, against };
+        let submit = Submit { challenge, route, lease_ms, price_micros, against };
         let decision = decide::begin_submit(self.state(), &submit, &self.context(request, now));
         let answer = self.write(request, now, decision, &[]).await?;
         drop(hold);

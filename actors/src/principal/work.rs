@@ -5,7 +5,7 @@ use std::fmt;
 use countersign_domain::decide::{Denial, Removal, Submitted};
 use countersign_domain::device::{DeviceName, Path, PhoneNumber, Serial};
 use countersign_domain::event::{AlternativeFactor, DeactivateReason, KeyForm, Purpose, SmsDelivery, SmsDropReason};
-use countersign_domain::ids::{AttemptId, ChallengeId, StreamId, UnixMillis};
+use countersign_domain::ids::{AttemptId, ChallengeId, StreamId};
 use countersign_domain::secret::ChallengeSecret;
 use countersign_domain::sms::RouteName;
 use zeroize::Zeroizing;
@@ -64,7 +64,7 @@ pub(crate) enum CeremonyWork {
     /// R119.
     FinishSms { challenge: ChallengeId, code: Code },
     /// A sender wants to ask a gateway.
-    BeginSubmit { challenge: ChallengeId, route: RouteName, lease: UnixMillis, price_micros: u64 },
+    BeginSubmit { challenge: ChallengeId, route: RouteName, lease_ms: u64, price_micros: u64 },
     /// What came of it.
     EndSubmit { challenge: ChallengeId, submit: u8, submitted: Submitted },
     /// A sender gives a message up.

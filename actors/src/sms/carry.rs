@@ -9,8 +9,9 @@ use countersign_domain::ids::UnixMillis;
 use countersign_domain::sms::{MessageId, RouteName};
 
 use super::courier::{Courier, back_off};
+use super::door::{Door, soon};
 use super::receipts;
-use super::sender::{Door, Next, Open, Routing, courier, soon};
+use super::step::{Next, Open, Routing};
 use crate::error::Error;
 use crate::principal::CeremonyWork;
 use crate::resident::{Answer, Given};
@@ -23,13 +24,12 @@ const LEASE_MS: u64 = 5_000;
 
 /// Hands a message over once, with a place that was taken at a courier.
 pub(super) async fn carry(shared: Arc<Shared>, door: Door, open: Open, route: RouteName) -> Next {
-    let Some(courier) = courier(&shared, &route) else { return Next::Stop };
-    let now = shared.clock.now();
+    let Some(courier) = shared.sms.courier(&route) else { return Next::Stop };
     let time_max_ms = u64::try_from(courier.route.submit_time_max.as_millis()).unwrap_or(u64::MAX);
     let work = CeremonyWork::BeginSubmit {
         challenge: open.challenge,
         route: route.clone(),
-        lease: now.plus_ms(time_max_ms.saturating_add(LEASE_MS)),
+        lease_ms: time_max_ms.saturating_add(LEASE_MS),
         price_micros: courier.route.price_micros,
     };
     let begun = door.ask(open.principal.clone(), work).await;

@@ -8,7 +8,7 @@ use countersign_domain::ids::{ChallengeId, Position, UnixMillis};
 use countersign_domain::sms::RouteName;
 use countersign_domain::wire;
 
-use super::sender::Open;
+use super::step::Open;
 use crate::error::Error;
 use crate::history;
 use crate::shared::Shared;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use countersign_domain::ids::{ChallengeId, PrincipalId};
 use countersign_domain::sms::{MessageId, RouteName};
 
-use super::sender::{Door, soon};
+use super::door::{Door, soon};
 use crate::error::Error;
 use crate::principal::CeremonyWork;
 use crate::shared::Shared;

@@ -2,21 +2,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use actix::prelude::*;
 use countersign_domain::event::SmsDropReason;
-use countersign_domain::ids::{ChallengeId, Position, PrincipalId, UnixMillis, Version};
-use countersign_domain::sms::{Prefix, RouteName};
-use tokio::sync::{Semaphore, mpsc, oneshot, watch};
+use countersign_domain::ids::{Position, UnixMillis};
+use countersign_domain::sms::RouteName;
+use tokio::sync::watch;
 
 use super::courier::Ready;
+use super::door::Door;
 use super::queue::{Queue, Routes};
-use super::{Courier, carry, follow, receipts};
-use crate::answer::Request;
+use super::step::{Next, Open, Routing};
+use super::{carry, follow, receipts};
 use crate::error::Error;
-use crate::principal::{CeremonyWork, PrincipalCore};
-use crate::resident::{Answer, Job};
 use crate::shared::Shared;
 use crate::transports::SmsTransport;
 
@@ -28,45 +26,6 @@ const DROPS_MAX: usize = 64;
 const SAVE_EVERY: u64 = 10_000;
 /// How long a sender waits after the log could not be read, in milliseconds.
 const READ_AGAIN_MS: u64 = 1_000;
-/// How long a sender waits when the engine is busy, in milliseconds.
-const BUSY_MS: u64 = 100;
-
-/// The senders' way to the principals.
-#[derive(Clone)]
-pub(crate) struct Door {
-    pub(crate) principals: mpsc::Sender<Job<PrincipalCore>>,
-    /// Commands that the senders may have under way at once, apart from everybody else's.
-    pub(crate) permits: Arc<Semaphore>,
-    pub(crate) closing: Arc<AtomicBool>,
-}
-
-impl Door {
-    /// Asks a principal.
-    pub(crate) async fn ask(&self, key: PrincipalId, work: CeremonyWork) -> Result<Answer, Error> {
-        if self.closing.load(Ordering::Acquire) {
-            return Err(Error::closed());
-        }
-        let permit = Arc::clone(&self.permits).acquire_owned().await.map_err(|_| Error::closed())?;
-        let (reply, answer) = oneshot::channel();
-        let request = Request::by(countersign_domain::caller::Caller::operator());
-        let job = Job { key, request, work: work.into(), reply, permit };
-        self.principals.try_send(job).map_err(|refused| match refused {
-            mpsc::error::TrySendError::Full(_) => Error::busy(),
-            mpsc::error::TrySendError::Closed(_) => Error::closed(),
-        })?;
-        answer.await.unwrap_or_else(|_| Err(Error::interrupted()))
-    }
-}
-
-/// A message that is to be handed over.
-#[derive(Clone, Debug)]
-pub(crate) struct Open {
-    pub(crate) principal: PrincipalId,
-    pub(crate) challenge: ChallengeId,
-    pub(crate) decision: Version,
-    pub(crate) to: Prefix,
-    pub(crate) until: UnixMillis,
-}
 
 /// A message, and when its next try is due, unless it is being carried.
 struct Waiting {
@@ -75,45 +34,6 @@ struct Waiting {
     due: Option<UnixMillis>,
     /// Some gateway refused it.
     refused: bool,
-}
-
-/// What becomes of a message after it was carried.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Next {
-    /// Nothing more.
-    Done,
-    /// Another try, not before then.
-    Again(UnixMillis, Routing),
-    /// Nobody can be asked any more: the engine closes, or does not work.
-    Stop,
-}
-
-/// By which routes a message is tried again.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Routing {
-    /// As before.
-    Same,
-    /// By this one after all others.
-    Last(RouteName),
-    /// By this one no more.
-    Without(RouteName),
-    /// By this one alone.
-    Only(RouteName),
-}
-
-impl Routing {
-    fn apply(self, routes: &mut Routes) {
-        match self {
-            Self::Same => {}
-            Self::Last(last) => {
-                if let Some(place) = routes.iter().position(|route| *route == last) {
-                    routes[place..].rotate_left(1);
-                }
-            }
-            Self::Without(route) => routes.retain(|other| *other != route),
-            Self::Only(route) => *routes = vec![route],
-        }
-    }
 }
 
 /// The sender of one route.
@@ -351,7 +271,7 @@ impl Sender {
         }
         let (mut at, mut full): (Option<UnixMillis>, _) = (None, false);
         let sooner = |known: Option<UnixMillis>, at| known.into_iter().chain([at]).min();
-        for courier in routes.iter().filter_map(|name| courier(&self.shared, name)) {
+        for courier in routes.iter().filter_map(|name| self.shared.sms.courier(name)) {
             match courier.take_place(now) {
                 Ready::Now => return Place::With(courier.name.clone()),
                 Ready::At(soon) => return Place::Later { at: sooner(at, soon), full },
@@ -439,14 +359,4 @@ enum Place {
         full: bool,
     },
     Nowhere,
-}
-
-/// How long to wait when the engine was busy.
-pub(super) fn soon(shared: &Shared) -> UnixMillis {
-    shared.clock.now().plus_ms(BUSY_MS)
-}
-
-/// The courier of a name; it is there as long as the engine is.
-pub(super) fn courier<'a>(shared: &'a Shared, name: &RouteName) -> Option<&'a Courier> {
-    shared.sms.courier(name)
 }

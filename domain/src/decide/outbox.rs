@@ -12,7 +12,7 @@ use crate::event::{
     Event, SmsDelivery, SmsDropReason, SmsDropped, SmsRedriven, SmsReported, SmsSubmitFailed, SmsSubmitFault,
     SmsSubmitted, SmsSubmitting,
 };
-use crate::ids::{ChallengeId, StreamId, UnixMillis};
+use crate::ids::{ChallengeId, StreamId};
 use crate::principal::{Errand, Message, Phase, Principal, Registered};
 use crate::rejection::Rejection;
 use crate::secret::ChallengeSecret;
@@ -30,8 +30,9 @@ pub struct Submit {
     pub challenge: ChallengeId,
     /// Whose gateway.
     pub route: RouteName,
-    /// When the outcome is unknown if nothing is recorded by then; later than now.
-    pub lease: UnixMillis,
+    /// For how long an outcome is waited for, in milliseconds from the decision on: at most [`LEASE_MS_MAX`]. It is unknown
+    /// if nothing is recorded by then.
+    pub lease_ms: u64,
     /// What it costs.
     pub price_micros: u64,
     /// What stands against sending it there now, though it was queued.
@@ -56,8 +57,6 @@ pub fn message_secret(owner: &Registered, challenge: ChallengeId) -> Option<(&Ch
 
 /// Begins a try to hand a code over, or finds that it is not to be sent any more.
 ///
-/// A lease that is over by now protects nothing: the try counts as lost to whoever asks next.
-///
 /// # Errors
 /// [`Rejection::PrincipalUnknown`]; [`Rejection::ChallengeUnknown`] when the principal has no such message any more.
 /// Nothing is sent then, and nobody has to be told.
@@ -67,11 +66,12 @@ pub fn begin_submit(principal: Option<&Principal>, submit: &Submit, context: &Co
         Ok(turn) => turn,
         Err(verdict) => return Ok(Outcome::AlreadySo(verdict)),
     };
-    let Submit { challenge, ref route, lease, price_micros, against } = *submit;
+    let Submit { challenge, ref route, lease_ms, price_micros, against } = *submit;
     if let Some(reason) = worthless(owner, message, context).or_else(|| spent(message, unknowns, context)).or(against) {
         return dropped(writes, owner.stream, challenge, reason);
     }
     let number = message.submits.saturating_add(1);
+    let lease = context.now.plus_ms(lease_ms.min(LEASE_MS_MAX));
     let begun = SmsSubmitting { challenge, submit: number, route: route.clone(), lease, price_micros };
     writes.push((owner.stream, begun.into()));
     Ok(Outcome::Record(Record { writes, verdict: Verdict::SmsSubmit { submit: number } }))

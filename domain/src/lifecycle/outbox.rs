@@ -54,8 +54,7 @@ pub(super) const CHAPTER: Chapter = Chapter {
 
 fn begun(scene: &Scene, against: Option<SmsDropReason>, context: &Context<'_>) -> Result<Decision, &'static str> {
     let route = RouteName::new("main").ok_or("route")?;
-    let lease = context.now.plus_ms(15_000);
-    let submit = Submit { challenge: ENROLMENT, route, lease, price_micros: 7_500, against };
+    let submit = Submit { challenge: ENROLMENT, route, lease_ms: 15_000, price_micros: 7_500, against };
     Ok(begin_submit(scene.principal.as_ref(), &submit, context))
 }
 

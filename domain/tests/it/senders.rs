@@ -88,8 +88,7 @@ impl Stage {
         challenge: ChallengeId,
         against: Option<SmsDropReason>,
     ) -> Answer {
-        let lease = self.now.plus_ms(LEASE_MS);
-        let submit = Submit { challenge, route: route(), lease, price_micros: 7_500, against };
+        let submit = Submit { challenge, route: route(), lease_ms: LEASE_MS, price_micros: 7_500, against };
         self.ask(who, |stage, context| begin_submit(stage.principal(who), &submit, context))
     }
 

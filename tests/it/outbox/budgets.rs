@@ -206,3 +206,23 @@ async fn names_that_need_two_bytes_a_character_still_fit_one_message() {
     assert!(Countersign::in_memory(config(long)).unwrap_err().to_string().contains("SMS"));
     assert!(Countersign::in_memory(config(text("Банк", Some("bank.example")))).is_ok());
 }
+
+/// What was counted while the clock was a year ahead shuts nobody out for that year (A40).
+#[tokio::test]
+async fn a_clock_that_was_ahead_for_a_moment_shuts_no_budget() {
+    let (mut stage, _) = Stage::with_one(Policy { sms_account_max: 2, ..Policy::classic() }).await;
+    let right = stage.clock.hands.now();
+    stage.clock.hands.advance_s(40_000_000);
+    let ahead: Vec<PhoneNumber> = (1..=3).map(number).collect();
+    let answers = at_once(&stage, &ahead).await;
+    assert_eq!(answers.iter().filter_map(spent).count(), 1, "the budget is spent in that window");
+    for rebuilt in [false, true] {
+        stage.clock.hands.set(right);
+        if rebuilt {
+            stage.rebuild().await;
+        }
+        let who = stage.user(&format!("again{rebuilt}")).await;
+        let begun = stage.engine.begin_sms_enrolment(proven(&who), &who, number(7)).await;
+        assert!(begun.is_ok(), "{begun:?}");
+    }
+}

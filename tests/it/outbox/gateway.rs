@@ -24,6 +24,8 @@ pub enum Reply {
     Fail(SmsFailure),
     /// It does not, and never says anything.
     Hang,
+    /// The code that speaks to it has a fault.
+    Panic,
 }
 
 impl Reply {
@@ -70,13 +72,21 @@ struct State {
     otherwise: Script,
     /// Counts up when the process that asks has died: what it still asks was never sent.
     life: u64,
+    /// It knows the keys of the messages that it took.
+    idempotent: bool,
 }
 
 impl Gateway {
     /// One that takes everything.
     pub fn new(name: &'static str, clock: &Arc<Watched>) -> Arc<Self> {
         let (reports, to_report) = mpsc::unbounded_channel();
-        let state = State { asked: Vec::new(), next: VecDeque::new(), otherwise: Box::new(|_| Reply::Take), life: 0 };
+        let state = State {
+            asked: Vec::new(),
+            next: VecDeque::new(),
+            otherwise: Box::new(|_| Reply::Take),
+            life: 0,
+            idempotent: false,
+        };
         Arc::new(Self {
             name,
             clock: Arc::clone(clock),
@@ -115,6 +125,11 @@ impl Gateway {
     /// What it answers to all that follow, by what they are.
     pub fn answer_by(&self, script: impl FnMut(&SmsMessage) -> Reply + Send + 'static) {
         self.state.lock().unwrap().otherwise = Box::new(script);
+    }
+
+    /// From now on it says of itself that it takes no key twice.
+    pub fn knows_keys(&self) {
+        self.state.lock().unwrap().idempotent = true;
     }
 
     /// Everything that it was asked, in order.
@@ -202,6 +217,7 @@ impl Gateway {
             }
             Reply::TakeSilently | Reply::Hang => std::future::pending().await,
             Reply::Fail(failure) => Err(failure),
+            Reply::Panic => panic!("a fault of the transport"),
         };
         self.note();
         answer
@@ -233,6 +249,10 @@ impl SmsTransport for Line {
 
     async fn receipt(&self) -> Option<SmsReceipt> {
         self.gateway.to_report.lock().await.recv().await
+    }
+
+    fn is_idempotent(&self) -> bool {
+        self.gateway.state.lock().unwrap().idempotent
     }
 
     fn callback(&self, callback: &SmsCallback<'_>) -> Result<Option<SmsReceipt>, SmsCallbackError> {

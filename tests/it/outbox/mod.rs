@@ -5,6 +5,7 @@
 
 mod alarm;
 mod budgets;
+mod busy;
 mod campaign;
 mod canary;
 mod clock;

@@ -211,3 +211,57 @@ async fn messages_of_a_route_that_is_no_more_go_by_another() {
         assert!(stage.clock.hands.now() < sent.until, "in its time");
     }
 }
+
+/// The gateway that may have taken a message knows its key. Another one would be paid for a second one.
+#[tokio::test]
+async fn who_may_have_taken_a_message_and_knows_its_key_is_asked_again_and_nobody_else() {
+    for knows_keys in [true, false] {
+        let clock = clock();
+        let [first, second] = gates(&clock, ["first", "second"]);
+        let routes = vec![first.route_to(&["+1"]), second.route()];
+        let stage = Stage::new(Policy::classic(), &clock, vec![first.clone(), second.clone()], routes).await;
+        let mut people = Vec::new();
+        for nth in 0..6 {
+            people.push(stage.person(&format!("user{nth}"), number(nth)).await);
+        }
+        if knows_keys {
+            first.knows_keys();
+        }
+        // The others' failures open the circuit, so that the second route would be next.
+        first.always(Hang);
+        let mut sent = Vec::new();
+        for (who, serial) in &people {
+            sent.push(stage.awaited(who, serial).await.1);
+        }
+        stage.pass_s(10).await;
+        assert_eq!(stage.engine.sms_report(None).routes[0].health, SmsHealth::Down);
+        first.always(Take);
+        stage.run_until("all", || sent.iter().all(|sent| taken(&stage, sent))).await;
+        let elsewhere = sent.iter().filter(|sent| !second.asked_of(sent.challenge).is_empty()).count();
+        let expected = if knows_keys { 0 } else { sent.len() };
+        assert_eq!(elsewhere, expected, "first knows keys: {knows_keys}");
+    }
+}
+
+/// What one gateway does not want another one may.
+#[tokio::test]
+async fn what_one_route_refuses_goes_by_the_next_and_only_what_all_refuse_is_given_up() {
+    let clock = clock();
+    let [first, second] = gates(&clock, ["first", "second"]);
+    let routes = vec![first.route_to(&["+1"]), second.route()];
+    let stage = Stage::new(Policy::classic(), &clock, vec![first.clone(), second.clone()], routes).await;
+    let (lee, phone) = stage.person("lee", number(1)).await;
+    first.always(Fail(SmsFailure::Refused));
+    let (attempt, sent) = stage.awaited(&lee, &phone).await;
+    stage.until("taken", || taken(&stage, &sent)).await;
+    let asked = stage.asked_of(sent.challenge);
+    assert_eq!((first.asked_of(sent.challenge).len(), second.asked_of(sent.challenge).len()), (1, 1));
+    assert_eq!((asked[0].key, &asked[0].code), (asked[1].key, &asked[1].code));
+
+    second.always(Fail(SmsFailure::Refused));
+    stage.pass_s(30).await;
+    let sent = stage.ask_code(&lee, attempt, &phone).await.unwrap();
+    let dropped = SmsState::Dropped(SmsDropReason::Refused);
+    stage.until("given up", || stage.state(sent.challenge) == dropped).await;
+    assert_eq!((first.asked_of(sent.challenge).len(), second.asked_of(sent.challenge).len()), (1, 1));
+}

@@ -22,6 +22,8 @@ use crate::support::{START_S, World, operator};
 const LOOKS: usize = 4;
 /// For how long something that must come is waited for, by the machine's clock.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// How long an engine that closes is left alone before the clock goes on.
+const MOMENT: Duration = Duration::from_millis(20);
 /// Jumps of the clock after which something that must come never will.
 const JUMPS_MAX: usize = 10_000;
 
@@ -116,6 +118,7 @@ pub struct Stage {
     ring: Arc<EphemeralKeyRing>,
     gates: Vec<Arc<Gateway>>,
     pub routes: Vec<SmsRoute>,
+    limits: Limits,
 }
 
 impl Deref for Stage {
@@ -131,13 +134,24 @@ pub fn clock() -> Arc<Watched> {
     Watched::at(UnixMillis::from_secs(START_S))
 }
 
+/// One search at a time, so that who comes later is later; nobody waits for a gateway.
+pub fn limits() -> Limits {
+    Limits { sms_wait: Duration::ZERO, searches_max: 1, ..Limits::default() }
+}
+
 impl Stage {
     /// One gateway to everywhere.
     pub async fn with_one(policy: Policy) -> (Self, Arc<Gateway>) {
+        Self::with_limits(policy, limits()).await
+    }
+
+    /// As above, of a size.
+    pub async fn with_limits(policy: Policy, limits: Limits) -> (Self, Arc<Gateway>) {
         let clock = clock();
         let gateway = Gateway::new("main", &clock);
-        let routes = vec![gateway.route()];
-        (Self::new(policy, &clock, vec![Arc::clone(&gateway)], routes).await, gateway)
+        let (gates, routes) = (vec![Arc::clone(&gateway)], vec![gateway.route()]);
+        let medium = Medium::Memory(MemoryBackend::new());
+        (Self::sized(medium, policy, &clock, (gates, routes), limits).await, gateway)
     }
 
     /// On a journal in memory.
@@ -149,11 +163,21 @@ impl Stage {
         medium: Medium,
         policy: Policy,
         clock: &Arc<Watched>,
+        around: (Vec<Arc<Gateway>>, Vec<SmsRoute>),
+    ) -> Self {
+        Self::sized(medium, policy, clock, around, limits()).await
+    }
+
+    async fn sized(
+        medium: Medium,
+        policy: Policy,
+        clock: &Arc<Watched>,
         (gates, routes): (Vec<Arc<Gateway>>, Vec<SmsRoute>),
+        limits: Limits,
     ) -> Self {
         let (ring, faults) = (Arc::new(EphemeralKeyRing::new().unwrap()), Faults::new());
         let clock = Arc::clone(clock);
-        let mut stage = Self { world: None, clock, policy, medium, faults, ring, gates, routes };
+        let mut stage = Self { world: None, clock, policy, medium, faults, ring, gates, routes, limits };
         stage.open().await;
         stage
     }
@@ -164,11 +188,9 @@ impl Stage {
         let sms = self.routes.iter().map(|route| SmsRoute { transport: self.line(&route.name), ..route.clone() });
         let outbox = DevelopmentTransports::new(true);
         let transports = Transports { sms: sms.collect(), ..Transports::development(&outbox) };
-        // One search at a time, so that who comes later is later; nobody waits for a gateway.
-        let limits = Limits { sms_wait: Duration::ZERO, searches_max: 1, ..Limits::default() };
         let config = Config {
             policy: self.policy.clone(),
-            limits,
+            limits: self.limits,
             transports,
             clock: Arc::clone(&self.clock) as _,
             ..Config::default()
@@ -198,8 +220,7 @@ impl Stage {
         let left = (end == End::Killed).then(|| self.medium.fork());
         let old = self.world.take().unwrap();
         if end == End::Closed {
-            // The journal may be poisoned.
-            let _told = old.engine.close().await;
+            self.close(&old.engine).await;
         }
         drop(old);
         if let Some(left) = left {
@@ -207,6 +228,15 @@ impl Stage {
         }
         self.clock.hands.advance_ms(ms);
         self.start_over().await;
+    }
+
+    /// Closes an engine, whose journal may be poisoned. It waits for gateways that have not answered yet: so long that the
+    /// clock has to go on where one of them never does.
+    async fn close(&self, engine: &Countersign) {
+        let mut closing = std::pin::pin!(engine.close());
+        while tokio::time::timeout(MOMENT, &mut closing).await.is_err() {
+            self.clock.hands.advance_ms(1000);
+        }
     }
 
     async fn start_over(&mut self) {
@@ -276,6 +306,16 @@ impl Stage {
         tokio::time::timeout(PATIENCE, came).await.unwrap_or_else(|_| panic!("never: {what}"));
     }
 
+    /// Waits for something that has to come of what is under way, beside an engine that is never at rest.
+    pub async fn soon(&self, what: &str, mut holds: impl FnMut() -> bool) {
+        let came = async {
+            while !holds() {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, came).await.unwrap_or_else(|_| panic!("never: {what}"));
+    }
+
     /// Moves the clock to the next instant that somebody waits for, if there is one by then; everything is settled before
     /// and after.
     pub async fn jump(&self, by: UnixMillis) -> bool {
@@ -292,7 +332,10 @@ impl Stage {
             if holds() {
                 return;
             }
-            assert!(self.jump(UnixMillis(u64::MAX)).await, "nobody waits any more, and never: {what}");
+            if !self.jump(UnixMillis(u64::MAX)).await {
+                // Nobody waits any more; on a busy machine a thread may still be on its way.
+                return self.until(what, holds).await;
+            }
         }
         panic!("never: {what}");
     }

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use countersign::domain::decide::REDRIVES_MAX;
 use countersign::domain::event::Event;
 use countersign::*;
 
 use super::gateway::Reply;
-use super::stage::{Stage, number};
+use super::stage::{End, Stage, number};
 use crate::door::{is_in, refused_step};
 use crate::support::operator;
 
@@ -197,4 +198,55 @@ async fn what_was_given_up_is_not_sent_after_its_time_nor_when_it_is_void() {
     stage.pass_s(60).await;
     assert_eq!(stage.recorded(|event| matches!(event, Event::SmsRedriven(_))), 0);
     assert_eq!(gateway.asked_of(first.challenge).len() + gateway.asked_of(second.challenge).len(), 2);
+}
+
+#[tokio::test]
+async fn what_was_given_up_is_sent_after_all_twice_and_no_more() {
+    let (stage, gateway) = Stage::with_one(Policy::classic()).await;
+    let (lee, phone) = stage.person("lee", number(1)).await;
+    gateway.always(Fail(Refused));
+    let (_, sent) = stage.awaited(&lee, &phone).await;
+    for times in 0..=REDRIVES_MAX {
+        stage.until("given up", || stage.state(sent.challenge).is_given_up()).await;
+        assert_eq!(gateway.asked_of(sent.challenge).len(), 1 + usize::from(times));
+        let redriven = stage.engine.redrive_sms(operator(), &lee, sent.challenge).await;
+        assert_eq!(redriven.is_ok(), times < REDRIVES_MAX, "{times}");
+        stage.settle().await;
+    }
+}
+
+// ---- what must not stop the others ----
+
+/// A fault in the code that speaks to a gateway is one try of unknown outcome, and no sender's end.
+#[tokio::test]
+async fn a_transport_that_panics_costs_one_try_and_nobody_else() {
+    let (stage, gateway) = Stage::with_one(Policy::classic()).await;
+    let (lee, lees) = stage.person("lee", number(1)).await;
+    let (kim, kims) = stage.person("kim", number(2)).await;
+    gateway.next([Reply::Panic]);
+    let (_, of_lee) = stage.awaited(&lee, &lees).await;
+    stage.settle().await;
+    let (_, of_kim) = stage.awaited(&kim, &kims).await;
+    for sent in [of_kim, of_lee] {
+        stage.run_until("handed over", || stage.state(sent.challenge) == SmsState::Taken).await;
+    }
+    assert_eq!(stage.recorded(|event| matches!(event, Event::SmsSubmitFailed(_))), 1);
+    stage.engine.close().await.unwrap();
+}
+
+/// A clock that was years ahead for a moment: the try that began then is over when the clock is right again.
+#[tokio::test]
+async fn a_lease_of_a_clock_that_was_ahead_is_over_at_once() {
+    let (mut stage, gateway) = Stage::with_one(Policy::classic()).await;
+    let (lee, phone) = stage.person("lee", number(1)).await;
+    let now = stage.clock.hands.now();
+    stage.clock.hands.advance_s(40_000_000);
+    gateway.next([Hang]);
+    let (_, sent) = stage.awaited(&lee, &phone).await;
+    stage.settle().await;
+    assert_eq!(stage.state(sent.challenge), SmsState::Submitting);
+    stage.clock.hands.set(now);
+    stage.reopen(End::Dropped).await;
+    stage.until("taken", || stage.state(sent.challenge) == SmsState::Taken).await;
+    assert_eq!(gateway.asked_of(sent.challenge).len(), 2);
 }

@@ -30,6 +30,7 @@ pub struct Entry {
     pub failed: usize,
     pub taken: usize,
     pub dropped: usize,
+    pub redriven: usize,
     pub wrong: usize,
     pub used: usize,
     pub delivered: usize,
@@ -69,6 +70,7 @@ impl Ledger {
                         failed: 0,
                         taken: 0,
                         dropped: 0,
+                        redriven: 0,
                         wrong: 0,
                         used: 0,
                         delivered: 0,
@@ -152,6 +154,7 @@ impl Ledger {
                 let entry = self.entry(redriven.challenge);
                 assert!(matches!(entry.state, SmsState::Dropped(_)) && !entry.void && at < entry.until, "{entry:?}");
                 (entry.state, entry.counted, entry.unknown) = (SmsState::Waiting, 0, 0);
+                entry.redriven += 1;
             }
             Event::SmsReported(reported) => {
                 let entry = self.entry(reported.challenge);
@@ -188,7 +191,7 @@ impl Ledger {
                 (format!("{:?}", entry.state), 1),
                 ("a try of unknown outcome".to_owned(), entry.unknown_ever),
                 ("a second try after that".to_owned(), usize::from(entry.unknown_ever > 0 && entry.taken > 0)),
-                ("sent after all".to_owned(), usize::from(entry.dropped > 0 && entry.taken > 0)),
+                ("sent after all".to_owned(), usize::from(entry.redriven > 0 && entry.taken > 0)),
                 ("used".to_owned(), entry.used),
             ];
             told.into_iter().for_each(|(what, times)| *reached.entry(what).or_default() += times);

@@ -49,7 +49,7 @@ fn policy() -> Policy {
         sms_number_max: 1000,
         sms_conversion_min_percent: 0,
         sms_unknowns_max: 1,
-        sms_submits_max: 4,
+        sms_submits_max: 3,
         ..Policy::classic()
     }
 }
@@ -145,7 +145,8 @@ impl Play {
             Step::Redrive(which) => {
                 let now = self.stage.engine.now();
                 let mut given_up = self.stage.engine.sms_messages(self.stage.account, true, 1000);
-                given_up.retain(|message| message.until > now);
+                // Those for which somebody may still be waiting.
+                given_up.retain(|message| message.until > now && Self::may_be_sent_after_all(message.state));
                 if let Some(message) = of(&given_up, *which) {
                     let redriven = self.stage.engine.redrive_sms(operator(), &message.principal, message.challenge);
                     let _either = redriven.await.is_ok();
@@ -167,6 +168,10 @@ impl Play {
             }
             other => self.gateway(other, dice),
         }
+    }
+
+    fn may_be_sent_after_all(state: SmsState) -> bool {
+        matches!(state, SmsState::Dropped(reason) if reason != SmsDropReason::Void)
     }
 
     fn gateway(&mut self, step: &Step, dice: &mut Dice) {

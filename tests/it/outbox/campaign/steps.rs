@@ -110,7 +110,21 @@ fn reply(dice: &mut Dice) -> Reply {
 /// The script of a seed.
 pub fn script(dice: &mut Dice) -> Vec<Step> {
     let length = 20 + dice.below(50);
-    (0..length).map(|_| step(dice)).collect()
+    let mut steps = Vec::new();
+    while steps.len() < length as usize {
+        if dice.one_in(20) {
+            steps.extend(repaired(dice));
+        } else {
+            steps.push(step(dice));
+        }
+    }
+    steps
+}
+
+/// Somebody repairs the gateways, and sees to what could not be sent.
+fn repaired(dice: &mut Dice) -> Vec<Step> {
+    let take = |which| Step::Gateway { which, replies: vec![Reply::Take] };
+    vec![take(0), take(1), Step::Redrive(dice.roll()), Step::Settle, Step::Jump]
 }
 
 fn step(dice: &mut Dice) -> Step {
