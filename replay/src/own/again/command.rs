@@ -153,15 +153,10 @@ pub fn command_of(
     let with = |principal, command| Ok(Recorded { principal, command });
     match event {
         Event::CodeAccepted(_) | Event::CodeRefused(_) => code(scene, stream, event, events, now, policy),
-        Event::SmsCodeAccepted(_) | Event::SmsCodeRefused(_) => {
-            let (device, right) = match event {
-                Event::SmsCodeAccepted(accepted) => (accepted.device, Some(true)),
-                Event::SmsCodeRefused(refused) => (refused.device, (refused.fault == SmsFault::Wrong).then_some(false)),
-                _ => return Err(Untold::Kind),
-            };
-            // At the enrolment of a device there is no sign-in, and the telephone is sealed.
-            let attempt = attempt_in(events).ok_or(Untold::Evidence)?;
-            with(stream, Command::SentCode { device, attempt, right })
+        Event::SmsCodeAccepted(accepted) => with(stream, sent_code(accepted.device, Some(true), events)?),
+        Event::SmsCodeRefused(refused) => {
+            let right = (refused.fault == SmsFault::Wrong).then_some(false);
+            with(stream, sent_code(refused.device, right, events)?)
         }
         Event::DeviceResynced(resynced) => {
             let (serial, caller) = (serial_of(scene, resynced.device)?, caller_of(scene, resynced.by, stream)?);
@@ -209,6 +204,12 @@ pub fn command_of(
         Event::DeviceEnabled(_) | Event::SignedIn(_) | Event::SignInRefused(_) => Err(Untold::Evidence),
         _ => Err(Untold::Kind),
     }
+}
+
+/// At the enrolment of a device there is no sign-in, and the telephone is sealed.
+fn sent_code(device: StreamId, right: Option<bool>, events: &[(StreamId, Event)]) -> Result<Command, Untold> {
+    let attempt = attempt_in(events).ok_or(Untold::Evidence)?;
+    Ok(Command::SentCode { device, attempt, right })
 }
 
 /// Whether an event stands for what its command did, and not for a part of it.
