@@ -12,6 +12,7 @@
 //! assert_eq!(laws.finish(), []);
 //! ```
 
+mod by_stream;
 mod challenges;
 mod codes;
 mod holdings;
@@ -21,7 +22,7 @@ mod rules;
 mod sign_ins;
 mod subject;
 
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::collections::BTreeSet;
 use alloc::vec;
 use alloc::vec::Vec;
 use core::fmt;
@@ -30,6 +31,7 @@ use crate::event::Event;
 use crate::ids::{Position, StreamId, UnixMillis, Version};
 use crate::policy::Policy;
 
+use by_stream::ByStream;
 use challenges::Challenges;
 use codes::Codes;
 use holdings::Holdings;
@@ -160,7 +162,7 @@ impl fmt::Display for Violation {
 /// Watches a log in its global order.
 #[derive(Debug)]
 pub struct LawBook {
-    subjects: BTreeMap<StreamId, (Version, Subject)>,
+    subjects: ByStream<(Version, Subject)>,
     rules: Rules,
     holdings: Holdings,
     codes: Codes,
@@ -178,7 +180,7 @@ impl LawBook {
     #[must_use]
     pub fn new(policy: Policy) -> Self {
         Self {
-            subjects: BTreeMap::new(),
+            subjects: ByStream::default(),
             rules: Rules::new(policy),
             holdings: Holdings::default(),
             codes: Codes::default(),

@@ -1,8 +1,8 @@
 //! Codes of TOTP devices: counters, pairs and budgets.
 
-use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
+use super::by_stream::ByStream;
 use super::rules::Rules;
 use super::{Fact, Law};
 use crate::event::{CodeFault, Event};
@@ -16,7 +16,7 @@ const WINDOWS_KEPT: u64 = 8;
 /// What was done with the codes of every device.
 #[derive(Debug, Default)]
 pub(super) struct Codes {
-    devices: BTreeMap<StreamId, OfDevice>,
+    devices: ByStream<OfDevice>,
 }
 
 /// What was done with the codes of a device.

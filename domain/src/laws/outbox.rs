@@ -1,8 +1,8 @@
 //! Codes on their way: what is handed over, how often, and in what order.
 
-use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
+use super::by_stream::ByStream;
 use super::rules::Rules;
 use super::{Fact, Law};
 use crate::event::{Event, SmsDelivery, SmsQueued, SmsSubmitFault, SmsSubmitting};
@@ -12,7 +12,7 @@ use crate::principal::OPEN_MAX;
 /// The codes of every principal that were to be sent.
 #[derive(Debug, Default)]
 pub(super) struct Outbox {
-    books: BTreeMap<StreamId, Book>,
+    books: ByStream<Book>,
 }
 
 #[derive(Debug, Default)]

@@ -3,6 +3,7 @@
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
+use super::by_stream::ByStream;
 use super::holdings::Holdings;
 use super::{Fact, Law};
 use crate::event::{AlternativeFactor, Event, Purpose, SignInFactor, SignedIn};
@@ -12,7 +13,7 @@ use crate::principal::REFUSALS_MAX;
 /// What every principal has begun and proven.
 #[derive(Debug, Default)]
 pub(super) struct SignIns {
-    doors: BTreeMap<StreamId, Door>,
+    doors: ByStream<Door>,
     /// Devices that were proven for a sign-in of which their owner's stream says nothing more: for whom, and where.
     lent: BTreeMap<StreamId, (StreamId, Position)>,
 }

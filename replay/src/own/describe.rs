@@ -59,6 +59,15 @@ pub fn describe(stream: StreamId, event: &Event, names: &dyn Names) -> String {
             by(gone.by, names),
             reason(gone.reason)
         ),
+        other => proof(stream, other, names),
+    }
+}
+
+/// What an event says of a proof or a sign-in.
+fn proof(stream: StreamId, event: &Event, names: &dyn Names) -> String {
+    let who = || names.principal(stream);
+    let device = |device: StreamId| names.device(device);
+    match event {
         Event::DeviceResynced(resynced) => {
             format!("{} of {} was resynced: {}", device(resynced.device), who(), offset(resynced.offset))
         }
