@@ -51,9 +51,18 @@ pub(super) struct Details {
     pub(super) principals: Limited<Principal>,
 }
 
+/// A principal's id, where a line of it may end in two.
+pub(super) type Name = (String, String);
+
+fn name(id: &str) -> Name {
+    let id = plain(id);
+    let (account, rest) = id.split_at(id.find('/').map_or(0, |slash| slash + 1));
+    (account.to_owned(), rest.to_owned())
+}
+
 /// A device that went before the next one came.
 pub(super) struct Gap {
-    pub(super) id: String,
+    pub(super) id: Name,
     pub(super) off: String,
     pub(super) on: String,
     pub(super) seconds: i64,
@@ -67,7 +76,7 @@ pub(super) struct Gap {
 /// A sign-in without MFA.
 pub(super) struct SignIn {
     pub(super) time: String,
-    pub(super) id: String,
+    pub(super) id: Name,
     pub(super) before: &'static str,
     pub(super) address: String,
     pub(super) record: String,
@@ -75,7 +84,7 @@ pub(super) struct SignIn {
 
 /// One principal's row.
 pub(super) struct Principal {
-    pub(super) id: String,
+    pub(super) id: Name,
     pub(super) status: &'static str,
     pub(super) since: String,
     pub(super) record: String,
@@ -177,7 +186,7 @@ fn principal(
     let stretches = stretches(life, until);
     let last = stretches.last();
     Principal {
-        id: plain(&life.id()),
+        id: name(&life.id()),
         status: last.map_or(Status::Unknown, |last| last.status).name(),
         since: last.and_then(|last| last.from).map_or_else(|| "the begin".to_owned(), |from| from.to_string()),
         record: last.and_then(|last| last.record.as_deref()).map(plain).unwrap_or_default(),
@@ -193,7 +202,7 @@ fn principal(
 /// A gap's row.
 pub(super) fn gap(gap: &RotationRow) -> Gap {
     Gap {
-        id: plain(&gap.id),
+        id: name(&gap.id),
         off: gap.off.to_string(),
         on: gap.on.to_string(),
         seconds: gap.gap_s,
@@ -209,7 +218,7 @@ pub(super) fn gap(gap: &RotationRow) -> Gap {
 pub(super) fn sign_in(row: &SignInRow) -> SignIn {
     SignIn {
         time: row.time.to_string(),
-        id: plain(&row.id),
+        id: name(&row.id),
         before: row.status_before.map_or("not in the log", Status::name),
         address: plain(&row.address),
         record: plain(&row.event_id),
