@@ -40,6 +40,8 @@ return [...document.querySelectorAll("section.account")].map((section) => {
   const room = picture ? picture.getBoundingClientRect() : null;
   return {
     name: text(section.querySelector("h2")).split(" ").pop(),
+    lead: text(section.querySelector("h2 + p")),
+    legend: [...section.querySelectorAll(".legend li")].slice(0, 3).map(text),
     numbers: rows(section, ".coverage-numbers"),
     all: text(section.querySelector(".coverage-numbers th")) === "Since",
     gaps: [...section.querySelectorAll(".gap-row")].map((row) => [...row.cells].slice(0, 3).map((cell) =>
@@ -188,25 +190,39 @@ def check_pictures(browser, source) -> None:
     assert {fact["name"] for fact in facts} == {plain(row["account"]) for row in last}
     for fact in facts:
         account = fact["name"]
-        of = lambda rows: [row for row in rows if row["id"].split("/")[0] == account]
         for since, *numbers in fact["numbers"]:
             at = before(since.removeprefix("before ")) if since.startswith("before") else since
             expected = counts(at, account)
             assert [int(number) for number in numbers[:4]] == [*expected, sum(expected)], (account, since)
         seen = [(id, *times, int(seconds.split()[0])) for id, times, seconds in fact["gaps"]]
-        expected = [(plain(row["id"]), row["off"], row["on"], row["gap_s"]) for row in of(gaps)]
+        expected = [(plain(row["id"]), row["off"], row["on"], row["gap_s"]) for row in of_account(gaps, account)]
         assert seen == expected[:ROWS_MAX]
-        assert fact["gapRecords"] == [list(map(plain, row["citations"])) for row in of(gaps)][:ROWS_MAX]
+        assert fact["gapRecords"] == [list(map(plain, row["citations"])) for row in of_account(gaps, account)][:ROWS_MAX]
         seen = [(time, id, record) for time, id, _, _, record in fact["signIns"]]
-        expected = [(row["time"], plain(row["id"]), plain(row["event_id"])) for row in of(signed)]
+        expected = [(row["time"], plain(row["id"]), plain(row["event_id"])) for row in of_account(signed, account)]
         assert seen == expected[:ROWS_MAX]
         listed = {row[0]: row[1] for row in fact["principals"]}
         expected = {plain(row["id"]): row["status"] for row in last if row["account"] == account}
         assert listed.items() <= expected.items() and len(listed) == min(len(expected), PRINCIPALS_MAX)
         if len(expected) > PRINCIPALS_MAX:
             assert fact["more"][0].startswith(f"and {len(expected) - PRINCIPALS_MAX} more;")
+        check_end(fact, [[row["status"] for row in of_account(last, account)].count(status) for status in STATES])
         check_blocks(fact)
         check_bars(fact)
+
+
+def of_account(rows: list[dict], account: str) -> list[dict]:
+    """Those rows that are of an account."""
+    return [row for row in rows if row["id"].split("/")[0] == account]
+
+
+def check_end(fact: dict, counts: list[int]) -> None:
+    """The sentence and the legend have the numbers of the end."""
+    said = [re.search(r": (\d+) \(", line)[1] if sum(counts) else 0 for line in fact["legend"]]
+    assert list(map(int, said)) == (counts if said else [])
+    if fact["blocks"]:
+        enabled, total, disabled, unknown = re.findall(r"\b(\d+)\b", fact["lead"].split(", ", 2)[2])
+        assert list(map(int, (enabled, disabled, unknown, total))) == [*counts, sum(counts)], fact["lead"]
 
 
 def check_blocks(fact: dict) -> None:

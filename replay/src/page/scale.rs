@@ -33,7 +33,7 @@ const STEPS: [i64; 23] = [
     14 * DAY,
     28 * DAY,
 ];
-const STEPS_MONTHS: [u32; 14] = [1, 2, 3, 6, 12, 24, 60, 120, 240, 600, 1200, 2400, 6000, 24_000];
+const STEPS_MONTHS: [u32; 15] = [1, 2, 3, 6, 12, 24, 60, 120, 240, 600, 1200, 2400, 6000, 24_000, 60_000];
 /// What a picture shows at least.
 const SPAN_MS_MIN: i64 = 10 * SECOND;
 /// Fields that a time is drawn for when everything is of one instant.
