@@ -8,7 +8,7 @@ const SECOND: i64 = 1000;
 const MINUTE: i64 = 60 * SECOND;
 const HOUR: i64 = 60 * MINUTE;
 const DAY: i64 = 24 * HOUR;
-const STEPS: [i64; 23] = [
+const STEPS: [i64; 22] = [
     SECOND,
     2 * SECOND,
     5 * SECOND,
@@ -31,7 +31,6 @@ const STEPS: [i64; 23] = [
     3 * DAY,
     7 * DAY,
     14 * DAY,
-    28 * DAY,
 ];
 const STEPS_MONTHS: [u32; 15] = [1, 2, 3, 6, 12, 24, 60, 120, 240, 600, 1200, 2400, 6000, 24_000, 60_000];
 /// What a picture shows at least.
@@ -153,15 +152,16 @@ fn labels(time: Time, step: i64) -> (String, String) {
     let Some(time) = DateTime::<Utc>::from_timestamp_millis(time.0) else { return Default::default() };
     let (upper, lower) = match step {
         ..MINUTE => ("%H:%M:%S", "%-d %b"),
-        ..DAY => ("%H:%M", "%-d %b"),
-        DAY..=DAY_STEP_MAX => ("%-d %b", "%Y"),
-        ..MONTH_STEP_MAX => ("%b", "%Y"),
+        MINUTE..DAY => ("%H:%M", "%-d %b"),
+        DAY..DAY_STEP_END => ("%-d %b", "%Y"),
+        DAY_STEP_END..MONTH_STEP_MAX => ("%b", "%Y"),
         _ => ("%Y", ""),
     };
     (time.format(upper).to_string(), time.format(lower).to_string())
 }
 
-const DAY_STEP_MAX: i64 = 14 * DAY;
+/// Steps from here on are of months.
+const DAY_STEP_END: i64 = 28 * DAY;
 /// Twelve months, as steps of months are counted.
 const MONTH_STEP_MAX: i64 = 12 * 28 * DAY;
 
