@@ -106,7 +106,7 @@ for (const element of document.querySelectorAll("*")) {
     if (/href$/.test(name) && !value.startsWith("#")) found.push(`${element.tagName} leads to ${value}`);
   }
 }
-if (document.querySelectorAll("style, title:not(svg title)").length !== 2) found.push("there are more styles or titles");
+if (document.querySelectorAll("style, title:not(svg title)").length !== 2) found.push("there is one more style or title");
 const policy = document.querySelector("meta[http-equiv]").content;
 if (!/^default-src 'none'; style-src 'sha256-[^ ;]+'; /.test(policy)) found.push(policy);
 if (getComputedStyle(document.body).maxWidth !== "1216px") found.push("the style is not taken");
@@ -178,7 +178,7 @@ def written(tmp_path_factory) -> Path:
 
 
 def check_pictures(browser, source) -> None:
-    """The numbers are those of the answers for scripts, and the pictures have the height and the place of the numbers."""
+    """The numbers are those of the answers for scripts, and the pictures have their heights and places."""
     facts = browser.run(FACTS)
     states = {}
 
@@ -201,7 +201,8 @@ def check_pictures(browser, source) -> None:
         seen = [(id, *times, int(seconds.split()[0])) for id, times, seconds in fact["gaps"]]
         expected = [(plain(row["id"]), row["off"], row["on"], row["gap_s"]) for row in of_account(gaps, account)]
         assert seen == expected[:ROWS_MAX]
-        assert fact["gapRecords"] == [list(map(plain, row["citations"])) for row in of_account(gaps, account)][:ROWS_MAX]
+        expected = [list(map(plain, row["citations"])) for row in of_account(gaps, account)]
+        assert fact["gapRecords"] == expected[:ROWS_MAX]
         seen = [(time, id, record) for time, id, _, _, record in fact["signIns"]]
         expected = [(row["time"], plain(row["id"]), plain(row["event_id"])) for row in of_account(signed, account)]
         assert seen == expected[:ROWS_MAX]
