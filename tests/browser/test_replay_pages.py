@@ -106,7 +106,7 @@ for (const element of document.querySelectorAll("*")) {
     if (/href$/.test(name) && !value.startsWith("#")) found.push(`${element.tagName} leads to ${value}`);
   }
 }
-if (document.querySelectorAll("style, title:not(svg title)").length !== 2) found.push("there is one more style or title");
+if (document.querySelectorAll("style, title:not(svg title)").length !== 2) found.push("there are more styles");
 const policy = document.querySelector("meta[http-equiv]").content;
 if (!/^default-src 'none'; style-src 'sha256-[^ ;]+'; /.test(policy)) found.push(policy);
 if (getComputedStyle(document.body).maxWidth !== "1216px") found.push("the style is not taken");
