@@ -321,6 +321,13 @@ pub enum What {
         /// Whether there is a console password; `None` when the report does not tell.
         console: Option<bool>,
     },
+    /// A change succeeded, and its record does not say of what: members of it were left out.
+    ChangeUntold {
+        /// Of whom, as far as the record tells.
+        who: Option<Who>,
+        /// The record's event name.
+        name: Arc<str>,
+    },
     /// A call failed, and changed nothing.
     AttemptFailed {
         /// At whom it was aimed, as far as the record tells.
@@ -350,7 +357,7 @@ impl What {
             | Self::ConsolePasswordSet { who, .. }
             | Self::ConsolePasswordRemoved { who }
             | Self::StateAnchored { who, .. } => Some(who),
-            Self::AttemptFailed { who, .. } => who.as_ref(),
+            Self::ChangeUntold { who, .. } | Self::AttemptFailed { who, .. } => who.as_ref(),
             Self::DeviceRegistered { .. } | Self::DeviceDestroyed { .. } | Self::SignInObserved { .. } => None,
         }
     }
@@ -363,7 +370,8 @@ impl What {
             Self::PrincipalRenamed { .. } => 1,
             Self::ConsolePasswordSet { .. } => 2,
             Self::DeviceRegistered { .. } => 3,
-            Self::DeviceAssigned { .. } => 4,
+            Self::ChangeUntold { name, .. } if &**name == "DeactivateMFADevice" => 7,
+            Self::DeviceAssigned { .. } | Self::ChangeUntold { .. } => 4,
             Self::DeviceResynced { .. } => 5,
             Self::MfaUseObserved { .. } | Self::SignInObserved { .. } | Self::StateAnchored { .. } => 6,
             Self::AttemptFailed { .. } => 6,

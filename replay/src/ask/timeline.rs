@@ -123,7 +123,7 @@ pub(super) fn event_name(what: &What) -> String {
         What::ConsolePasswordSet { by, .. } => (*by).to_owned(),
         What::ConsolePasswordRemoved { .. } => "DeleteLoginProfile".to_owned(),
         What::StateAnchored { mfa, .. } => format!("credential_report(mfa_active={mfa})"),
-        What::AttemptFailed { name, .. } => name.to_string(),
+        What::ChangeUntold { name, .. } | What::AttemptFailed { name, .. } => name.to_string(),
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::finding::FindingKind;
-use crate::event::Observed;
+use crate::event::{Observed, What};
 
 /// Whether somebody has MFA.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -79,6 +79,11 @@ struct Held {
     enabled: bool,
 }
 
+/// Whether an event is that of a device's enabling.
+fn enables(event: &Event) -> bool {
+    matches!(&event.what, What::ChangeUntold { name, .. } if &**name == "EnableMFADevice")
+}
+
 /// The devices of one principal, as far as they are known.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Factors {
@@ -107,6 +112,7 @@ impl Factors {
     pub(super) fn basis(&self) -> Option<Basis> {
         match self.status() {
             Status::Enabled if self.held.values().any(|held| held.enabled) => Some(Basis::Lifecycle),
+            Status::Enabled if self.unnamed.as_ref().is_some_and(enables) => Some(Basis::Lifecycle),
             Status::Enabled => Some(Basis::Evidence),
             Status::Disabled => self.off.as_ref().map(|(basis, _)| *basis),
             _ => None,
@@ -157,6 +163,25 @@ impl Factors {
             self.complete = Some(Arc::clone(event));
         }
         self.held.insert(Arc::clone(serial), Held { since: Arc::clone(event), enabled: true });
+    }
+
+    /// A device was enabled, and the record does not name it: another that is used later may be it, or not.
+    pub(super) fn assign_unnamed(&mut self, event: &Event) {
+        if event.one_device_at_most() {
+            self.none(Basis::Deactivated, event);
+        } else {
+            self.complete = None;
+        }
+        self.unnamed = Some(Arc::clone(event));
+    }
+
+    /// A device was taken away, and the record does not name it: any may be it.
+    pub(super) fn unassign_unnamed(&mut self, event: &Event) {
+        self.none(Basis::Deactivated, event);
+        if !event.one_device_at_most() {
+            self.complete = None;
+            self.lost = Some(Arc::clone(event));
+        }
     }
 
     pub(super) fn unassign(&mut self, serial: &str, event: &Event) -> Option<FindingKind> {
