@@ -93,7 +93,9 @@ impl Sieve<'_> {
         let insight = fields.insight.is_some()
             || is(fields.event_type, b"AwsCloudTrailInsight")
             || is(fields.event_category, b"Insight");
-        let record = fields.event_name.is_some() && fields.event_time.is_some();
+        // Samples leave out both; what may have changed somebody's MFA is a record all the same.
+        let told = fields.event_time.is_some() || fields.event_id.is_some();
+        let record = fields.event_name.is_some() && (told || changes(bytes, scanned));
         if bytes.len() > RECORD_BYTES_MAX {
             return self.unread("too long");
         } else if insight {
@@ -193,6 +195,12 @@ fn is_relevant(bytes: &[u8], scanned: &Scanned) -> bool {
         b"sts.amazonaws.com" => matches!(name, b"GetSessionToken" | b"AssumeRole") && holds(bytes, b"\"serialNumber\""),
         _ => false,
     }
+}
+
+/// Whether a record is of a call that may change something.
+fn changes(bytes: &[u8], scanned: &Scanned) -> bool {
+    scanned.fields.event_source.and_then(|span| span.plain(bytes)) == Some(b"iam.amazonaws.com")
+        && is_relevant(bytes, scanned)
 }
 
 fn holds(bytes: &[u8], word: &[u8]) -> bool {
