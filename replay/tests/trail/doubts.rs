@@ -1,8 +1,9 @@
 //! Records that say less than they should: what they leave open must not be answered.
 
+use countersign_replay::trail::LoadOptions;
 use serde_json::json;
 
-use crate::support::{Log, found, states, user};
+use crate::support::{Log, found, load_files, states, tell, user};
 
 #[test]
 fn a_device_that_was_taken_and_is_not_named_may_be_any() {
@@ -43,4 +44,50 @@ fn a_change_of_nobody_who_is_named_is_a_finding() {
     let told = log.told();
     assert_eq!(states(&told, None), ["lee#1 disabled (created) no-pw"]);
     assert_eq!(found(&told), ["- incomplete_record", "- incomplete_record"]);
+}
+
+/// A report whose dates are those of January 2023, and one of the next rotation.
+const UNDATED: &str = "user,arn,user_creation_time,password_enabled,password_next_rotation,mfa_active\n\
+    lee,arn:aws:iam::111122223333:user/lee,2023-01-01T00:00:00Z,true,2024-06-01T00:00:00Z,false\n";
+
+#[test]
+fn a_report_without_a_time_is_not_dated_into_the_future() {
+    let options = LoadOptions::default();
+    let alone = load_files(&[("report.csv", UNDATED.as_bytes())], &options);
+    assert!(!alone.inputs.is_partial());
+    let told = tell(alone);
+    assert_eq!(states(&told, Some("2022-12-31T00:00:00Z")), ["lee#1 unknown"]);
+    assert_eq!(states(&told, Some("2023-01-01T00:00:00Z")), ["lee#1 disabled (credential_report) pw"]);
+
+    let mut log = Log::new();
+    log.enable("2023-06-01T00:00:00Z", "lee", "S1");
+    let records = json!(log.records).to_string();
+    let both = load_files(&[("log.json", records.as_bytes()), ("report.csv", UNDATED.as_bytes())], &options);
+    assert!(both.inputs.skips[0].why.starts_with("a credential report that does not tell when"));
+    let told = tell(both);
+    assert_eq!(states(&told, None), ["lee#1 enabled (lifecycle) [S1]"]);
+    assert!(found(&told).is_empty());
+}
+
+#[test]
+fn a_row_of_a_report_that_cannot_be_read_is_named_and_the_rest_is_used() {
+    let rows: [&[u8]; 6] = [
+        b"user,arn,password_enabled,mfa_active\n",
+        b"amy,arn:aws:iam::111122223333:user/amy,true,perhaps\n",
+        b"b\xffb,arn:aws:iam::111122223333:user/bob,true,true\n",
+        b"cam,arn,true,true\n",
+        b"lee,arn:aws:iam::111122223333:user/lee,true,true\n",
+        b"zoe,arn:aws:iam::111122223333:user/zoe",
+    ];
+    let loaded = load_files(&[("20240501T100000Z.csv", &rows.concat())], &LoadOptions::default());
+    let whys: Vec<&str> = loaded.inputs.skips.iter().map(|skip| skip.why.as_str()).collect();
+    let expected = [
+        "a row whose mfa_active is neither true nor false",
+        "a row that is not UTF-8",
+        "a row without an account",
+        "a row that is not as long as the header",
+    ];
+    assert_eq!(whys, expected);
+    assert_eq!(loaded.inputs.skips[0].place.rsplit(", ").next(), Some("row 1"));
+    assert_eq!(states(&tell(loaded), None), ["lee#1 enabled (evidence) pw"]);
 }

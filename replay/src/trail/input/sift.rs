@@ -77,12 +77,21 @@ impl Sieve<'_> {
     fn report(&mut self, bytes: &[u8]) {
         let read = serde_json::from_slice::<Value>(bytes).map_err(|_| "not JSON".to_owned());
         match read.and_then(|value| credential::in_json(&value, &self.source, self.delivered)) {
-            Ok(rows) => {
-                self.count("credential_report");
-                self.into.rows.extend(rows);
+            Ok(report) => {
+                self.rows(report);
                 self.index += 1;
             }
             Err(why) => self.unread(why),
+        }
+    }
+
+    /// Takes the rows of a credential report.
+    pub(crate) fn rows(&mut self, report: credential::Report) {
+        self.count("credential_report");
+        self.into.rows.extend(report.rows);
+        for (row, why) in report.unread {
+            let place = format!("{}, row {row}", self.source);
+            self.into.skip(Skip { place, kind: "unread", why, harmless: false });
         }
     }
 
