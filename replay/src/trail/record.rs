@@ -11,6 +11,8 @@ use crate::time::Time;
 const NO_SUCH_NAME: &str = "No username found in supplied account";
 /// The user name of root in requests.
 const ROOT_NAME: &str = "AWS ROOT USER";
+/// The account of records that tell none.
+pub(crate) const UNKNOWN_ACCOUNT: &str = "unknown";
 /// Names, ids and serial numbers are at most this long; AWS allows 256 for the longest.
 const NAME_BYTES_MAX: usize = 512;
 
@@ -122,7 +124,7 @@ impl<'a> Record<'a> {
         let account = shared(value, &["recipientAccountId"])
             .or_else(|| shared(identity, &["accountId"]))
             .or_else(|| text(identity, &["arn"]).as_deref().and_then(account_of_arn).map(Arc::from))
-            .unwrap_or_else(|| Arc::from("unknown"));
+            .unwrap_or_else(|| Arc::from(UNKNOWN_ACCOUNT));
         let (request, response) = (part("requestParameters"), part("responseElements"));
         Self { value, identity, request, response, account, actor, at, cite }
     }

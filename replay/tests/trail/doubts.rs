@@ -3,7 +3,7 @@
 use countersign_replay::trail::LoadOptions;
 use serde_json::json;
 
-use crate::support::{Log, found, load_files, states, tell, user};
+use crate::support::{Log, found, load_files, session, states, tell, uid, user};
 
 #[test]
 fn a_device_that_was_taken_and_is_not_named_may_be_any() {
@@ -90,4 +90,54 @@ fn a_row_of_a_report_that_cannot_be_read_is_named_and_the_rest_is_used() {
     assert_eq!(whys, expected);
     assert_eq!(loaded.inputs.skips[0].place.rsplit(", ").next(), Some("row 1"));
     assert_eq!(states(&tell(loaded), None), ["lee#1 enabled (evidence) pw"]);
+}
+
+#[test]
+fn one_bad_escape_loses_nothing_around_it() {
+    let mut log = Log::new();
+    log.create("08:00:00", "lee");
+    log.enable("08:10:00", "lee", "S1");
+    log.call("08:20:00", user("lee"))["userAgent"] = json!("BAD");
+    log.deactivate("08:30:00", "lee", "S1");
+    let document = json!({"Records": log.records}).to_string();
+    for (bad, partial) in [("\"\\ud800\"", false), ("bad: bad", true)] {
+        let document = document.replace("\"BAD\"", bad);
+        let loaded = load_files(&[("log.json", document.as_bytes())], &LoadOptions::default());
+        assert_eq!(loaded.inputs.is_partial(), partial, "{bad}");
+        assert_eq!(states(&tell(loaded), None), ["lee#1 disabled (deactivated) no-pw"], "{bad}");
+    }
+}
+
+#[test]
+fn names_and_values_that_are_written_with_escapes_are_read() {
+    let mut log = Log::new();
+    log.create("08:00:00", "lee");
+    log.enable("08:10:00", "lee", "S1");
+    log.call("08:20:00", session(user("amy"), "2024-05-01T08:15:00Z", json!("true")));
+    let document = json!({"Records": log.records}).to_string();
+    let escapes = [
+        ("EnableMFADevice", "EnableMFA\\u0044evice"),
+        ("iam.amazonaws.com", "iam.amazonaws\\u002ecom"),
+        ("\"eventName\"", "\"event\\u004eame\""),
+        ("\"eventTime\"", "\"\\u0065ventTime\""),
+        ("\"Records\"", "\"Record\\u0073\""),
+        ("mfaAuthenticated", "mfaAuthenticate\\u0064"),
+    ];
+    for (plain, escaped) in escapes {
+        let document = document.replace(plain, escaped);
+        let told = tell(load_files(&[("log.json", document.as_bytes())], &LoadOptions::default()));
+        let expected = ["amy#1 enabled (evidence)", "lee#1 enabled (lifecycle) [S1] no-pw"];
+        assert_eq!(states(&told, None), expected, "{escaped}");
+    }
+}
+
+#[test]
+fn a_session_of_somebody_without_an_account_is_of_the_recipients() {
+    for name in ["DescribeRegions", "CreateLoginProfile"] {
+        let mut log = Log::new();
+        let identity = json!({"type": "IAMUser", "userName": "amy", "principalId": uid("amy")});
+        let identity = session(identity, "2024-05-01T08:15:00Z", json!("true"));
+        log.add("08:20:00", "iam", name, identity, json!({"requestParameters": {"userName": "bob"}}));
+        assert_eq!(states(&log.told(), None)[0], "amy#1 enabled (evidence)", "{name}");
+    }
 }

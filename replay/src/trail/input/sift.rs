@@ -14,7 +14,7 @@ use super::scan::{self, Scanned};
 use super::{Flaw, Kept, Seen, Sifted, Skip, credential};
 use crate::event::{Cite, Observed, Via, What, Who};
 use crate::time::Time;
-use crate::trail::record::{Record, is_of_iam, mfa_session};
+use crate::trail::record::{Record, UNKNOWN_ACCOUNT, is_of_iam, mfa_session};
 
 type Kind = &'static str;
 
@@ -98,7 +98,9 @@ impl Sieve<'_> {
     /// Takes an object that is no wrapper: a record, or none.
     fn bare(&mut self, bytes: &[u8], scanned: &Scanned) {
         let fields = &scanned.fields;
-        let is = |span: Option<scan::Span>, word: &[u8]| span.and_then(|span| span.plain(bytes)) == Some(word);
+        let is = |span: Option<scan::Span>, word: &[u8]| {
+            span.and_then(|span| span.text(bytes)).is_some_and(|text| *text == *word)
+        };
         let insight = fields.insight.is_some()
             || is(fields.event_type, b"AwsCloudTrailInsight")
             || is(fields.event_category, b"Insight");
@@ -121,15 +123,15 @@ impl Sieve<'_> {
 
     fn record(&mut self, bytes: &[u8], scanned: &Scanned) -> Result<(), &'static str> {
         let fields = &scanned.fields;
-        let at = fields.event_time.and_then(|span| span.plain(bytes));
-        let at: Option<Time> = at.and_then(|text| str::from_utf8(text).ok()?.parse().ok());
+        let at = fields.event_time.and_then(|span| span.text(bytes));
+        let at: Option<Time> = at.and_then(|text| str::from_utf8(&text).ok()?.parse().ok());
         // Where the file does not tell when it came, a record was known as soon as it happened.
         if self.known_at.is_some_and(|known| self.delivered.or(at).is_some_and(|known_from| known_from > known)) {
             return Ok(());
         }
         self.count("record");
-        let event_id = fields.event_id.and_then(|span| span.plain(bytes)).filter(|id| !id.is_empty());
-        let seen = event_id.map(|id| Seen { id: hash_of(id), body: scanned.hash, at: at.unwrap_or(Time(0)) });
+        let event_id = fields.event_id.and_then(|span| span.text(bytes)).filter(|id| !id.is_empty());
+        let seen = event_id.map(|id| Seen { id: hash_of(&id), body: scanned.hash, at: at.unwrap_or(Time(0)) });
         self.into.seen(seen);
         let relevant = is_relevant(bytes, scanned);
         let Some(at) = at else { return self.bad_time(bytes) };
@@ -171,12 +173,18 @@ impl Sieve<'_> {
             return Ok(());
         };
         let identity: Value = serde_json::from_slice(identity).map_err(|_| "not JSON")?;
-        let Some((who, opened)) = mfa_session(&identity, None, at) else { return Ok(()) };
+        let recipient = scanned.fields.recipient.map(|span| match span.text(bytes) {
+            Some(text) => String::from_utf8_lossy(&text).into_owned(),
+            None => String::from_utf8_lossy(span.of(bytes)).into_owned(),
+        });
+        let recipient = recipient.filter(|account| !account.is_empty());
+        let recipient = recipient.as_deref().unwrap_or(UNKNOWN_ACCOUNT);
+        let Some((who, opened)) = mfa_session(&identity, Some(recipient), at) else { return Ok(()) };
         let key = (who, opened);
-        let event_id = scanned.fields.event_id.and_then(|span| span.plain(bytes)).unwrap_or_default();
+        let event_id = scanned.fields.event_id.and_then(|span| span.text(bytes)).unwrap_or_default();
         let first = self.into.sessions.get(&key).is_none_or(|(first, session): &(Time, Observed)| {
             let id = session.cite.event_id.as_deref().unwrap_or_default().as_bytes();
-            (at, event_id) < (*first, id)
+            (at, &*event_id) < (*first, id)
         });
         if first {
             let value: Value = serde_json::from_slice(bytes).map_err(|_| "not JSON")?;
@@ -196,20 +204,25 @@ pub(crate) type Sessions = std::collections::HashMap<(Who, Time), (Time, Observe
 
 /// Whether a record is of an event that says something by itself.
 fn is_relevant(bytes: &[u8], scanned: &Scanned) -> bool {
-    let plain = |span: Option<scan::Span>| span.and_then(|span| span.plain(bytes)).unwrap_or_default();
-    let name = plain(scanned.fields.event_name);
-    match plain(scanned.fields.event_source) {
-        b"iam.amazonaws.com" => str::from_utf8(name).is_ok_and(is_of_iam),
-        b"signin.amazonaws.com" => matches!(name, b"ConsoleLogin" | b"CheckMfa"),
-        b"sts.amazonaws.com" => matches!(name, b"GetSessionToken" | b"AssumeRole") && holds(bytes, b"\"serialNumber\""),
+    let text = |span: Option<scan::Span>| span.and_then(|span| span.text(bytes)).unwrap_or_default();
+    let name = text(scanned.fields.event_name);
+    match &*text(scanned.fields.event_source) {
+        b"iam.amazonaws.com" => str::from_utf8(&name).is_ok_and(is_of_iam),
+        b"signin.amazonaws.com" => matches!(&*name, b"ConsoleLogin" | b"CheckMfa"),
+        b"sts.amazonaws.com" => matches!(&*name, b"GetSessionToken" | b"AssumeRole") && holds_key(bytes, b"\"serialNumber\""),
         _ => false,
     }
 }
 
 /// Whether a record is of a call that may change something.
 fn changes(bytes: &[u8], scanned: &Scanned) -> bool {
-    scanned.fields.event_source.and_then(|span| span.plain(bytes)) == Some(b"iam.amazonaws.com")
-        && is_relevant(bytes, scanned)
+    let source = scanned.fields.event_source.and_then(|span| span.text(bytes));
+    source.is_some_and(|source| *source == *b"iam.amazonaws.com") && is_relevant(bytes, scanned)
+}
+
+/// Whether a member may have a name, which may be written with escapes.
+fn holds_key(bytes: &[u8], key: &[u8]) -> bool {
+    holds(bytes, key) || holds(bytes, b"\\u")
 }
 
 fn holds(bytes: &[u8], word: &[u8]) -> bool {
@@ -218,6 +231,9 @@ fn holds(bytes: &[u8], word: &[u8]) -> bool {
 
 /// Whether an identity may say that its session was opened with MFA.
 fn says_mfa(identity: &[u8]) -> bool {
+    if holds(identity, b"\\") {
+        return true;
+    }
     let Some(key) = memmem::find(identity, b"\"mfaAuthenticated\"") else { return false };
     let value = identity[key + 18..].iter().find(|byte| !matches!(byte, b' ' | b'\n' | b'\r' | b'\t' | b':' | b'"'));
     matches!(value, Some(b't' | b'T'))
@@ -260,8 +276,8 @@ fn canonical(value: &Value) -> [u8; 32] {
 pub(super) fn each_id(bytes: &[u8], scanned: &Scanned, note: &mut dyn FnMut(&[u8])) {
     let fields = &scanned.fields;
     let mut id_of = |bytes: &[u8], scanned: &Scanned| {
-        if let Some(id) = scanned.fields.event_id.and_then(|span| span.plain(bytes)) {
-            note(id);
+        if let Some(id) = scanned.fields.event_id.and_then(|span| span.text(bytes)) {
+            note(&id);
         }
     };
     if let Some(text) = fields.lookup {
