@@ -180,7 +180,10 @@ impl DeviceKind {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Via {
     /// A session that says it was opened with MFA, dated at its opening.
-    Session,
+    Session {
+        /// When the record was made that shows it. Its names are those of that time.
+        seen: Time,
+    },
     /// The check of a second factor before a sign-in, with the kind of device.
     Check(Arc<str>),
     /// A call to STS with a device's serial number.

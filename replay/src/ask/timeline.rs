@@ -116,7 +116,7 @@ pub(super) fn event_name(what: &What) -> String {
         What::DeviceUnassigned { .. } => "DeactivateMFADevice".to_owned(),
         What::DeviceDestroyed { .. } => "DeleteVirtualMFADevice".to_owned(),
         What::DeviceResynced { .. } => "ResyncMFADevice".to_owned(),
-        What::MfaUseObserved { via: Via::Session, .. } => "mfa_session".to_owned(),
+        What::MfaUseObserved { via: Via::Session { .. }, .. } => "mfa_session".to_owned(),
         What::MfaUseObserved { via: Via::Check(kind), .. } => format!("CheckMfa {kind}"),
         What::MfaUseObserved { via: Via::Token(name), .. } => (*name).to_owned(),
         What::SignInObserved { class, .. } => format!("ConsoleLogin({})", class.name()),

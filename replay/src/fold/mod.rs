@@ -8,6 +8,7 @@ mod finding;
 mod history;
 mod life;
 mod names;
+mod sessions;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -27,6 +28,7 @@ use crate::time::Time;
 pub fn fold(events: impl IntoIterator<Item = Observed>) -> History {
     let mut events: Vec<Arc<Observed>> = events.into_iter().map(Arc::new).collect();
     events.sort_by(|a, b| a.order(b));
+    sessions::name_openers(&mut events);
     let mut fold = Fold::default();
     for event in &events {
         fold.take(event);
@@ -251,7 +253,7 @@ impl Fold {
 
     fn used(&mut self, who: &Who, device: Option<&Device>, via: &Via, event: &Event) {
         let (while_disabled, meant) = match via {
-            Via::Session => (FindingKind::MfaSessionWhileDisabled, self.names.meant_by_session(who, event.at)),
+            Via::Session { .. } => (FindingKind::MfaSessionWhileDisabled, self.names.meant_by_session(who, event.at)),
             Via::Check(_) => (FindingKind::MfaCheckWhileDisabled, self.names.meant(who, event.at)),
             Via::Token(_) => (FindingKind::MfaUseWhileDisabled, self.names.meant(who, event.at)),
         };

@@ -150,7 +150,7 @@ impl<'a> Record<'a> {
         }
         let session = mfa_session(self.identity, Some(&self.account), at).filter(|_| !failed);
         let session = session.map(|(who, opened)| {
-            let what = What::MfaUseObserved { who, device: None, via: Via::Session };
+            let what = What::MfaUseObserved { who, device: None, via: Via::Session { seen: at } };
             Observed { at: opened, what, cite: cite.clone(), by: by.clone(), position: None }
         });
         let itself = what.map(|what| Observed { at, what, cite: cite.clone(), by: by.clone(), position: None });

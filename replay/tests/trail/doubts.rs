@@ -141,3 +141,36 @@ fn a_session_of_somebody_without_an_account_is_of_the_recipients() {
         assert_eq!(states(&log.told(), None)[0], "amy#1 enabled (evidence)", "{name}");
     }
 }
+
+#[test]
+fn a_session_that_was_opened_under_an_earlier_name_is_of_the_same_user() {
+    for enabled in [true, false] {
+        let mut log = Log::new();
+        if enabled {
+            log.enable("09:00:00", "frank", "S1");
+        }
+        log.rename("10:30:00", "frank", "francis");
+        log.call("11:00:00", session(user("francis"), "2024-05-01T10:00:00Z", json!("true")));
+        log.deactivate("12:00:00", "francis", "S1");
+        let told = log.told();
+        let before = if enabled { "francis#1 enabled (lifecycle) [S1]" } else { "francis#1 enabled (evidence)" };
+        assert_eq!(states(&told, Some("2024-05-01T11:00:00Z")), [before]);
+        assert_eq!(states(&told, None), ["francis#1 unknown"]);
+        assert!(found(&told).is_empty());
+    }
+}
+
+#[test]
+fn a_session_under_a_name_that_was_anothers_is_not_the_others() {
+    let mut log = Log::new();
+    log.create("08:00:00", "francis");
+    log.create_as("08:00:00", "frank", "AIDAFRANKFRANK1");
+    log.rename("10:10:00", "francis", "fred");
+    log.rename("10:30:00", "frank", "francis");
+    let mut opener = user("francis");
+    opener.as_object_mut().unwrap().remove("principalId");
+    log.call("11:00:00", session(opener, "2024-05-01T10:00:00Z", json!("true")));
+    let expected = ["francis#1 enabled (evidence) no-pw", "fred#1 disabled (created) no-pw"];
+    let states: Vec<String> = states(&log.told(), None).iter().map(|line| line.replace("#2", "#1")).collect();
+    assert_eq!(states, expected);
+}

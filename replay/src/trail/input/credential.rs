@@ -15,8 +15,7 @@ const REPORT_BYTES_MAX: u64 = 64 << 20;
 /// The row of root.
 const ROOT_NAME: &str = "<root_account>";
 /// Why a report without a time is not used.
-pub(super) const WITHOUT_TIME: &str =
-    "a credential report that does not tell when it was made; put the time into its name, as in report_20240501T100000Z.csv";
+pub(super) const WITHOUT_TIME: &str = "a credential report that does not tell when it was made; put the time into its name, as in report_20240501T100000Z.csv";
 /// The first column of every report.
 const FIRST_COLUMNS: [&str; 2] = ["user", "arn"];
 

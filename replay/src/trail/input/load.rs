@@ -323,7 +323,7 @@ fn history(mut all: Sifted, known_at: Option<Time>) -> Vec<Observed> {
     for Kept { at, observed, .. } in all.kept {
         for event in observed {
             match &event.what {
-                What::MfaUseObserved { who, via: Via::Session, .. } => {
+                What::MfaUseObserved { who, via: Via::Session { .. }, .. } => {
                     let key = (who.clone(), event.at);
                     earliest(&mut sessions, at, event, key);
                 }

@@ -190,7 +190,8 @@ impl Sieve<'_> {
             let value: Value = serde_json::from_slice(bytes).map_err(|_| "not JSON")?;
             let cite = self.cite(&value);
             let observed = Record::new(&value, at, cite).observed().map_err(|_| "a name is too long")?;
-            let of_session = |event: &Observed| matches!(&event.what, What::MfaUseObserved { via: Via::Session, .. });
+            let of_session =
+                |event: &Observed| matches!(&event.what, What::MfaUseObserved { via: Via::Session { .. }, .. });
             if let Some(session) = observed.into_iter().find(of_session) {
                 self.into.sessions.insert(key, (at, session));
             }
@@ -209,7 +210,9 @@ fn is_relevant(bytes: &[u8], scanned: &Scanned) -> bool {
     match &*text(scanned.fields.event_source) {
         b"iam.amazonaws.com" => str::from_utf8(&name).is_ok_and(is_of_iam),
         b"signin.amazonaws.com" => matches!(&*name, b"ConsoleLogin" | b"CheckMfa"),
-        b"sts.amazonaws.com" => matches!(&*name, b"GetSessionToken" | b"AssumeRole") && holds_key(bytes, b"\"serialNumber\""),
+        b"sts.amazonaws.com" => {
+            matches!(&*name, b"GetSessionToken" | b"AssumeRole") && holds_key(bytes, b"\"serialNumber\"")
+        }
         _ => false,
     }
 }
