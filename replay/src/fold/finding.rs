@@ -82,6 +82,8 @@ kinds! {
     ReportSaysInactive = "report_says_inactive_log_says_enabled",
     /// A change succeeded, and its record does not say of what.
     IncompleteRecord = "incomplete_record",
+    /// A device was enabled for somebody who has more than anybody can have.
+    TooManyDevices = "too_many_devices",
     /// A record without a time that can be read.
     BadEventTime = "bad_eventTime",
     /// Records of one id that differ.

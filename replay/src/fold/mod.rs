@@ -199,7 +199,9 @@ impl Fold {
             let devices = vec![Arc::clone(&device.serial)];
             self.found(FindingKind::EnableOnDeleted, life, devices, evidence, event);
         }
-        self.life(life).factors.assign(&device.serial, event);
+        if let Some(kind) = self.life(life).factors.assign(&device.serial, event) {
+            self.found(kind, life, vec![Arc::clone(&device.serial)], Vec::new(), event);
+        }
         self.owners.insert(device.clone(), life);
         self.step(life, Some(device), event);
     }

@@ -174,3 +174,34 @@ fn a_session_under_a_name_that_was_anothers_is_not_the_others() {
     let states: Vec<String> = states(&log.told(), None).iter().map(|line| line.replace("#2", "#1")).collect();
     assert_eq!(states, expected);
 }
+
+#[test]
+fn after_a_contradiction_the_set_is_no_longer_known_to_be_whole() {
+    let mut log = Log::new();
+    log.create("08:00:00", "amy");
+    log.sign_in("09:00:00", user("amy"), "Yes", true);
+    log.deactivate("10:00:00", "amy", "S1");
+    let told = log.told();
+    assert_eq!(found(&told), ["amy#1 mfa_signin_while_disabled"]);
+    assert_eq!(states(&told, None), ["amy#1 unknown pw"]);
+    log.sign_in("11:00:00", user("amy"), "No", true);
+    assert_eq!(states(&log.told(), None), ["amy#1 disabled (signed_in_without_mfa) pw"]);
+}
+
+#[test]
+fn more_devices_than_anybody_has_are_a_finding_and_not_kept() {
+    let mut log = Log::new();
+    log.create("08:00:00", "amy");
+    (0..66).for_each(|number| {
+        log.enable("09:00:00", "amy", &format!("S{number:02}"));
+    });
+    let told = log.told();
+    assert_eq!(found(&told), ["amy#1 too_many_devices"; 2]);
+    assert_eq!(told.history.lives()[0].at(None).devices.len(), 64);
+    (0..64).for_each(|number| {
+        log.deactivate("10:00:00", "amy", &format!("S{number:02}"));
+    });
+    assert_eq!(states(&log.told(), None), ["amy#1 enabled (lifecycle) no-pw"]);
+    log.deactivate("10:00:01", "amy", "S64");
+    assert_eq!(states(&log.told(), None), ["amy#1 unknown no-pw"]);
+}
