@@ -205,3 +205,48 @@ fn more_devices_than_anybody_has_are_a_finding_and_not_kept() {
     log.deactivate("10:00:01", "amy", "S64");
     assert_eq!(states(&log.told(), None), ["amy#1 unknown no-pw"]);
 }
+
+fn amends(record: &mut serde_json::Value, id: &str) {
+    record["addendum"] = json!({"reason": "UPDATED_DATA", "originalEventID": id});
+}
+
+#[test]
+fn an_addendum_does_not_replace_itself() {
+    let mut log = Log::new();
+    log.create("08:00:00", "amy");
+    log.enable("09:00:00", "amy", "S1");
+    amends(log.deactivate("10:00:00", "amy", "S1"), "e0002");
+    assert_eq!(states(&log.told(), None), ["amy#1 disabled (deactivated) no-pw"]);
+}
+
+#[test]
+fn of_two_addenda_of_one_record_the_newer_stays() {
+    let mut log = Log::new();
+    log.create("08:00:00", "amy");
+    for device in ["S1", "S2", "S3"] {
+        log.enable("09:00:00", "amy", device);
+    }
+    log.deactivate("10:00:00", "amy", "S1");
+    amends(log.deactivate("10:00:00", "amy", "S2"), "e0004");
+    amends(log.deactivate("10:00:00", "amy", "S3"), "e0004");
+    assert_eq!(states(&log.told(), None), ["amy#1 enabled (lifecycle) [S1 S2] no-pw"]);
+    let records: Vec<String> = log.records.iter().map(|record| json!([record]).to_string()).collect();
+    let deliver = |place: usize| match place {
+        5 => "a_20240502T0000Z.json".to_owned(),
+        _ => format!("a_20240501T12{place:02}Z.json"),
+    };
+    let names: Vec<String> = (0..records.len()).map(deliver).collect();
+    let files: Vec<(&str, &[u8])> =
+        names.iter().map(String::as_str).zip(records.iter().map(|text| text.as_bytes())).collect();
+    let told = tell(load_files(&files, &LoadOptions::default()));
+    assert_eq!(states(&told, None), ["amy#1 enabled (lifecycle) [S1 S3] no-pw"]);
+}
+
+#[test]
+fn the_session_of_a_record_that_was_amended_is_no_evidence() {
+    let mut log = Log::new();
+    log.create("08:00:00", "amy");
+    log.call("09:00:00", session(user("amy"), "2024-05-01T08:30:00Z", json!("true")));
+    amends(log.call("09:00:00", session(user("amy"), "2024-05-01T08:30:00Z", json!("false"))), "e0001");
+    assert_eq!(states(&log.told(), None), ["amy#1 disabled (created) no-pw"]);
+}

@@ -276,6 +276,23 @@ fn named(clash: &Seen, names: &HashMap<u64, Arc<str>>) -> Option<Flaw> {
     Some(Flaw { at, kind: "same_event_id_different_body", cite: Arc::clone(names.get(&clash.id)?), body })
 }
 
+/// Leaves out what was amended, and of several amendments of one record all but the newest. Gives the ids of the former.
+fn amend(kept: &mut Vec<Kept>) -> BTreeSet<Arc<str>> {
+    let replaces = |kept: &Kept| kept.replaces.clone().filter(|id| kept.cite.event_id.as_ref() != Some(id));
+    let age = |kept: &Kept| (kept.at, kept.cite.delivered, kept.cite.event_id.clone(), kept.cite.body);
+    let mut newest = BTreeMap::new();
+    for addendum in &*kept {
+        let Some(id) = replaces(addendum) else { continue };
+        let newest = newest.entry(id).or_insert_with(|| age(addendum));
+        *newest = age(addendum).max(newest.clone());
+    }
+    kept.retain(|kept| {
+        let amended = kept.cite.event_id.as_ref().is_some_and(|id| newest.contains_key(id));
+        !amended && replaces(kept).is_none_or(|id| newest.get(&id) == Some(&age(kept)))
+    });
+    newest.into_keys().collect()
+}
+
 /// Leaves out the reports without a time about which the log goes on later than they were made at the earliest: nobody
 /// knows on which side of those records they belong.
 fn undated(all: &mut Sifted) -> u64 {
@@ -316,9 +333,9 @@ fn history(mut all: Sifted, known_at: Option<Time>) -> Vec<Observed> {
             && later.cite.event_id == first.cite.event_id
             && later.cite.body == first.cite.body
     });
-    let replaced: BTreeSet<Arc<str>> = all.kept.iter().filter_map(|kept| kept.replaces.clone()).collect();
-    all.kept.retain(|kept| kept.cite.event_id.as_ref().is_none_or(|id| !replaced.contains(id)));
+    let replaced = amend(&mut all.kept);
     let mut sessions = std::mem::take(&mut all.sessions);
+    sessions.retain(|_, (_, session)| session.cite.event_id.as_ref().is_none_or(|id| !replaced.contains(id)));
     let mut events = Vec::new();
     for Kept { at, observed, .. } in all.kept {
         for event in observed {
