@@ -122,7 +122,8 @@ gateways() {
     COUNTERSIGN_MOTO_URL="$url" cargo test --quiet --locked --package countersign-sns --test it -- --ignored
 }
 
-# The console's stories of tests/browser. Pictures of every page go to console-screenshots in the target folder.
+# The console's stories and the replay's pages of tests/browser. Pictures of every page go to console-screenshots in
+# the target folder.
 browser() {
     ready
     "$venv/bin/python" -m pytest tests/browser -c tests/browser/pytest.ini --durations=5

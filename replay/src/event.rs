@@ -184,7 +184,10 @@ impl DeviceKind {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Via {
     /// A session that says it was opened with MFA, dated at its opening.
-    Session,
+    Session {
+        /// When the record was made that shows it. Its names are those of that time.
+        seen: Time,
+    },
     /// The check of a second factor before a sign-in, with the kind of device.
     Check(Arc<str>),
     /// A call to STS with a device's serial number.
@@ -325,6 +328,13 @@ pub enum What {
         /// Whether there is a console password; `None` when the report does not tell.
         console: Option<bool>,
     },
+    /// A change succeeded, and its record does not say of what: members of it were left out.
+    ChangeUntold {
+        /// Of whom, as far as the record tells.
+        who: Option<Who>,
+        /// The record's event name.
+        name: Arc<str>,
+    },
     /// A call failed, and changed nothing.
     AttemptFailed {
         /// At whom it was aimed, as far as the record tells.
@@ -354,7 +364,7 @@ impl What {
             | Self::ConsolePasswordSet { who, .. }
             | Self::ConsolePasswordRemoved { who }
             | Self::StateAnchored { who, .. } => Some(who),
-            Self::AttemptFailed { who, .. } => who.as_ref(),
+            Self::ChangeUntold { who, .. } | Self::AttemptFailed { who, .. } => who.as_ref(),
             Self::DeviceRegistered { .. } | Self::DeviceDestroyed { .. } | Self::SignInObserved { .. } => None,
         }
     }
@@ -367,7 +377,8 @@ impl What {
             Self::PrincipalRenamed { .. } => 1,
             Self::ConsolePasswordSet { .. } => 2,
             Self::DeviceRegistered { .. } => 3,
-            Self::DeviceAssigned { .. } => 4,
+            Self::ChangeUntold { name, .. } if &**name == "DeactivateMFADevice" => 7,
+            Self::DeviceAssigned { .. } | Self::ChangeUntold { .. } => 4,
             Self::DeviceResynced { .. } => 5,
             Self::MfaUseObserved { .. } | Self::SignInObserved { .. } | Self::StateAnchored { .. } => 6,
             Self::AttemptFailed { .. } => 6,

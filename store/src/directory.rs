@@ -54,7 +54,13 @@ impl Directory {
             open_private(&file).map_err(|cause| fault("could not open", &file, &cause))
         };
         let (keys, high_water) = (open(KEYS)?, open(HIGH_WATER)?);
-        Ok(Self { path: path.to_owned(), keys, high_water, _lock: lock })
+        let directory = Self { path: path.to_owned(), keys, high_water, _lock: lock };
+        let was_written = directory.high_water.metadata().map_or(true, |file| file.len() > 0);
+        if !read_only && !was_written && !directory.log().exists() {
+            // Before there is a log: an emptied mark is then told from one that was never written.
+            directory.raise_high_water(0)?;
+        }
+        Ok(directory)
     }
 
     /// Where the engine keeps its files.
@@ -104,12 +110,14 @@ impl Directory {
     }
 
     pub(crate) fn high_water(&self) -> Result<Option<u64>, Fault> {
-        let failed = |cause| Fault::because("the high-water file", cause);
-        if self.high_water.metadata().map_err(failed)?.len() == 0 {
-            return Ok(None);
-        }
         let mut bytes = [0; HIGH_WATER_BYTES];
-        read_exact_at(&self.high_water, &mut bytes, 0).map_err(failed)?;
+        match read_exact_at(&self.high_water, &mut bytes, 0) {
+            Err(cause) if cause.kind() != ErrorKind::UnexpectedEof => {
+                return Err(Fault::because("the high-water file", cause));
+            }
+            // Cut short, it is not what was written.
+            _ => {}
+        }
         decode_high_water(&bytes).map(Some).ok_or_else(|| Fault::new("the high-water file is corrupt"))
     }
 

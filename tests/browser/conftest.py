@@ -21,8 +21,8 @@ def pytest_collection_modifyitems(items):
 
 
 def pytest_report_header():
-    """Names the binary under test."""
-    return [f"countersign: {binary('countersign')}", f"screenshots: {SCREENSHOTS}"]
+    """Names the binaries under test."""
+    return [*(f"{name}: {binary(name)}" for name in ("countersign", "countersign-replay")), f"screenshots: {SCREENSHOTS}"]
 
 
 @pytest.fixture(scope="session")

@@ -84,6 +84,7 @@ fn ocsf_class(what: &What, minor: u32) -> (u32, u32, &'static str) {
         What::StateAnchored { .. } => other("Credential Report"),
         What::AttemptFailed { name, .. } if &**name == "CheckMfa" => (3002, 6, "Preauth"),
         What::AttemptFailed { .. } => other("Failed Call"),
+        What::ChangeUntold { .. } => other("Incomplete Record"),
         What::MfaUseObserved { via: Via::Check(_), .. } => (3002, 6, "Preauth"),
         What::MfaUseObserved { .. } | What::SignInObserved { .. } => (3002, 1, "Logon"),
     }

@@ -127,7 +127,7 @@ impl Told {
     }
 
     /// Principals in the order of answers: by account, root first, then by name and generation.
-    fn in_order(&self) -> Vec<(usize, &Life)> {
+    pub(crate) fn in_order(&self) -> Vec<(usize, &Life)> {
         let mut lives: Vec<(usize, &Life)> = self.history.lives().iter().enumerate().collect();
         lives.sort_by_cached_key(|(_, life)| (life.account().to_owned(), !life.is_root(), life.order_key()));
         lives

@@ -116,14 +116,14 @@ pub(super) fn event_name(what: &What) -> String {
         What::DeviceUnassigned { .. } => "DeactivateMFADevice".to_owned(),
         What::DeviceDestroyed { .. } => "DeleteVirtualMFADevice".to_owned(),
         What::DeviceResynced { .. } => "ResyncMFADevice".to_owned(),
-        What::MfaUseObserved { via: Via::Session, .. } => "mfa_session".to_owned(),
+        What::MfaUseObserved { via: Via::Session { .. }, .. } => "mfa_session".to_owned(),
         What::MfaUseObserved { via: Via::Check(kind), .. } => format!("CheckMfa {kind}"),
         What::MfaUseObserved { via: Via::Token(name), .. } => (*name).to_owned(),
         What::SignInObserved { class, .. } => format!("ConsoleLogin({})", class.name()),
         What::ConsolePasswordSet { by, .. } => (*by).to_owned(),
         What::ConsolePasswordRemoved { .. } => "DeleteLoginProfile".to_owned(),
         What::StateAnchored { mfa, .. } => format!("credential_report(mfa_active={mfa})"),
-        What::AttemptFailed { name, .. } => name.to_string(),
+        What::ChangeUntold { name, .. } | What::AttemptFailed { name, .. } => name.to_string(),
     }
 }
 

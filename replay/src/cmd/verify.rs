@@ -19,7 +19,7 @@ pub(crate) struct Ask {
     #[command(flatten)]
     input: Input,
     /// The rules whose limits a store's history is held against, where an account chose no others.
-    #[arg(long, value_enum, default_value = "modern")]
+    #[arg(long, value_enum, default_value = "classic")]
     policy: Preset,
     /// The same from a file: `preset = "classic"` and the fields that differ from it.
     #[arg(long, value_name = "FILE", conflicts_with = "policy")]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::finding::FindingKind;
-use crate::event::Observed;
+use crate::event::{Observed, What};
 
 /// Whether somebody has MFA.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -73,10 +73,19 @@ impl Basis {
 
 type Event = Arc<Observed>;
 
+/// Devices of one principal that are kept by name; AWS allows eight.
+const HELD_MAX: usize = 64;
+
 #[derive(Clone, Debug)]
 struct Held {
     since: Event,
     enabled: bool,
+}
+
+/// Whether an event is that of a device's enabling.
+fn enables(event: &Event) -> bool {
+    matches!(event.what, What::DeviceAssigned { .. })
+        || matches!(&event.what, What::ChangeUntold { name, .. } if &**name == "EnableMFADevice")
 }
 
 /// The devices of one principal, as far as they are known.
@@ -87,6 +96,8 @@ pub(super) struct Factors {
     unnamed: Option<Event>,
     /// The event that told the whole set.
     complete: Option<Event>,
+    /// The event that contradicts the set, of which a record must be missing then, and maybe more than one.
+    doubted: Option<Event>,
     /// Why there is none.
     off: Option<(Basis, Event)>,
     /// The event since which nobody knows.
@@ -97,7 +108,7 @@ impl Factors {
     pub(super) fn status(&self) -> Status {
         if self.has_some() {
             Status::Enabled
-        } else if self.complete.is_some() {
+        } else if self.complete.is_some() && self.doubted.is_none() {
             Status::Disabled
         } else {
             Status::Unknown
@@ -107,6 +118,7 @@ impl Factors {
     pub(super) fn basis(&self) -> Option<Basis> {
         match self.status() {
             Status::Enabled if self.held.values().any(|held| held.enabled) => Some(Basis::Lifecycle),
+            Status::Enabled if self.unnamed.as_ref().is_some_and(enables) => Some(Basis::Lifecycle),
             Status::Enabled => Some(Basis::Evidence),
             Status::Disabled => self.off.as_ref().map(|(basis, _)| *basis),
             _ => None,
@@ -126,7 +138,7 @@ impl Factors {
         match self.status() {
             Status::Enabled => self.held.values().map(|held| &held.since).chain(&self.unnamed).cloned().collect(),
             Status::Disabled => self.complete.iter().chain(self.off.iter().map(|(_, event)| event)).cloned().collect(),
-            _ => self.lost.iter().cloned().collect(),
+            _ => self.lost.iter().chain(&self.doubted).cloned().collect(),
         }
     }
 
@@ -143,6 +155,7 @@ impl Factors {
         self.held.clear();
         self.unnamed = None;
         self.complete = Some(Arc::clone(event));
+        self.doubted = None;
         self.off = Some((basis, Arc::clone(event)));
     }
 
@@ -150,13 +163,48 @@ impl Factors {
         self.none(Basis::Created, event);
     }
 
-    pub(super) fn assign(&mut self, serial: &Arc<str>, event: &Event) {
+    /// After a contradiction the set may lack more than what shows, unless one device is all that there can be.
+    fn doubt(&mut self, finding: Option<FindingKind>, event: &Event) -> Option<FindingKind> {
+        if finding.is_some() && !event.is_of_whole_log() && !event.one_device_at_most() {
+            self.doubted = Some(Arc::clone(event));
+        }
+        finding
+    }
+
+    pub(super) fn assign(&mut self, serial: &Arc<str>, event: &Event) -> Option<FindingKind> {
         if event.one_device_at_most() {
-            self.held.clear();
-            self.unnamed = None;
-            self.complete = Some(Arc::clone(event));
+            self.none(Basis::Deactivated, event);
+        }
+        if self.is_full(serial) {
+            self.assign_unnamed(event);
+            return Some(FindingKind::TooManyDevices);
         }
         self.held.insert(Arc::clone(serial), Held { since: Arc::clone(event), enabled: true });
+        None
+    }
+
+    /// Whether a device is one too many to be kept by name.
+    fn is_full(&self, serial: &str) -> bool {
+        self.held.len() >= HELD_MAX && !self.holds(serial)
+    }
+
+    /// A device was enabled, and the record does not name it: another that is used later may be it, or not.
+    pub(super) fn assign_unnamed(&mut self, event: &Event) {
+        if event.one_device_at_most() {
+            self.none(Basis::Deactivated, event);
+        } else {
+            self.complete = None;
+        }
+        self.unnamed = Some(Arc::clone(event));
+    }
+
+    /// A device was taken away, and the record does not name it: any may be it.
+    pub(super) fn unassign_unnamed(&mut self, event: &Event) {
+        self.none(Basis::Deactivated, event);
+        if !event.one_device_at_most() {
+            self.complete = None;
+            self.lost = Some(Arc::clone(event));
+        }
     }
 
     pub(super) fn unassign(&mut self, serial: &str, event: &Event) -> Option<FindingKind> {
@@ -164,7 +212,7 @@ impl Factors {
         let other = one_at_most && !self.held.is_empty() && !self.holds(serial);
         let finding = (self.excludes(serial) || other).then_some(FindingKind::DeactivateOfUnknownDevice);
         self.remove(serial, event);
-        finding
+        self.doubt(finding, event)
     }
 
     /// Takes a device away that may or may not be known.
@@ -186,7 +234,7 @@ impl Factors {
         if !event.is_of_whole_log() {
             self.seen(serial, event);
         }
-        finding
+        self.doubt(finding, event)
     }
 
     /// MFA was used. `while_disabled` is the finding if there was none.
@@ -204,15 +252,19 @@ impl Factors {
             None if !self.has_some() => self.unnamed = Some(Arc::clone(event)),
             None => {}
         }
-        match before {
+        let finding = match before {
             Status::Disabled => Some(while_disabled),
             _ if unknown_device => Some(FindingKind::MfaUseOfUnknownDevice),
             _ => None,
-        }
+        };
+        self.doubt(finding, event)
     }
 
     /// A device is on; if some unnamed one was known to be, this is it.
     fn seen(&mut self, serial: &Arc<str>, event: &Event) {
+        if self.is_full(serial) {
+            return self.assign_unnamed(event);
+        }
         self.unnamed = None;
         let held = Held { since: Arc::clone(event), enabled: false };
         self.held.entry(Arc::clone(serial)).or_insert(held);

@@ -80,6 +80,10 @@ kinds! {
     ReportSaysActive = "report_says_active_log_says_disabled",
     /// A credential report says inactive where the log says enabled.
     ReportSaysInactive = "report_says_inactive_log_says_enabled",
+    /// A change succeeded, and its record does not say of what.
+    IncompleteRecord = "incomplete_record",
+    /// A device was enabled for somebody who has more than anybody can have.
+    TooManyDevices = "too_many_devices",
     /// A record without a time that can be read.
     BadEventTime = "bad_eventTime",
     /// Records of one id that differ.

@@ -134,9 +134,14 @@ impl Life {
         }
     }
 
+    /// When it can first have existed, if the log shows that there was none before.
+    pub(crate) fn begin(&self) -> Option<Time> {
+        self.created.max(self.not_before)
+    }
+
     fn before_all(&self, time: Option<Time>) -> Snapshot {
-        let later = |begin: Option<Time>| begin.zip(time).is_some_and(|(begin, time)| time < begin);
-        let status = if later(self.created) || later(self.not_before) { Status::Nonexistent } else { Status::Unknown };
+        let later = self.begin().zip(time).is_some_and(|(begin, time)| time < begin);
+        let status = if later { Status::Nonexistent } else { Status::Unknown };
         let name = self.names.first().map_or_else(|| self.placeholder(), |(name, _)| Arc::clone(name));
         Snapshot { status, basis: None, devices: Vec::new(), console_password: None, name, deciding: Vec::new() }
     }

@@ -8,6 +8,7 @@ mod finding;
 mod history;
 mod life;
 mod names;
+mod sessions;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -27,6 +28,7 @@ use crate::time::Time;
 pub fn fold(events: impl IntoIterator<Item = Observed>) -> History {
     let mut events: Vec<Arc<Observed>> = events.into_iter().map(Arc::new).collect();
     events.sort_by(|a, b| a.order(b));
+    sessions::name_openers(&mut events);
     let mut fold = Fold::default();
     for event in &events {
         fold.take(event);
@@ -100,6 +102,7 @@ impl Fold {
             What::SignInObserved { .. } => self.signed_in(event, None, None),
             What::ConsolePasswordSet { who, .. } => self.password(who, true, event),
             What::ConsolePasswordRemoved { who } => self.password(who, false, event),
+            What::ChangeUntold { who, name } => self.untold(who.as_ref(), name, event),
             What::StateAnchored { who, mfa, console } => self.anchored(who, *mfa, *console, event),
         }
         if let Some(actor) = &event.by.who {
@@ -134,12 +137,19 @@ impl Fold {
         &mut self.names.lives[life]
     }
 
-    fn found(&mut self, kind: FindingKind, life: usize, devices: Vec<Arc<str>>, before: Vec<Event>, event: &Event) {
+    fn found(
+        &mut self,
+        kind: FindingKind,
+        life: impl Into<Option<usize>>,
+        devices: Vec<Arc<str>>,
+        before: Vec<Event>,
+        event: &Event,
+    ) {
         let mut evidence = before;
         evidence.retain(|earlier| !Arc::ptr_eq(earlier, event));
         evidence.push(Arc::clone(event));
         let cited = evidence.iter().map(|event| event.cite.name()).collect();
-        self.findings.push(Finding { at: Some(event.at), life: Some(life), kind, devices, evidence, cited });
+        self.findings.push(Finding { at: Some(event.at), life: life.into(), kind, devices, evidence, cited });
     }
 
     fn step(&mut self, life: usize, device: Option<&Device>, event: &Event) {
@@ -189,7 +199,9 @@ impl Fold {
             let devices = vec![Arc::clone(&device.serial)];
             self.found(FindingKind::EnableOnDeleted, life, devices, evidence, event);
         }
-        self.life(life).factors.assign(&device.serial, event);
+        if let Some(kind) = self.life(life).factors.assign(&device.serial, event) {
+            self.found(kind, life, vec![Arc::clone(&device.serial)], Vec::new(), event);
+        }
         self.owners.insert(device.clone(), life);
         self.step(life, Some(device), event);
     }
@@ -201,6 +213,24 @@ impl Fold {
         self.owners.insert(device.clone(), life);
         self.about_device(finding, life, Some(device), before, event);
         self.step(life, Some(device), event);
+    }
+
+    /// A change that does not say of what: what it may have been is no longer certain.
+    fn untold(&mut self, who: Option<&Who>, name: &str, event: &Event) {
+        let Some(life) = who.and_then(|who| self.meant(who, event)) else {
+            return self.found(FindingKind::IncompleteRecord, None, Vec::new(), Vec::new(), event);
+        };
+        let before = self.life(life).now();
+        let factors = &mut self.life(life).factors;
+        match name {
+            "EnableMFADevice" => factors.assign_unnamed(event),
+            "DeactivateMFADevice" => factors.unassign_unnamed(event),
+            _ => {
+                factors.used(None, FindingKind::ResyncOfUnknownDevice, event);
+            }
+        }
+        self.found(FindingKind::IncompleteRecord, life, before.devices, before.deciding, event);
+        self.step(life, None, event);
     }
 
     fn destroyed(&mut self, device: &Device, by: Option<&Who>, event: &Event) {
@@ -225,7 +255,7 @@ impl Fold {
 
     fn used(&mut self, who: &Who, device: Option<&Device>, via: &Via, event: &Event) {
         let (while_disabled, meant) = match via {
-            Via::Session => (FindingKind::MfaSessionWhileDisabled, self.names.meant_by_session(who, event.at)),
+            Via::Session { .. } => (FindingKind::MfaSessionWhileDisabled, self.names.meant_by_session(who, event.at)),
             Via::Check(_) => (FindingKind::MfaCheckWhileDisabled, self.names.meant(who, event.at)),
             Via::Token(_) => (FindingKind::MfaUseWhileDisabled, self.names.meant(who, event.at)),
         };

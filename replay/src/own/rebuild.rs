@@ -275,10 +275,11 @@ fn changed_at(store: &Path) -> Option<(std::time::SystemTime, u64)> {
     Some((metadata.modified().ok()?, metadata.len()))
 }
 
-/// Copies the files of a store. The mark that the log must not fall short of comes first, and the log last.
+/// Copies the files of a store. The mark that the log must not fall short of comes before the log, and the keys, to which
+/// more are only ever added, after it: each entry of the copy has its key.
 fn copy_store(store: &Path, target: &Path) -> io::Result<()> {
     fs::create_dir_all(target.join("log"))?;
-    for name in ["FORMAT", "high-water", "keys"] {
+    for name in ["FORMAT", "high-water"] {
         copy_file(&store.join(name), &target.join(name))?;
     }
     let mut names: Vec<PathBuf> = Vec::new();
@@ -297,6 +298,7 @@ fn copy_store(store: &Path, target: &Path) -> io::Result<()> {
             other => other?,
         }
     }
+    copy_file(&store.join("keys"), &target.join("keys"))?;
     Ok(())
 }
 

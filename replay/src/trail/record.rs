@@ -11,6 +11,8 @@ use crate::time::Time;
 const NO_SUCH_NAME: &str = "No username found in supplied account";
 /// The user name of root in requests.
 const ROOT_NAME: &str = "AWS ROOT USER";
+/// The account of records that tell none.
+pub(crate) const UNKNOWN_ACCOUNT: &str = "unknown";
 /// Names, ids and serial numbers are at most this long; AWS allows 256 for the longest.
 const NAME_BYTES_MAX: usize = 512;
 
@@ -122,7 +124,7 @@ impl<'a> Record<'a> {
         let account = shared(value, &["recipientAccountId"])
             .or_else(|| shared(identity, &["accountId"]))
             .or_else(|| text(identity, &["arn"]).as_deref().and_then(account_of_arn).map(Arc::from))
-            .unwrap_or_else(|| Arc::from("unknown"));
+            .unwrap_or_else(|| Arc::from(UNKNOWN_ACCOUNT));
         let (request, response) = (part("requestParameters"), part("responseElements"));
         Self { value, identity, request, response, account, actor, at, cite }
     }
@@ -136,7 +138,7 @@ impl<'a> Record<'a> {
         let failed = self.value.get("errorCode").is_some_and(|code| !code.is_null());
         let what = match text(self.value, &["eventSource"]).as_deref() {
             Some("iam.amazonaws.com") if failed => self.attempt(&name),
-            Some("iam.amazonaws.com") => self.of_iam(&name),
+            Some("iam.amazonaws.com") => self.of_iam(&name).or_else(|| self.untold(&name)),
             Some("signin.amazonaws.com") => self.of_sign_in(&name, failed),
             Some("sts.amazonaws.com") if !failed => self.of_sts(&name),
             _ => None,
@@ -148,7 +150,7 @@ impl<'a> Record<'a> {
         }
         let session = mfa_session(self.identity, Some(&self.account), at).filter(|_| !failed);
         let session = session.map(|(who, opened)| {
-            let what = What::MfaUseObserved { who, device: None, via: Via::Session };
+            let what = What::MfaUseObserved { who, device: None, via: Via::Session { seen: at } };
             Observed { at: opened, what, cite: cite.clone(), by: by.clone(), position: None }
         });
         let itself = what.map(|what| Observed { at, what, cite: cite.clone(), by: by.clone(), position: None });
@@ -205,9 +207,9 @@ impl<'a> Record<'a> {
             "CreateUser" => What::PrincipalCreated { who: self.created()? },
             "UpdateUser" => {
                 let to = shared(self.request, &["newUserName"]).filter(|name| &**name != HIDDEN)?;
-                What::PrincipalRenamed { who: self.target()?, to }
+                What::PrincipalRenamed { who: self.target_by_name()?, to }
             }
-            "DeleteUser" => What::PrincipalDeleted { who: self.target()? },
+            "DeleteUser" => What::PrincipalDeleted { who: self.target_by_name()? },
             "CreateVirtualMFADevice" => What::DeviceRegistered { device: self.made()?, by: made_by() },
             "EnableMFADevice" => What::DeviceAssigned { who: self.target()?, device: self.owned()? },
             "DeactivateMFADevice" => What::DeviceUnassigned { who: self.target()?, device: self.owned()? },
@@ -219,6 +221,22 @@ impl<'a> Record<'a> {
             "DeleteLoginProfile" => What::ConsolePasswordRemoved { who: self.target()? },
             _ => return None,
         })
+    }
+
+    /// A change whose record does not say of what. A new path of a user is none.
+    fn untold(&self, name: &str) -> Option<What> {
+        let who = match name {
+            "EnableMFADevice" | "DeactivateMFADevice" | "ResyncMFADevice" => self.target(),
+            "CreateUser" | "DeleteUser" | "CreateLoginProfile" | "DeleteLoginProfile" => None,
+            "UpdateUser" if self.request.get("newPath").is_none() => None,
+            _ => return None,
+        };
+        Some(What::ChangeUntold { who, name: Arc::from(name) })
+    }
+
+    /// At whom a call is aimed that never means its caller.
+    fn target_by_name(&self) -> Option<Who> {
+        text(self.request, &["userName"]).and_then(|_| self.target())
     }
 
     /// A device that a request names, in the account that its ARN names when a management account acts on a member.
@@ -349,6 +367,7 @@ fn longest(what: &What, by: &Actor) -> usize {
             };
             subject.max(device.as_ref().map_or(0, of_device))
         }
+        What::ChangeUntold { who, name } => who.as_ref().map_or(0, of_who).max(name.len()),
         What::AttemptFailed { who, name, error, .. } => who.as_ref().map_or(0, of_who).max(name.len()).max(error.len()),
     };
     own.max(by.label.len()).max(by.who.as_ref().map_or(0, of_who))

@@ -209,6 +209,38 @@ proptest! {
     }
 }
 
+/// What was written last ends where nothing follows: a head that was changed there is not the end.
+#[test]
+fn each_flipped_bit_at_the_end_of_the_log_is_found() {
+    for people in [0, 2] {
+        let dir = tempfile::tempdir().unwrap();
+        let mut world = World::at(dir.path(), Policy::classic());
+        play(&mut world, people, 3);
+        world.journal.close().unwrap();
+        drop(world);
+        let whole = files(&dir.path().join("store"));
+        let log = dir.path().join("store/log/db");
+        let used = whole[&log].iter().rposition(|byte| *byte != 0).unwrap() + 1;
+        for bit in used.saturating_sub(96) * 8..used * 8 {
+            flip(&whole, &log, bit);
+            let found = verify(dir.path(), None, &Policy::classic());
+            assert!(found.is_ok_and(|report| !report.holds), "bit {bit} of {used} bytes");
+        }
+    }
+}
+
+/// The mark that the log must not fall short of is there before the log is.
+#[test]
+fn an_emptied_mark_is_found() {
+    let (dir, _) = written();
+    std::fs::write(dir.path().join("store/high-water"), b"").unwrap();
+    assert!(verify(dir.path(), None, &Policy::modern()).map_or(true, |report| !report.holds));
+    let log = dir.path().join("store/log/db");
+    let whole = std::fs::read(&log).unwrap();
+    std::fs::write(&log, &whole[..100]).unwrap();
+    assert!(verify(dir.path(), None, &Policy::modern()).map_or(true, |report| !report.holds));
+}
+
 #[test]
 fn every_chunk_that_is_changed_is_found() {
     let (dir, _) = written();

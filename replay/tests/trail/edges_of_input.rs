@@ -179,7 +179,20 @@ fn case_30_a_time_that_cannot_be_read_is_a_finding() {
     log.create("08:00:00", "kim")["eventTime"] = json!("2024-05-01 08:00:00.000000000");
     let told = log.told();
     assert_eq!(states(&told, None), [END[0], "kim#1 disabled (created) no-pw"]);
-    assert_eq!(found(&told), ["- bad_eventTime"]);
+    assert_eq!(found(&told), ["- bad_eventTime", "- bad_eventTime"]);
+}
+
+#[test]
+fn a_record_without_a_time_is_not_passed_over() {
+    for time in [Some(json!(null)), Some(json!(7)), None] {
+        let mut log = story();
+        let record = log.deactivate("10:00:00", "alice", "S1").as_object_mut().unwrap();
+        record.remove("eventTime");
+        record.extend(time.map(|time| ("eventTime".to_owned(), time)));
+        assert_eq!(found(&log.told()), ["- bad_eventTime"]);
+        log.records.last_mut().unwrap().as_object_mut().unwrap().remove("eventID");
+        assert_eq!(found(&log.told()), ["- bad_eventTime"]);
+    }
 }
 
 const REPORT_HEAD: &str = "user,arn,user_creation_time,password_enabled,mfa_active\n";

@@ -2,6 +2,7 @@
 
 mod answers;
 mod cases;
+mod doubts;
 mod edges;
 mod edges_of_input;
 mod hostile;

@@ -166,8 +166,27 @@ fn message_at(head: SegmentHead, bytes: &[u8], at: usize) -> Found {
                 Found::Broken
             }
         }
+        _ if is_changed_head(head, bytes, at) => Found::Broken,
         _ => Found::Nothing,
     }
+}
+
+/// Whether a place has a message of this segment in whose head one bit was changed: with the right one its checksum holds.
+fn is_changed_head(head: SegmentHead, bytes: &[u8], at: usize) -> bool {
+    let Some(found) = bytes.get(at..).and_then(|rest| rest.first_chunk::<MESSAGE_HEAD_BYTES_MAX>()) else {
+        return false;
+    };
+    // Zeros are the usual rest of a segment.
+    *found != [0; MESSAGE_HEAD_BYTES_MAX]
+        && (0..found.len() * 8).any(|bit| {
+            let mut mended = *found;
+            if let Some(byte) = mended.get_mut(bit / 8) {
+                *byte ^= 1 << (bit % 8);
+            }
+            message_head(&mended, at).is_some_and(|(message, crc, covered)| {
+                message.number == head.number() && is_whole(bytes, &message, crc, covered)
+            })
+        })
 }
 
 /// The head of a message, its checksum, and the bytes of the head that the checksum covers.

@@ -244,7 +244,8 @@ fn high_water(store: &Path) -> Result<Option<u64>, Fault> {
     let path = store.join("high-water");
     for _ in 0..LOOKS_MAX {
         let bytes = fs::read(&path).map_err(|cause| failed("the high-water file", &path, &cause))?;
-        if bytes.is_empty() {
+        // A store that was only just begun has no log yet.
+        if bytes.is_empty() && !store.join("log").exists() {
             return Ok(None);
         }
         if let Some(entries) = <&[u8; HIGH_WATER_BYTES]>::try_from(bytes.as_slice()).ok().and_then(decode_high_water) {

@@ -14,6 +14,8 @@ use crate::time::Time;
 const REPORT_BYTES_MAX: u64 = 64 << 20;
 /// The row of root.
 const ROOT_NAME: &str = "<root_account>";
+/// Why a report without a time is not used.
+pub(super) const WITHOUT_TIME: &str = "a credential report that does not tell when it was made; put the time into its name, as in report_20240501T100000Z.csv";
 /// The first column of every report.
 const FIRST_COLUMNS: [&str; 2] = ["user", "arn"];
 
@@ -26,7 +28,7 @@ pub(crate) fn begins(bytes: &[u8]) -> bool {
 }
 
 /// Reads a report, as JSON wraps it: base64 or plain, with the time of its making.
-pub(crate) fn in_json(value: &Value, source: &Arc<str>, named: Option<Time>) -> Result<Vec<Observed>, String> {
+pub(crate) fn in_json(value: &Value, source: &Arc<str>, named: Option<Time>) -> Result<Report, String> {
     let value = value.get("data").filter(|data| data.is_object()).unwrap_or(value);
     let content = value.get("Content").and_then(Value::as_str).ok_or("a credential report without content")?;
     let decoded: Vec<u8> = match begins(content.as_bytes()) {
@@ -51,46 +53,100 @@ fn generated(value: &Value) -> Option<Time> {
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z").parse().ok()
 }
 
-/// Reads a report. Without a time of its own it is as old as the latest date in it.
-pub(crate) fn read(source: impl Read, name: &Arc<str>, made: Option<Time>) -> Result<Vec<Observed>, String> {
-    let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(source.take(REPORT_BYTES_MAX));
-    let header = reader.headers().map_err(|cause| cause.to_string())?.clone();
-    let column = |name: &str| header.iter().position(|column| column.trim_start_matches('\u{feff}').trim() == name);
-    let columns = (column("user"), column("arn"), column("mfa_active"), column("password_enabled"));
-    let (Some(user), Some(arn), Some(mfa), password) = columns else {
-        return Err("a credential report without its columns".to_owned());
-    };
-    let (mut rows, mut latest) = (Vec::new(), None);
-    for (index, row) in reader.records().enumerate() {
-        let row = row.map_err(|cause| cause.to_string())?;
-        latest = row.iter().filter_map(|field| field.parse::<Time>().ok()).chain(latest).max();
-        let field = |column: usize| row.get(column).unwrap_or_default().trim();
-        let Some(mfa) = flag(field(mfa)) else { continue };
-        let Some(account) = field(arn).split(':').nth(4).filter(|account| !account.is_empty()) else { continue };
-        let who = match field(user) {
+/// What a report holds.
+pub(crate) struct Report {
+    /// What its rows say.
+    pub(crate) rows: Vec<Observed>,
+    /// Rows that cannot be used, by number from 1, and why.
+    pub(crate) unread: Vec<(u64, String)>,
+}
+
+/// Whether a column dates what had happened when a report was made; a next rotation had not.
+fn is_of_the_past(column: &str) -> bool {
+    column == "user_creation_time" || column.contains("_last_")
+}
+
+/// The columns of a report, by their places.
+struct Columns {
+    count: usize,
+    user: usize,
+    arn: usize,
+    mfa: usize,
+    password: Option<usize>,
+    past: Vec<usize>,
+}
+
+impl Columns {
+    fn of(header: &csv::ByteRecord) -> Result<Self, String> {
+        let names: Vec<String> = header.iter().map(|name| String::from_utf8_lossy(name).into_owned()).collect();
+        let plain = |name: &String| name.trim_start_matches('\u{feff}').trim().to_owned();
+        let column = |wanted: &str| names.iter().position(|name| plain(name) == wanted);
+        let (Some(user), Some(arn), Some(mfa)) = (column("user"), column("arn"), column("mfa_active")) else {
+            return Err("a credential report without its columns".to_owned());
+        };
+        let past = (0..names.len()).filter(|place| is_of_the_past(&plain(&names[*place]))).collect();
+        Ok(Self { count: names.len(), user, arn, mfa, password: column("password_enabled"), past })
+    }
+
+    /// Who a row is about, whether MFA is active, and whether there is a console password.
+    fn read(&self, row: &csv::ByteRecord) -> Result<(Who, bool, Option<bool>), &'static str> {
+        if row.len() != self.count {
+            return Err("a row that is not as long as the header");
+        }
+        let field = |column: usize| Ok(str::from_utf8(&row[column]).map_err(|_| "a row that is not UTF-8")?.trim());
+        let mfa = flag(field(self.mfa)?).ok_or("a row whose mfa_active is neither true nor false")?;
+        let account = field(self.arn)?.split(':').nth(4).filter(|account| !account.is_empty());
+        let account = account.ok_or("a row without an account")?;
+        let who = match field(self.user)? {
             ROOT_NAME => Who::root(account),
             name => Who::user(account, name),
         };
-        let body = Sha256::digest(row.iter().collect::<Vec<_>>().join("\u{1f}").as_bytes()).into();
-        let console = password.and_then(|column| flag(field(column)));
-        rows.push((index as u64, who, mfa, console, body));
+        let console = self.password.map(field).transpose()?;
+        Ok((who, mfa, console.and_then(flag)))
     }
-    let Some(at) = made.or(latest) else { return Ok(Vec::new()) };
+
+    /// The latest date in a row that was past when the report was made.
+    fn latest(&self, row: &csv::ByteRecord) -> Option<Time> {
+        self.past.iter().filter_map(|place| str::from_utf8(row.get(*place)?).ok()?.parse().ok()).max()
+    }
+}
+
+/// Reads a report. Without a time of its own it is no older than the latest date in it, and of unknown delivery.
+pub(crate) fn read(source: impl Read, name: &Arc<str>, made: Option<Time>) -> Result<Report, String> {
+    let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(source.take(REPORT_BYTES_MAX));
+    let columns = Columns::of(reader.byte_headers().map_err(|cause| cause.to_string())?)?;
+    let (mut rows, mut unread, mut latest) = (Vec::new(), Vec::new(), None);
+    for (index, row) in (0_u64..).zip(reader.byte_records()) {
+        let row = match row {
+            Ok(row) => row,
+            Err(cause) => {
+                unread.push((index + 1, cause.to_string()));
+                break;
+            }
+        };
+        match columns.read(&row) {
+            Ok((who, mfa, console)) => {
+                latest = latest.max(columns.latest(&row));
+                let body = Sha256::digest(row.iter().collect::<Vec<_>>().join(&0x1f)).into();
+                rows.push((index, who, mfa, console, body));
+            }
+            Err(why) => unread.push((index + 1, why.to_owned())),
+        }
+    }
+    let at = match made.or(latest) {
+        Some(at) => at,
+        None if rows.is_empty() => return Ok(Report { rows: Vec::new(), unread }),
+        None => return Err(WITHOUT_TIME.to_owned()),
+    };
     let event_id: Arc<str> = Arc::from(format!("credential-report:{at}"));
     let observe = |(index, who, mfa, console, body)| Observed {
         at,
         what: What::StateAnchored { who, mfa, console },
-        cite: Cite {
-            event_id: Some(Arc::clone(&event_id)),
-            source: Arc::clone(name),
-            index,
-            delivered: Some(at),
-            body,
-        },
+        cite: Cite { event_id: Some(Arc::clone(&event_id)), source: Arc::clone(name), index, delivered: made, body },
         by: Actor::default(),
         position: None,
     };
-    Ok(rows.into_iter().map(observe).collect())
+    Ok(Report { rows: rows.into_iter().map(observe).collect(), unread })
 }
 
 fn flag(text: &str) -> Option<bool> {
@@ -113,14 +169,14 @@ mod tests {
     fn a_report_is_read_plain_and_in_json() {
         let source = Arc::from("report.csv");
         assert!(begins(REPORT.as_bytes()) && !begins(b"user name,arn\n"));
-        let rows = read(REPORT.as_bytes(), &source, None).unwrap();
+        let rows = read(REPORT.as_bytes(), &source, None).unwrap().rows;
         assert_eq!(rows[0].what, What::StateAnchored { who: Who::root("012345678901"), mfa: true, console: None });
         let lee = Who::user("012345678901", "lee");
         assert_eq!(rows[1].what, What::StateAnchored { who: lee, mfa: false, console: Some(true) });
         assert_eq!(rows[1].at.to_string(), "2020-02-01T00:00:00Z");
         let packed = BASE64.encode(REPORT.as_bytes());
         let json = serde_json::json!({"Content": packed, "GeneratedTime": "2021-01-01T00:00:00+00:00"});
-        let made = in_json(&json, &source, None).unwrap();
+        let made = in_json(&json, &source, None).unwrap().rows;
         assert_eq!((made.len(), made[0].at.to_string().as_str()), (2, "2021-01-01T00:00:00Z"));
     }
 }

@@ -130,6 +130,7 @@ impl<R: Read> Reader<'_, R> {
         let ended = self.window.ended;
         self.unread(match fault {
             Fault::TooDeep => "nests too deep",
+            Fault::Malformed => "not JSON",
             _ if ended => "ends in the middle",
             _ => "too long",
         });
@@ -169,10 +170,6 @@ impl<R: Read> Reader<'_, R> {
                 }
                 Ok(_) => return self.element_passed_over(Fault::Incomplete),
                 Err(Fault::Incomplete) if self.window.more(RECORD_BYTES_MAX)? => {}
-                Err(Fault::Malformed) => {
-                    self.unread("not JSON from here on");
-                    return Ok(Goes::Lost);
-                }
                 Err(fault) => return self.element_passed_over(fault),
             }
         }
@@ -181,7 +178,7 @@ impl<R: Read> Reader<'_, R> {
     fn element_passed_over(&mut self, fault: Fault) -> io::Result<Goes> {
         self.passed_over(fault)?;
         let ended = self.window.ended && self.window.bytes().is_empty();
-        Ok(if ended { Goes::Lost } else { Goes::On })
+        Ok(if ended || self.faults > FAULTS_MAX { Goes::Lost } else { Goes::On })
     }
 
     /// What follows the list in the object that held it.
@@ -268,7 +265,7 @@ mod tests {
             (b"{\"Records\":[]}", ""),
             (b"{\"Records\":[{\"a\":1},{\"b\":", "o!"),
             (b"{\"Records\":[{\"a\":1}", "o!"),
-            (b"{\"Records\":[{\"a\":1},{b:2},{\"c\":3}]}", "o!"),
+            (b"{\"Records\":[{\"a\":1},{b:2},{\"c\":3}]}", "o!o"),
             (b"{\"a\":", "!"),
             (b"{\"Records\":[{\"a\":1}]}{\"Records\":[{\"a\":1}]}", "oo"),
             (b"\xEF\xBB\xBF[{}]", "o"),

@@ -99,6 +99,10 @@ pub fn load(paths: &[PathBuf], options: &LoadOptions, progress: &Progress) -> Lo
             *kinds.entry(kind).or_default() += count;
         }
     }
+    let undated = undated(&mut all);
+    if undated > 0 {
+        *kinds.entry("unread").or_default() += undated;
+    }
     let records = kinds.get("record").copied().unwrap_or(0);
     let (unique, clashes) = tell_apart(&mut all);
     let names = if clashes.is_empty() { HashMap::new() } else { names_of(&found.files, &clashes) };
@@ -180,9 +184,7 @@ fn read_content(path: &Path, progress: &Progress, sieve: &mut Sieve<'_>) -> Resu
     let mut content = open::content(path, &progress.bytes).map_err(|error| error.to_string())?;
     let beginning = content.fill_buf().map_err(|error| error.to_string())?;
     if credential::begins(beginning) {
-        let rows = credential::read(content, &sieve.source, sieve.delivered)?;
-        *sieve.kinds.entry("credential_report").or_default() += 1;
-        sieve.into.rows.extend(rows);
+        sieve.rows(credential::read(content, &sieve.source, sieve.delivered)?);
         return Ok(());
     }
     let document = items::each(content, &mut |item| match item {
@@ -274,6 +276,51 @@ fn named(clash: &Seen, names: &HashMap<u64, Arc<str>>) -> Option<Flaw> {
     Some(Flaw { at, kind: "same_event_id_different_body", cite: Arc::clone(names.get(&clash.id)?), body })
 }
 
+/// Leaves out what was amended, and of several amendments of one record all but the newest. Gives the ids of the former.
+fn amend(kept: &mut Vec<Kept>) -> BTreeSet<Arc<str>> {
+    let replaces = |kept: &Kept| kept.replaces.clone().filter(|id| kept.cite.event_id.as_ref() != Some(id));
+    let age = |kept: &Kept| (kept.at, kept.cite.delivered, kept.cite.event_id.clone(), kept.cite.body);
+    let mut newest = BTreeMap::new();
+    for addendum in &*kept {
+        let Some(id) = replaces(addendum) else { continue };
+        let newest = newest.entry(id).or_insert_with(|| age(addendum));
+        *newest = age(addendum).max(newest.clone());
+    }
+    kept.retain(|kept| {
+        let amended = kept.cite.event_id.as_ref().is_some_and(|id| newest.contains_key(id));
+        !amended && replaces(kept).is_none_or(|id| newest.get(&id) == Some(&age(kept)))
+    });
+    newest.into_keys().collect()
+}
+
+/// Leaves out the reports without a time about which the log goes on later than they were made at the earliest: nobody
+/// knows on which side of those records they belong.
+fn undated(all: &mut Sifted) -> u64 {
+    let mut newest: HashMap<Arc<str>, Observed> = HashMap::new();
+    let kept = all.kept.iter().flat_map(|kept| &kept.observed);
+    let of_log = kept.chain(all.sessions.values().map(|(_, session)| session));
+    for event in of_log.chain(all.rows.iter().filter(|row| row.cite.delivered.is_some())) {
+        let Some(account) = event.what.who().map(crate::event::Who::account) else { continue };
+        if newest.get(account).is_none_or(|last| last.order(event).is_lt()) {
+            newest.insert(Arc::clone(account), event.clone());
+        }
+    }
+    let mut left_out: BTreeSet<Arc<str>> = BTreeSet::new();
+    all.rows.retain(|row| {
+        let last = row.what.who().and_then(|who| newest.get(who.account()));
+        let open = row.cite.delivered.is_none() && last.is_some_and(|last| last.order(row).is_gt());
+        if open {
+            left_out.insert(Arc::clone(&row.cite.source));
+        }
+        !open
+    });
+    for source in &left_out {
+        let why = credential::WITHOUT_TIME.to_owned();
+        all.skip(Skip { place: source.to_string(), kind: "unread", why, harmless: false });
+    }
+    left_out.len() as u64
+}
+
 /// One of what came twice, the newest of what was amended, and the rest in order.
 fn history(mut all: Sifted, known_at: Option<Time>) -> Vec<Observed> {
     let place = |kept: &Kept| (kept.cite.delivered, Arc::clone(&kept.cite.source), kept.cite.index);
@@ -286,14 +333,14 @@ fn history(mut all: Sifted, known_at: Option<Time>) -> Vec<Observed> {
             && later.cite.event_id == first.cite.event_id
             && later.cite.body == first.cite.body
     });
-    let replaced: BTreeSet<Arc<str>> = all.kept.iter().filter_map(|kept| kept.replaces.clone()).collect();
-    all.kept.retain(|kept| kept.cite.event_id.as_ref().is_none_or(|id| !replaced.contains(id)));
+    let replaced = amend(&mut all.kept);
     let mut sessions = std::mem::take(&mut all.sessions);
+    sessions.retain(|_, (_, session)| session.cite.event_id.as_ref().is_none_or(|id| !replaced.contains(id)));
     let mut events = Vec::new();
     for Kept { at, observed, .. } in all.kept {
         for event in observed {
             match &event.what {
-                What::MfaUseObserved { who, via: Via::Session, .. } => {
+                What::MfaUseObserved { who, via: Via::Session { .. }, .. } => {
                     let key = (who.clone(), event.at);
                     earliest(&mut sessions, at, event, key);
                 }

@@ -4,6 +4,7 @@
 //! Most records of a trail say nothing about MFA. They are read here and nowhere else, so nothing is copied,
 //! unescaped or kept but the place of a few members of the outermost object.
 
+use std::borrow::Cow;
 use std::hash::{BuildHasher, Hasher};
 
 use foldhash::fast::FixedState;
@@ -38,15 +39,24 @@ impl Span {
         bytes.get(self.start..self.end).unwrap_or_default()
     }
 
-    /// A string's content, when it needs no unescaping.
-    pub(crate) fn plain(self, bytes: &[u8]) -> Option<&[u8]> {
-        let inner = self.of(bytes).strip_prefix(b"\"")?.strip_suffix(b"\"")?;
-        (!inner.contains(&b'\\')).then_some(inner)
+    /// A string's content.
+    pub(crate) fn text(self, bytes: &[u8]) -> Option<Cow<'_, [u8]>> {
+        content(self.of(bytes))
     }
 
     fn is(self, bytes: &[u8], first: u8) -> bool {
         bytes.get(self.start) == Some(&first)
     }
+}
+
+/// The content of a string as it is written; nothing if that is no string, or its escapes mean nothing.
+fn content(written: &[u8]) -> Option<Cow<'_, [u8]>> {
+    let inner = written.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
+    if !inner.contains(&b'\\') {
+        return Some(inner.into());
+    }
+    let text: String = serde_json::from_slice(written).ok()?;
+    Some(text.into_bytes().into())
 }
 
 macro_rules! fields {
@@ -76,6 +86,7 @@ fields! {
     event_type = b"eventType",
     event_category = b"eventCategory",
     identity = b"userIdentity",
+    recipient = b"recipientAccountId",
     error_code = b"errorCode",
     addendum = b"addendum",
     insight = b"insightDetails",
@@ -113,14 +124,14 @@ pub(super) fn object(bytes: &[u8], stream: bool) -> Result<Scanned, Fault> {
             _ => {}
         }
         let (key, value) = scanner.key(at)?;
-        let name = bytes.get(at + 1..key.end - 1).unwrap_or_default();
-        if stream && matches!(name, b"Records" | b"Events") && scanner.byte(value)? == b'[' {
+        let name = content(bytes.get(at..key.end).unwrap_or_default()).unwrap_or_default();
+        if stream && matches!(&*name, b"Records" | b"Events") && scanner.byte(value)? == b'[' {
             return Err(Fault::Elements(value + 1));
         }
         let end = scanner.value(value, 1)?;
         let span = Span { start: value, end: end.at };
         if !span.is(bytes, b'n') {
-            fields.note(name, span);
+            fields.note(&name, span);
         }
         members = members.wrapping_add(mix(key.hash, end.hash));
         at = end.at;
@@ -235,8 +246,9 @@ impl Scanner<'_> {
             let mark = from + memchr2(b'"', b'\\', rest).ok_or(Fault::Incomplete)?;
             if self.bytes[mark] == b'"' {
                 let hash = if escaped {
-                    let text: String = serde_json::from_slice(&self.bytes[at..=mark]).map_err(|_| Fault::Malformed)?;
-                    self.hash(text.as_bytes())
+                    // Escapes that mean nothing spoil the text, but not the document around it.
+                    let text: Option<String> = serde_json::from_slice(&self.bytes[at..=mark]).ok();
+                    self.hash(text.as_ref().map_or(&self.bytes[at + 1..mark], String::as_bytes))
                 } else {
                     self.hash(&self.bytes[at + 1..mark])
                 };
@@ -296,7 +308,7 @@ mod tests {
     fn fields_are_the_outermost_objects() {
         let text = br#"{"detail":{"eventID":"inner"},"eventID":"outer","errorCode":null}"#;
         let fields = whole(text).unwrap().fields;
-        assert_eq!(fields.event_id.unwrap().plain(text), Some(&b"outer"[..]));
+        assert_eq!(fields.event_id.unwrap().text(text).as_deref(), Some(&b"outer"[..]));
         assert!(fields.error_code.is_none() && fields.detail.is_some());
     }
 

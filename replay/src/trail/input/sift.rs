@@ -14,7 +14,7 @@ use super::scan::{self, Scanned};
 use super::{Flaw, Kept, Seen, Sifted, Skip, credential};
 use crate::event::{Cite, Observed, Via, What, Who};
 use crate::time::Time;
-use crate::trail::record::{Record, is_of_iam, mfa_session};
+use crate::trail::record::{Record, UNKNOWN_ACCOUNT, is_of_iam, mfa_session};
 
 type Kind = &'static str;
 
@@ -77,23 +77,36 @@ impl Sieve<'_> {
     fn report(&mut self, bytes: &[u8]) {
         let read = serde_json::from_slice::<Value>(bytes).map_err(|_| "not JSON".to_owned());
         match read.and_then(|value| credential::in_json(&value, &self.source, self.delivered)) {
-            Ok(rows) => {
-                self.count("credential_report");
-                self.into.rows.extend(rows);
+            Ok(report) => {
+                self.rows(report);
                 self.index += 1;
             }
             Err(why) => self.unread(why),
         }
     }
 
+    /// Takes the rows of a credential report.
+    pub(crate) fn rows(&mut self, report: credential::Report) {
+        self.count("credential_report");
+        self.into.rows.extend(report.rows);
+        for (row, why) in report.unread {
+            let place = format!("{}, row {row}", self.source);
+            self.into.skip(Skip { place, kind: "unread", why, harmless: false });
+        }
+    }
+
     /// Takes an object that is no wrapper: a record, or none.
     fn bare(&mut self, bytes: &[u8], scanned: &Scanned) {
         let fields = &scanned.fields;
-        let is = |span: Option<scan::Span>, word: &[u8]| span.and_then(|span| span.plain(bytes)) == Some(word);
+        let is = |span: Option<scan::Span>, word: &[u8]| {
+            span.and_then(|span| span.text(bytes)).is_some_and(|text| *text == *word)
+        };
         let insight = fields.insight.is_some()
             || is(fields.event_type, b"AwsCloudTrailInsight")
             || is(fields.event_category, b"Insight");
-        let record = fields.event_name.is_some() && fields.event_time.is_some();
+        // Samples leave out both; what may have changed somebody's MFA is a record all the same.
+        let told = fields.event_time.is_some() || fields.event_id.is_some();
+        let record = fields.event_name.is_some() && (told || changes(bytes, scanned));
         if bytes.len() > RECORD_BYTES_MAX {
             return self.unread("too long");
         } else if insight {
@@ -110,15 +123,15 @@ impl Sieve<'_> {
 
     fn record(&mut self, bytes: &[u8], scanned: &Scanned) -> Result<(), &'static str> {
         let fields = &scanned.fields;
-        let at = fields.event_time.and_then(|span| span.plain(bytes));
-        let at: Option<Time> = at.and_then(|text| str::from_utf8(text).ok()?.parse().ok());
+        let at = fields.event_time.and_then(|span| span.text(bytes));
+        let at: Option<Time> = at.and_then(|text| str::from_utf8(&text).ok()?.parse().ok());
         // Where the file does not tell when it came, a record was known as soon as it happened.
         if self.known_at.is_some_and(|known| self.delivered.or(at).is_some_and(|known_from| known_from > known)) {
             return Ok(());
         }
         self.count("record");
-        let event_id = fields.event_id.and_then(|span| span.plain(bytes)).filter(|id| !id.is_empty());
-        let seen = event_id.map(|id| Seen { id: hash_of(id), body: scanned.hash, at: at.unwrap_or(Time(0)) });
+        let event_id = fields.event_id.and_then(|span| span.text(bytes)).filter(|id| !id.is_empty());
+        let seen = event_id.map(|id| Seen { id: hash_of(&id), body: scanned.hash, at: at.unwrap_or(Time(0)) });
         self.into.seen(seen);
         let relevant = is_relevant(bytes, scanned);
         let Some(at) = at else { return self.bad_time(bytes) };
@@ -160,18 +173,25 @@ impl Sieve<'_> {
             return Ok(());
         };
         let identity: Value = serde_json::from_slice(identity).map_err(|_| "not JSON")?;
-        let Some((who, opened)) = mfa_session(&identity, None, at) else { return Ok(()) };
+        let recipient = scanned.fields.recipient.map(|span| match span.text(bytes) {
+            Some(text) => String::from_utf8_lossy(&text).into_owned(),
+            None => String::from_utf8_lossy(span.of(bytes)).into_owned(),
+        });
+        let recipient = recipient.filter(|account| !account.is_empty());
+        let recipient = recipient.as_deref().unwrap_or(UNKNOWN_ACCOUNT);
+        let Some((who, opened)) = mfa_session(&identity, Some(recipient), at) else { return Ok(()) };
         let key = (who, opened);
-        let event_id = scanned.fields.event_id.and_then(|span| span.plain(bytes)).unwrap_or_default();
+        let event_id = scanned.fields.event_id.and_then(|span| span.text(bytes)).unwrap_or_default();
         let first = self.into.sessions.get(&key).is_none_or(|(first, session): &(Time, Observed)| {
             let id = session.cite.event_id.as_deref().unwrap_or_default().as_bytes();
-            (at, event_id) < (*first, id)
+            (at, &*event_id) < (*first, id)
         });
         if first {
             let value: Value = serde_json::from_slice(bytes).map_err(|_| "not JSON")?;
             let cite = self.cite(&value);
             let observed = Record::new(&value, at, cite).observed().map_err(|_| "a name is too long")?;
-            let of_session = |event: &Observed| matches!(&event.what, What::MfaUseObserved { via: Via::Session, .. });
+            let of_session =
+                |event: &Observed| matches!(&event.what, What::MfaUseObserved { via: Via::Session { .. }, .. });
             if let Some(session) = observed.into_iter().find(of_session) {
                 self.into.sessions.insert(key, (at, session));
             }
@@ -185,14 +205,27 @@ pub(crate) type Sessions = std::collections::HashMap<(Who, Time), (Time, Observe
 
 /// Whether a record is of an event that says something by itself.
 fn is_relevant(bytes: &[u8], scanned: &Scanned) -> bool {
-    let plain = |span: Option<scan::Span>| span.and_then(|span| span.plain(bytes)).unwrap_or_default();
-    let name = plain(scanned.fields.event_name);
-    match plain(scanned.fields.event_source) {
-        b"iam.amazonaws.com" => str::from_utf8(name).is_ok_and(is_of_iam),
-        b"signin.amazonaws.com" => matches!(name, b"ConsoleLogin" | b"CheckMfa"),
-        b"sts.amazonaws.com" => matches!(name, b"GetSessionToken" | b"AssumeRole") && holds(bytes, b"\"serialNumber\""),
+    let text = |span: Option<scan::Span>| span.and_then(|span| span.text(bytes)).unwrap_or_default();
+    let name = text(scanned.fields.event_name);
+    match &*text(scanned.fields.event_source) {
+        b"iam.amazonaws.com" => str::from_utf8(&name).is_ok_and(is_of_iam),
+        b"signin.amazonaws.com" => matches!(&*name, b"ConsoleLogin" | b"CheckMfa"),
+        b"sts.amazonaws.com" => {
+            matches!(&*name, b"GetSessionToken" | b"AssumeRole") && holds_key(bytes, b"\"serialNumber\"")
+        }
         _ => false,
     }
+}
+
+/// Whether a record is of a call that may change something.
+fn changes(bytes: &[u8], scanned: &Scanned) -> bool {
+    let source = scanned.fields.event_source.and_then(|span| span.text(bytes));
+    source.is_some_and(|source| *source == *b"iam.amazonaws.com") && is_relevant(bytes, scanned)
+}
+
+/// Whether a member may have a name, which may be written with escapes.
+fn holds_key(bytes: &[u8], key: &[u8]) -> bool {
+    holds(bytes, key) || holds(bytes, b"\\u")
 }
 
 fn holds(bytes: &[u8], word: &[u8]) -> bool {
@@ -201,6 +234,9 @@ fn holds(bytes: &[u8], word: &[u8]) -> bool {
 
 /// Whether an identity may say that its session was opened with MFA.
 fn says_mfa(identity: &[u8]) -> bool {
+    if holds(identity, b"\\") {
+        return true;
+    }
     let Some(key) = memmem::find(identity, b"\"mfaAuthenticated\"") else { return false };
     let value = identity[key + 18..].iter().find(|byte| !matches!(byte, b' ' | b'\n' | b'\r' | b'\t' | b':' | b'"'));
     matches!(value, Some(b't' | b'T'))
@@ -243,8 +279,8 @@ fn canonical(value: &Value) -> [u8; 32] {
 pub(super) fn each_id(bytes: &[u8], scanned: &Scanned, note: &mut dyn FnMut(&[u8])) {
     let fields = &scanned.fields;
     let mut id_of = |bytes: &[u8], scanned: &Scanned| {
-        if let Some(id) = scanned.fields.event_id.and_then(|span| span.plain(bytes)) {
-            note(id);
+        if let Some(id) = scanned.fields.event_id.and_then(|span| span.text(bytes)) {
+            note(&id);
         }
     };
     if let Some(text) = fields.lookup {

@@ -1,0 +1,252 @@
+//! Records that say less than they should: what they leave open must not be answered.
+
+use countersign_replay::trail::LoadOptions;
+use serde_json::json;
+
+use crate::support::{Log, found, load_files, session, states, tell, uid, user};
+
+#[test]
+fn a_device_that_was_taken_and_is_not_named_may_be_any() {
+    let mut log = Log::new();
+    log.create("08:00:00", "lee");
+    log.enable("08:10:00", "lee", "S1");
+    log.add("09:00:00", "iam", "DeactivateMFADevice", user("lee"), json!({"requestParameters": null}));
+    let told = log.told();
+    assert_eq!(states(&told, None), ["lee#1 unknown no-pw"]);
+    assert_eq!(found(&told), ["lee#1 incomplete_record"]);
+
+    let mut log = Log::of_one_device();
+    log.enable("08:10:00", "lee", "S1");
+    log.iam("09:00:00", "DeactivateMFADevice", json!({"userName": "lee"}));
+    assert_eq!(states(&log.told(), None), ["lee#1 disabled (deactivated)"]);
+}
+
+#[test]
+fn a_device_that_was_enabled_and_is_not_named_is_on() {
+    let mut log = Log::new();
+    log.create("08:00:00", "lee");
+    log.iam("08:10:00", "EnableMFADevice", json!({"userName": "lee"}));
+    assert_eq!(states(&log.told(), None), ["lee#1 enabled (lifecycle) no-pw"]);
+    log.enable("08:20:00", "lee", "S1");
+    log.deactivate("08:30:00", "lee", "S1");
+    assert_eq!(states(&log.told(), None), ["lee#1 enabled (lifecycle) no-pw"]);
+    log.deactivate("08:40:00", "lee", "S2");
+    assert_eq!(states(&log.told(), None), ["lee#1 unknown no-pw"]);
+}
+
+#[test]
+fn a_change_of_nobody_who_is_named_is_a_finding() {
+    let mut log = Log::new();
+    log.create("08:00:00", "lee");
+    log.add("09:00:00", "iam", "DeleteUser", user("lee"), json!({"requestParameters": null}));
+    log.iam("09:00:00", "EnableMFADevice", json!(null));
+    log.iam("09:00:00", "UpdateUser", json!({"userName": "lee", "newPath": "/staff/"}));
+    let told = log.told();
+    assert_eq!(states(&told, None), ["lee#1 disabled (created) no-pw"]);
+    assert_eq!(found(&told), ["- incomplete_record", "- incomplete_record"]);
+}
+
+/// A report whose dates are those of January 2023, and one of the next rotation.
+const UNDATED: &str = "user,arn,user_creation_time,password_enabled,password_next_rotation,mfa_active\n\
+    lee,arn:aws:iam::111122223333:user/lee,2023-01-01T00:00:00Z,true,2024-06-01T00:00:00Z,false\n";
+
+#[test]
+fn a_report_without_a_time_is_not_dated_into_the_future() {
+    let options = LoadOptions::default();
+    let alone = load_files(&[("report.csv", UNDATED.as_bytes())], &options);
+    assert!(!alone.inputs.is_partial());
+    let told = tell(alone);
+    assert_eq!(states(&told, Some("2022-12-31T00:00:00Z")), ["lee#1 unknown"]);
+    assert_eq!(states(&told, Some("2023-01-01T00:00:00Z")), ["lee#1 disabled (credential_report) pw"]);
+
+    let mut log = Log::new();
+    log.enable("2023-06-01T00:00:00Z", "lee", "S1");
+    let records = json!(log.records).to_string();
+    let both = load_files(&[("log.json", records.as_bytes()), ("report.csv", UNDATED.as_bytes())], &options);
+    assert!(both.inputs.skips[0].why.starts_with("a credential report that does not tell when"));
+    let told = tell(both);
+    assert_eq!(states(&told, None), ["lee#1 enabled (lifecycle) [S1]"]);
+    assert!(found(&told).is_empty());
+}
+
+#[test]
+fn a_row_of_a_report_that_cannot_be_read_is_named_and_the_rest_is_used() {
+    let rows: [&[u8]; 6] = [
+        b"user,arn,password_enabled,mfa_active\n",
+        b"amy,arn:aws:iam::111122223333:user/amy,true,perhaps\n",
+        b"b\xffb,arn:aws:iam::111122223333:user/bob,true,true\n",
+        b"cam,arn,true,true\n",
+        b"lee,arn:aws:iam::111122223333:user/lee,true,true\n",
+        b"zoe,arn:aws:iam::111122223333:user/zoe",
+    ];
+    let loaded = load_files(&[("20240501T100000Z.csv", &rows.concat())], &LoadOptions::default());
+    let whys: Vec<&str> = loaded.inputs.skips.iter().map(|skip| skip.why.as_str()).collect();
+    let expected = [
+        "a row whose mfa_active is neither true nor false",
+        "a row that is not UTF-8",
+        "a row without an account",
+        "a row that is not as long as the header",
+    ];
+    assert_eq!(whys, expected);
+    assert_eq!(loaded.inputs.skips[0].place.rsplit(", ").next(), Some("row 1"));
+    assert_eq!(states(&tell(loaded), None), ["lee#1 enabled (evidence) pw"]);
+}
+
+#[test]
+fn one_bad_escape_loses_nothing_around_it() {
+    let mut log = Log::new();
+    log.create("08:00:00", "lee");
+    log.enable("08:10:00", "lee", "S1");
+    log.call("08:20:00", user("lee"))["userAgent"] = json!("BAD");
+    log.deactivate("08:30:00", "lee", "S1");
+    let document = json!({"Records": log.records}).to_string();
+    for (bad, partial) in [("\"\\ud800\"", false), ("bad: bad", true)] {
+        let document = document.replace("\"BAD\"", bad);
+        let loaded = load_files(&[("log.json", document.as_bytes())], &LoadOptions::default());
+        assert_eq!(loaded.inputs.is_partial(), partial, "{bad}");
+        assert_eq!(states(&tell(loaded), None), ["lee#1 disabled (deactivated) no-pw"], "{bad}");
+    }
+}
+
+#[test]
+fn names_and_values_that_are_written_with_escapes_are_read() {
+    let mut log = Log::new();
+    log.create("08:00:00", "lee");
+    log.enable("08:10:00", "lee", "S1");
+    log.call("08:20:00", session(user("amy"), "2024-05-01T08:15:00Z", json!("true")));
+    let document = json!({"Records": log.records}).to_string();
+    let escapes = [
+        ("EnableMFADevice", "EnableMFA\\u0044evice"),
+        ("iam.amazonaws.com", "iam.amazonaws\\u002ecom"),
+        ("\"eventName\"", "\"event\\u004eame\""),
+        ("\"eventTime\"", "\"\\u0065ventTime\""),
+        ("\"Records\"", "\"Record\\u0073\""),
+        ("mfaAuthenticated", "mfaAuthenticate\\u0064"),
+    ];
+    for (plain, escaped) in escapes {
+        let document = document.replace(plain, escaped);
+        let told = tell(load_files(&[("log.json", document.as_bytes())], &LoadOptions::default()));
+        let expected = ["amy#1 enabled (evidence)", "lee#1 enabled (lifecycle) [S1] no-pw"];
+        assert_eq!(states(&told, None), expected, "{escaped}");
+    }
+}
+
+#[test]
+fn a_session_of_somebody_without_an_account_is_of_the_recipients() {
+    for name in ["DescribeRegions", "CreateLoginProfile"] {
+        let mut log = Log::new();
+        let identity = json!({"type": "IAMUser", "userName": "amy", "principalId": uid("amy")});
+        let identity = session(identity, "2024-05-01T08:15:00Z", json!("true"));
+        log.add("08:20:00", "iam", name, identity, json!({"requestParameters": {"userName": "bob"}}));
+        assert_eq!(states(&log.told(), None)[0], "amy#1 enabled (evidence)", "{name}");
+    }
+}
+
+#[test]
+fn a_session_that_was_opened_under_an_earlier_name_is_of_the_same_user() {
+    for enabled in [true, false] {
+        let mut log = Log::new();
+        if enabled {
+            log.enable("09:00:00", "frank", "S1");
+        }
+        log.rename("10:30:00", "frank", "francis");
+        log.call("11:00:00", session(user("francis"), "2024-05-01T10:00:00Z", json!("true")));
+        log.deactivate("12:00:00", "francis", "S1");
+        let told = log.told();
+        let before = if enabled { "francis#1 enabled (lifecycle) [S1]" } else { "francis#1 enabled (evidence)" };
+        assert_eq!(states(&told, Some("2024-05-01T11:00:00Z")), [before]);
+        assert_eq!(states(&told, None), ["francis#1 unknown"]);
+        assert!(found(&told).is_empty());
+    }
+}
+
+#[test]
+fn a_session_under_a_name_that_was_anothers_is_not_the_others() {
+    let mut log = Log::new();
+    log.create("08:00:00", "francis");
+    log.create_as("08:00:00", "frank", "AIDAFRANKFRANK1");
+    log.rename("10:10:00", "francis", "fred");
+    log.rename("10:30:00", "frank", "francis");
+    let mut opener = user("francis");
+    opener.as_object_mut().unwrap().remove("principalId");
+    log.call("11:00:00", session(opener, "2024-05-01T10:00:00Z", json!("true")));
+    let expected = ["francis#1 enabled (evidence) no-pw", "fred#1 disabled (created) no-pw"];
+    let states: Vec<String> = states(&log.told(), None).iter().map(|line| line.replace("#2", "#1")).collect();
+    assert_eq!(states, expected);
+}
+
+#[test]
+fn after_a_contradiction_the_set_is_no_longer_known_to_be_whole() {
+    let mut log = Log::new();
+    log.create("08:00:00", "amy");
+    log.sign_in("09:00:00", user("amy"), "Yes", true);
+    log.deactivate("10:00:00", "amy", "S1");
+    let told = log.told();
+    assert_eq!(found(&told), ["amy#1 mfa_signin_while_disabled"]);
+    assert_eq!(states(&told, None), ["amy#1 unknown pw"]);
+    log.sign_in("11:00:00", user("amy"), "No", true);
+    assert_eq!(states(&log.told(), None), ["amy#1 disabled (signed_in_without_mfa) pw"]);
+}
+
+#[test]
+fn more_devices_than_anybody_has_are_a_finding_and_not_kept() {
+    let mut log = Log::new();
+    log.create("08:00:00", "amy");
+    (0..66).for_each(|number| {
+        log.enable("09:00:00", "amy", &format!("S{number:02}"));
+    });
+    let told = log.told();
+    assert_eq!(found(&told), ["amy#1 too_many_devices"; 2]);
+    assert_eq!(told.history.lives()[0].at(None).devices.len(), 64);
+    (0..64).for_each(|number| {
+        log.deactivate("10:00:00", "amy", &format!("S{number:02}"));
+    });
+    assert_eq!(states(&log.told(), None), ["amy#1 enabled (lifecycle) no-pw"]);
+    log.deactivate("10:00:01", "amy", "S64");
+    assert_eq!(states(&log.told(), None), ["amy#1 unknown no-pw"]);
+}
+
+fn amends(record: &mut serde_json::Value, id: &str) {
+    record["addendum"] = json!({"reason": "UPDATED_DATA", "originalEventID": id});
+}
+
+#[test]
+fn an_addendum_does_not_replace_itself() {
+    let mut log = Log::new();
+    log.create("08:00:00", "amy");
+    log.enable("09:00:00", "amy", "S1");
+    amends(log.deactivate("10:00:00", "amy", "S1"), "e0002");
+    assert_eq!(states(&log.told(), None), ["amy#1 disabled (deactivated) no-pw"]);
+}
+
+#[test]
+fn of_two_addenda_of_one_record_the_newer_stays() {
+    let mut log = Log::new();
+    log.create("08:00:00", "amy");
+    for device in ["S1", "S2", "S3"] {
+        log.enable("09:00:00", "amy", device);
+    }
+    log.deactivate("10:00:00", "amy", "S1");
+    amends(log.deactivate("10:00:00", "amy", "S2"), "e0004");
+    amends(log.deactivate("10:00:00", "amy", "S3"), "e0004");
+    assert_eq!(states(&log.told(), None), ["amy#1 enabled (lifecycle) [S1 S2] no-pw"]);
+    let records: Vec<String> = log.records.iter().map(|record| json!([record]).to_string()).collect();
+    let deliver = |place: usize| match place {
+        5 => "a_20240502T0000Z.json".to_owned(),
+        _ => format!("a_20240501T12{place:02}Z.json"),
+    };
+    let names: Vec<String> = (0..records.len()).map(deliver).collect();
+    let files: Vec<(&str, &[u8])> =
+        names.iter().map(String::as_str).zip(records.iter().map(|text| text.as_bytes())).collect();
+    let told = tell(load_files(&files, &LoadOptions::default()));
+    assert_eq!(states(&told, None), ["amy#1 enabled (lifecycle) [S1 S3] no-pw"]);
+}
+
+#[test]
+fn the_session_of_a_record_that_was_amended_is_no_evidence() {
+    let mut log = Log::new();
+    log.create("08:00:00", "amy");
+    log.call("09:00:00", session(user("amy"), "2024-05-01T08:30:00Z", json!("true")));
+    amends(log.call("09:00:00", session(user("amy"), "2024-05-01T08:30:00Z", json!("false"))), "e0001");
+    assert_eq!(states(&log.told(), None), ["amy#1 disabled (created) no-pw"]);
+}
