@@ -31,7 +31,7 @@ struct Act {
 fn act() -> impl Strategy<Value = Act> {
     let who = (select(&NAMES[..]), select(&NAMES[..3]), select(&DEVICES[..]));
     let how = (any::<bool>(), prop::bool::weighted(0.15), prop::bool::weighted(0.05), 0..2880_u32);
-    (0..17_u8, who, how).prop_map(|(kind, (name, other, device), (own, failing, anonymous, minute))| Act {
+    (0..18_u8, who, how).prop_map(|(kind, (name, other, device), (own, failing, anonymous, minute))| Act {
         kind,
         name,
         other,
@@ -71,6 +71,11 @@ fn records(acts: &[Act]) -> Vec<Value> {
                 let rest = value!({"requestParameters": {"serialNumber": arn(device)}});
                 log.add(&at, "sts", "GetSessionToken", identity(name), rest)
             }
+            16 => log.iam(
+                &at,
+                if act.own { "EnableMFADevice" } else { "DeactivateMFADevice" },
+                value!({"userName": name}),
+            ),
             _ => log.call(&at, session(identity(name), &opened, value!("true"))),
         };
         if act.own && (4..=11).contains(&act.kind) {
