@@ -47,6 +47,8 @@ pub struct Told {
     pub verdicts: Verdicts,
     /// Entries of our own log that could not be looked into.
     pub sealed: Sealing,
+    /// Whether a part of the input could not be read.
+    pub partial: bool,
 }
 
 /// Entries of our own log whose content is not known, though nothing is wrong with them.
@@ -103,6 +105,7 @@ impl Told {
         self.verdicts.files.extend(other.verdicts.files);
         self.verdicts.missing.extend(other.verdicts.missing);
         self.sealed = self.sealed.with(other.sealed);
+        self.partial |= other.partial;
         self
     }
 

@@ -86,16 +86,18 @@ pub fn report_page(told: &Told, report: &ReportAnswer) -> Result<String, String>
 
 fn judged(control: &Control) -> Judged {
     let safe = |items: &[String]| items.iter().map(|item| plain(item)).collect::<Vec<_>>();
-    let sign_ins = control.sign_ins.iter().map(|row| plain(&format!("{}: {}, {}", row.time, row.id, row.event_id)));
+    let sign_in = |row: &super::ask::SignInRow| plain(&format!("{}: {}, {}", row.time, row.id, row.event_id));
     let gap = |gap: &super::ask::RotationRow| {
         plain(&format!("{}: {} s without, from {} to {}", gap.id, gap.gap_s, gap.off, gap.on))
     };
     let bound = |life: &super::ask::Authenticator| plain(&authenticator(life));
     let lists = [
+        ("Why", control.why.iter().map(|why| (*why).to_owned()).collect()),
         ("Against it", safe(&control.fails)),
         ("Cannot tell", safe(&control.cannot_tell)),
         ("Cannot tell whether there is a console password", safe(&control.password_unknown)),
-        ("Sign-ins without MFA", sign_ins.collect()),
+        ("Sign-ins without MFA", control.sign_ins.iter().map(sign_in).collect()),
+        ("Cannot tell whether a sign-in was with MFA", control.sign_ins_unknown.iter().map(sign_in).collect()),
         ("Periods without MFA", control.periods.iter().map(|period| plain(&period.to_string())).collect()),
         ("Gaps of rotations", control.gaps.iter().map(gap).collect()),
         ("Authenticators", control.authenticators.iter().map(bound).collect()),

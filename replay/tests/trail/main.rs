@@ -8,4 +8,5 @@ mod hostile;
 mod integrity;
 mod pages;
 mod properties;
+mod reports;
 mod support;
