@@ -327,7 +327,7 @@ impl<'a> Asked<'a> {
         self.doubtful_periods(&mut bypass);
         bypass.periods = periods;
         bypass.gaps = rotations(self.told).rotations;
-        bypass.gaps.retain(|gap| gap.gap_s > 0 && self.at.is_none_or(|at| gap.off <= at));
+        bypass.gaps.retain(|gap| gap.without_mfa && self.at.is_none_or(|at| gap.off <= at));
         vec![admin, access.judged(), bypass.judged()]
     }
 

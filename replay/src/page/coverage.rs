@@ -1,7 +1,7 @@
 //! What is drawn: shares of principals with and without MFA over time, gaps, sign-ins, and one principal's life.
 
 use super::chart::{Band, Bar, Chart, Lane, MARKS_MAX, Mark, Scale, Tick, dot, place, triangle};
-use crate::ask::{Told, plain, rotations};
+use crate::ask::{RotationRow, Told, plain};
 use crate::event::{SignInClass, What};
 use crate::fold::{Life, Status};
 use crate::time::Time;
@@ -50,7 +50,7 @@ impl Shares {
 }
 
 /// Draws the coverage of an account, up to an instant.
-pub(super) fn of_account(told: &Told, account: &str, until: Option<Time>) -> Account {
+pub(super) fn of_account(told: &Told, rotations: &[RotationRow], account: &str, until: Option<Time>) -> Account {
     let lives: Vec<&Life> = told.history.lives().iter().filter(|life| life.account() == account).collect();
     let within = |time: &Time| until.is_none_or(|until| *time <= until);
     let times = lives.iter().flat_map(|life| life.steps().iter().map(|step| step.event.at)).filter(within);
@@ -60,7 +60,7 @@ pub(super) fn of_account(told: &Told, account: &str, until: Option<Time>) -> Acc
     let mut chart = Chart::new(format!("MFA coverage of account {name} over time"), 300.0, 270.0, scale);
     chart.grid = (0..=4).map(grid_line).collect();
     chart.bands = bands(&shares, scale);
-    chart.lanes = vec![gaps(told, account, scale, until), sign_ins(told, account, scale, until)];
+    chart.lanes = vec![gaps(rotations, account, scale, until), sign_ins(told, account, scale, until)];
     let last = shares.last().map_or_else(Shares::default, |(_, shares)| *shares);
     let words = format!(
         "At the end: {} with MFA, {} without, {} unknown, of {} principals.",
@@ -142,17 +142,24 @@ fn bar(class: &'static str, scale: Scale, from: Time, to: Time, middle: f64, tit
     Bar { class, x: place(x), y, width, height: place(10.0), title }
 }
 
-fn gaps(told: &Told, account: &str, scale: Scale, until: Option<Time>) -> Lane {
+/// The time without MFA of a rotation, if there may have been one.
+fn gap_of(gap: &RotationRow, scale: Scale, middle: f64, who: &str) -> Option<Bar> {
+    let (class, maybe) = match (gap.without_mfa, gap.maybe_without_mfa) {
+        (true, _) => ("gap", ""),
+        (false, true) => ("gap maybe", "maybe "),
+        (false, false) => return None,
+    };
+    let title = plain(&format!("{who}{maybe}{} s without, from {}", gap.gap_s, gap.off));
+    Some(bar(class, scale, gap.off, gap.on, middle, title))
+}
+
+fn gaps(rotations: &[RotationRow], account: &str, scale: Scale, until: Option<Time>) -> Lane {
     let middle = 232.0;
     let mut lane = Lane::new("gaps", middle);
     let of_account = |id: &str| id.split_once('/').is_some_and(|(of, _)| of == account);
-    for gap in rotations(told).rotations {
-        let drawn = gap.gap_s > 0 && of_account(&gap.id) && until.is_none_or(|until| gap.off <= until);
-        if drawn && lane.bars.len() < MARKS_MAX {
-            let title = plain(&format!("{}: {} s without, from {}", gap.id, gap.gap_s, gap.off));
-            lane.bars.push(bar("gap", scale, gap.off, gap.on, middle, title));
-        }
-    }
+    let drawn = rotations.iter().filter(|gap| of_account(&gap.id) && until.is_none_or(|until| gap.off <= until));
+    let bars = drawn.filter_map(|gap| gap_of(gap, scale, middle, &format!("{}: ", gap.id)));
+    lane.bars.extend(bars.take(MARKS_MAX));
     lane
 }
 
@@ -176,7 +183,7 @@ const fn class_of(status: Status) -> &'static str {
 }
 
 /// Draws one principal: its states as a band, its events as dots.
-pub(super) fn of_life(told: &Told, life: &Life) -> Chart {
+pub(super) fn of_life(rotations: &[RotationRow], life: &Life) -> Chart {
     let attempts = life.attempts().iter().map(|event| event.at);
     let scale = Scale::of(life.steps().iter().map(|step| step.event.at).chain(attempts));
     let title = plain(&format!("MFA of {} over time", life.id()));
@@ -211,10 +218,9 @@ pub(super) fn of_life(told: &Told, life: &Life) -> Chart {
         without.marks.push(Mark { class: "mark", path: triangle(scale.x(step.event.at), 66.0), title });
     }
     let id = life.id();
-    let own = rotations(told).rotations.into_iter().filter(|gap| gap.id == id && gap.gap_s > 0);
-    states.bars.extend(own.take(MARKS_MAX).map(|gap| {
-        let title = format!("{} s without, from {}", gap.gap_s, gap.off);
-        let mut bar = bar("gap", scale, gap.off, gap.on, 20.0, title);
+    let own = rotations.iter().filter(|gap| gap.id == id);
+    let own = own.filter_map(|gap| gap_of(gap, scale, 20.0, ""));
+    states.bars.extend(own.take(MARKS_MAX).map(|mut bar| {
         (bar.y, bar.height) = (place(26.0), place(6.0));
         bar
     }));

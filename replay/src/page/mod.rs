@@ -7,12 +7,14 @@ use std::collections::BTreeSet;
 
 use askama::Template;
 
-use crate::ask::{Control, ReportAnswer, Told, plain, timeline};
+use crate::ask::{Control, ReportAnswer, Told, plain, rotations, timeline};
 use crate::fold::Life;
 use crate::time::Time;
 use chart::Chart;
 use coverage::{Account, of_account, of_life};
 
+/// Accounts whose coverage is drawn on a page.
+const ACCOUNTS_MAX: usize = 100;
 /// Principals whose timelines fit on a page.
 const LIVES_MAX: usize = 100;
 
@@ -67,18 +69,25 @@ struct Row {
     record: String,
 }
 
-/// Draws a report: the MFA coverage of every account over time, with gaps and sign-ins without MFA, and the controls.
+/// Draws a report: the MFA coverage of accounts over time, with gaps and sign-ins without MFA, and the controls. Of
+/// more than a hundred accounts the first hundred are drawn; the controls are those of all.
 ///
 /// # Errors
 /// When the page cannot be written, which it can.
 pub fn report_page(told: &Told, report: &ReportAnswer) -> Result<String, String> {
     let accounts: BTreeSet<&str> = told.history.lives().iter().map(Life::account).collect();
     let as_of = report.as_of.map_or_else(|| "the end of the log".to_owned(), |at| at.to_string());
+    let drawn = match accounts.len() {
+        0..=ACCOUNTS_MAX => String::new(),
+        all => format!("; {ACCOUNTS_MAX} of {all} accounts are drawn, and all are judged"),
+    };
+    let rotations = rotations(told).rotations;
+    let draw = |account| of_account(told, &rotations, account, report.as_of);
     let page = ReportPage {
         heading: format!("{} {}", report.standard.to_uppercase(), report.version),
-        subtitle: format!("As of {as_of}"),
+        subtitle: format!("As of {as_of}{drawn}"),
         integrity: report.integrity.verdict.name(),
-        accounts: accounts.into_iter().map(|account| of_account(told, account, report.as_of)).collect(),
+        accounts: accounts.into_iter().take(ACCOUNTS_MAX).map(draw).collect(),
         controls: report.controls.iter().map(judged).collect(),
     };
     page.render().map_err(|cause| cause.to_string())
@@ -132,12 +141,13 @@ pub fn timeline_page(told: &Told, lives: &[usize]) -> Result<String, String> {
         return Err(format!("more than {LIVES_MAX} principals for one page"));
     }
     let answer = timeline(told, lives);
+    let rotations = rotations(told).rotations;
     let all: Vec<&Life> = lives.iter().filter_map(|place| told.history.lives().get(*place)).collect();
     let accounts: BTreeSet<&str> = all.iter().map(|life| life.account()).collect();
     let shown = all.iter().zip(&answer.timelines).map(|(life, of)| LifePage {
         id: plain(&of.id),
         words: of.uid.as_ref().map_or_else(|| "unique id not in the log".to_owned(), |uid| plain(uid)),
-        chart: of_life(told, life),
+        chart: of_life(&rotations, life),
         rows: of.events.iter().map(row).collect(),
     });
     let heading = all.first().map_or_else(String::new, |life| format!("Timeline of {}", plain(&life.id())));
@@ -146,7 +156,7 @@ pub fn timeline_page(told: &Told, lives: &[usize]) -> Result<String, String> {
         subtitle: "Every record about MFA, in order".to_owned(),
         integrity: answer.integrity.verdict.name(),
         lives: shown.collect(),
-        accounts: accounts.into_iter().map(|account| of_account(told, account, None)).collect(),
+        accounts: accounts.into_iter().map(|account| of_account(told, &rotations, account, None)).collect(),
     };
     page.render().map_err(|cause| cause.to_string())
 }

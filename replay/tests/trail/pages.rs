@@ -1,6 +1,6 @@
 //! Pages: one file, no script, nothing from elsewhere, and no name that could become markup.
 
-use countersign_replay::ask::{Standard, report};
+use countersign_replay::ask::{Standard, Told, report};
 use countersign_replay::page::{report_page, timeline_page};
 
 use crate::support::{Log, user};
@@ -49,6 +49,37 @@ fn a_timeline_is_one_page() {
     let page = timeline_page(&told, &all).unwrap();
     assert_alone(&page);
     assert!(page.contains("signed in without MFA") && page.contains("EnableMFADevice"));
+}
+
+#[test]
+fn only_time_without_any_device_is_drawn_as_such() {
+    let mut log = Log::new();
+    log.create("08:00:00", "amy");
+    for (clock, device) in [("08:01:00", "X"), ("08:02:00", "A")] {
+        log.enable(clock, "amy", device);
+    }
+    log.deactivate("09:00:00", "amy", "A");
+    log.enable("10:00:00", "amy", "B");
+    let page = |told: &Told| report_page(told, &report(told, Standard::Pci, None, None).unwrap()).unwrap();
+    let told = log.told();
+    let gaps = &report(&told, Standard::Pci, None, None).unwrap().controls[2].gaps;
+    assert!(gaps.is_empty() && !page(&told).contains("3600 s without"));
+    // Whoever was there before the log may have a device that it does not name.
+    log.records.remove(0);
+    log.records.remove(0);
+    assert!(page(&log.told()).contains("maybe 3600 s without"));
+}
+
+#[test]
+fn a_page_has_a_hundred_accounts_and_all_are_judged() {
+    let mut log = Log::new();
+    for account in 0..120_u64 {
+        log.create("08:00:00", "lee")["recipientAccountId"] = format!("{account:012}").into();
+    }
+    let told = log.told();
+    let page = report_page(&told, &report(&told, Standard::Cis, None, None).unwrap()).unwrap();
+    assert_eq!(page.matches("At the end: ").count(), 100);
+    assert!(page.contains("100 of 120 accounts are drawn") && page.contains("000000000119/root"));
 }
 
 #[test]
