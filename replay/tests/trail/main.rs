@@ -4,6 +4,7 @@ mod answers;
 mod cases;
 mod edges;
 mod edges_of_input;
+mod exports;
 mod hostile;
 mod integrity;
 mod pages;

@@ -84,7 +84,7 @@ fn a_page_has_a_hundred_accounts_and_all_are_judged() {
 
 #[test]
 fn an_empty_history_has_a_page() {
-    let told = countersign_replay::ask::Told::default();
+    let told = Told::default();
     let answer = report(&told, Standard::Cis, None, None).unwrap();
     assert_alone(&report_page(&told, &answer).unwrap());
 }
