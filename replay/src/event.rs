@@ -157,7 +157,7 @@ impl DeviceKind {
     /// Reads the kind off a serial number.
     ///
     /// ```
-    /// use countersign_replay::trail::DeviceKind;
+    /// use countersign_replay::event::DeviceKind;
     ///
     /// assert_eq!(DeviceKind::of("arn:aws:iam::123456789012:mfa/phone"), DeviceKind::Virtual);
     /// assert_eq!(DeviceKind::of("GAHT12345678"), DeviceKind::Hardware);

@@ -10,7 +10,7 @@ use serde::{Serialize, Serializer};
 /// It is written as CloudTrail writes it, and reads every form in which records name an instant.
 ///
 /// ```
-/// use countersign_replay::trail::Time;
+/// use countersign_replay::time::Time;
 ///
 /// let time: Time = "20170301T090500Z".parse().unwrap();
 /// assert_eq!(time.to_string(), "2017-03-01T09:05:00Z");
