@@ -2,9 +2,11 @@
 
 mod cmd;
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use countersign_replay::ask::plain;
 
 /// Asks a log what was true, and whether it is intact: a Countersign store, or the audit logs and credential
 /// reports of AWS accounts, told apart by their content.
@@ -40,8 +42,24 @@ enum Question {
     Rebuild(cmd::rebuild::Ask),
 }
 
+/// Says what is wrong with the arguments, without any character of theirs that a terminal obeys.
+fn refused(error: &clap::Error) -> ExitCode {
+    if !error.use_stderr() {
+        let _closed = error.print();
+        return ExitCode::SUCCESS;
+    }
+    for line in error.render().to_string().lines() {
+        let _closed = writeln!(std::io::stderr(), "{}", plain(line));
+    }
+    ExitCode::from(cmd::USAGE)
+}
+
 fn main() -> ExitCode {
-    let answered = match Arguments::parse().question {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return refused(&error),
+    };
+    let answered = match arguments.question {
         Question::Verify(ask) => cmd::verify::run(&ask),
         Question::State(ask) => cmd::state::run(&ask),
         Question::Timeline(ask) => cmd::timeline::run(&ask),

@@ -1,15 +1,15 @@
 //! What auditors' catalogues ask, with what the log cannot tell listed apart.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use serde::Serialize;
 
 use super::periods::{Period, authenticators, periods_without_mfa};
 use super::{Integrity, SCHEMA, Told, rotations, signins, table};
-use crate::event::{DeviceKind, Observed, SignInClass};
-use crate::fold::{Life, Snapshot, Status};
+use crate::event::{DeviceKind, SignInClass};
+use crate::fold::{Life, SignIn, Snapshot, Status, Step};
 use crate::time::Time;
+use crate::trail::Verdict;
 
 /// A catalogue of controls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,7 +58,7 @@ pub struct ReportAnswer {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ControlVerdict {
-    /// It does, as far as the log goes.
+    /// It does, as far as the log goes: somebody was judged, and nothing is undecided.
     Pass,
     /// It does not.
     Fail,
@@ -102,6 +102,9 @@ pub struct Control {
     /// Sign-ins that are against it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub sign_ins: Vec<signins::SignInRow>,
+    /// Sign-ins that succeeded, and whose records do not tell whether MFA was used.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub sign_ins_unknown: Vec<signins::SignInRow>,
     /// Periods that are against it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub periods: Vec<Period>,
@@ -111,6 +114,9 @@ pub struct Control {
     /// Authenticators with their lives.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub authenticators: Vec<super::Authenticator>,
+    /// Why the log as a whole does not decide.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub why: Vec<&'static str>,
 }
 
 impl Control {
@@ -124,15 +130,19 @@ impl Control {
             cannot_tell: Vec::new(),
             password_unknown: Vec::new(),
             sign_ins: Vec::new(),
+            sign_ins_unknown: Vec::new(),
             periods: Vec::new(),
             gaps: Vec::new(),
             authenticators: Vec::new(),
+            why: Vec::new(),
         }
     }
 
+    /// Nothing holds that nobody was judged for, or that something is undecided of.
     fn judged(mut self) -> Self {
         let fails = !(self.fails.is_empty() && self.sign_ins.is_empty() && self.periods.is_empty());
-        self.verdict = match (fails, self.cannot_tell.is_empty()) {
+        let decided = self.cannot_tell.is_empty() && self.password_unknown.is_empty();
+        self.verdict = match (fails, decided && self.sign_ins_unknown.is_empty() && self.why.is_empty()) {
             (true, _) => ControlVerdict::Fail,
             (false, false) => ControlVerdict::CannotTell,
             (false, true) => ControlVerdict::Pass,
@@ -162,7 +172,7 @@ pub fn report(
         Standard::Pci => ("pci", pick(&PCI, version)?, asked.pci()),
         Standard::Nist => ("nist", pick(&NIST, version)?, asked.nist()),
     };
-    let integrity = told.integrity(&asked.events());
+    let integrity = asked.integrity;
     Ok(ReportAnswer { schema: SCHEMA, standard: name, version, as_of: at, controls, integrity })
 }
 
@@ -180,17 +190,35 @@ struct Asked<'a> {
     told: &'a Told,
     at: Option<Time>,
     states: Vec<(&'a Life, Snapshot)>,
+    integrity: Integrity,
 }
 
 impl<'a> Asked<'a> {
     fn new(told: &'a Told, at: Option<Time>) -> Self {
         let there = |state: &Snapshot| !matches!(state.status, Status::Deleted | Status::Nonexistent);
         let states = told.in_order().into_iter().map(|(_, life)| (life, life.at(at)));
-        Self { told, at, states: states.filter(|(_, state)| there(state)).collect() }
+        let states: Vec<(&Life, Snapshot)> = states.filter(|(_, state)| there(state)).collect();
+        let sign_ins = told.history.sign_ins().iter().filter(|sign_in| at.is_none_or(|at| sign_in.event.at <= at));
+        let decisive = sign_ins.filter(|sign_in| sign_in.success && sign_in.class != SignInClass::Federated);
+        let events = states.iter().flat_map(|(_, state)| &state.deciding).chain(decisive.map(|sign_in| &sign_in.event));
+        let integrity = told.integrity(events);
+        Self { told, at, states, integrity }
     }
 
-    fn events(&self) -> Vec<Arc<Observed>> {
-        self.states.iter().flat_map(|(_, state)| state.deciding.clone()).collect()
+    /// A control, with what stands against every certain answer.
+    fn control(&self, id: &'static str, rule: &'static str, title: &'static str) -> Control {
+        let verdicts = &self.told.verdicts;
+        let checked = !(verdicts.files.is_empty() && verdicts.missing.is_empty());
+        let mut why = Vec::new();
+        for (doubt, words) in [
+            (self.told.history.lives().is_empty(), "the input names no account"),
+            (self.told.partial, "a part of the input could not be read"),
+            (self.told.sealed.no_key > 0, "a part of the store could not be looked into for want of the key"),
+            (checked && self.integrity.verdict != Verdict::Valid, "the files are not known to be what was delivered"),
+        ] {
+            why.extend(doubt.then_some(words));
+        }
+        Control { why, ..Control::new(id, rule, title) }
     }
 
     /// The root user of every account, also of those whose root no record names.
@@ -204,7 +232,7 @@ impl<'a> Asked<'a> {
     }
 
     fn root_mfa(&self, id: &'static str) -> Control {
-        let mut control = Control::new(id, "root_mfa", "the root user has MFA");
+        let mut control = self.control(id, "root_mfa", "the root user has MFA");
         for (root, state) in self.roots() {
             match state.map_or(Status::Unknown, |state| state.status) {
                 Status::Enabled => {}
@@ -216,7 +244,7 @@ impl<'a> Asked<'a> {
     }
 
     fn root_hardware(&self, id: &'static str) -> Control {
-        let mut control = Control::new(id, "root_hardware_mfa", "the root user has hardware MFA");
+        let mut control = self.control(id, "root_hardware_mfa", "the root user has hardware MFA");
         for (root, state) in self.roots() {
             let kinds = state.map_or_else(Vec::new, |state| state.devices.iter().map(|s| DeviceKind::of(s)).collect());
             let soft = kinds.iter().any(|kind| matches!(kind, DeviceKind::Virtual | DeviceKind::Sms));
@@ -231,7 +259,7 @@ impl<'a> Asked<'a> {
     }
 
     fn users(&self, id: &'static str) -> Control {
-        let mut control = Control::new(id, "console_users_mfa", "every user with a console password has MFA");
+        let mut control = self.control(id, "console_users_mfa", "every user with a console password has MFA");
         for (life, state) in self.states.iter().filter(|(life, _)| !life.is_root()) {
             match (state.console_password, state.status) {
                 (Some(true), Status::Disabled) => control.fails.push(life.id()),
@@ -240,44 +268,79 @@ impl<'a> Asked<'a> {
                 _ => {}
             }
         }
+        if !self.told.history.lives().is_empty() && self.states.iter().all(|(life, _)| life.is_root()) {
+            control.why.push("the input names no user");
+        }
         control.judged()
     }
 
-    fn without_mfa(&self) -> Vec<signins::SignInRow> {
-        let query = signins::SignInsQuery { without_mfa: true, from: None, to: self.at };
-        let rows = signins::sign_ins(self.told, &query).signins;
-        rows.into_iter().filter(|row| row.class == SignInClass::NoMfa).collect()
+    /// Notes sign-ins without MFA, those whose records do not tell, and a log that has none to judge.
+    fn sign_ins_of(&self, mut control: Control) -> Control {
+        let until = |sign_in: &&SignIn| self.at.is_none_or(|at| sign_in.event.at <= at);
+        let seen = || self.told.history.sign_ins().iter().filter(until);
+        let of = |class| {
+            let found = seen().filter(move |sign_in| sign_in.success && sign_in.class == class);
+            found.map(|sign_in| signins::row(self.told, sign_in)).collect()
+        };
+        control.sign_ins = of(SignInClass::NoMfa);
+        control.sign_ins_unknown = of(SignInClass::Unknown);
+        // A log of our own has every sign-in, so that none in it is none.
+        let whole = |life: &Life| life.steps().iter().any(|step| step.event.is_of_whole_log());
+        let lives = self.told.history.lives();
+        if seen().next().is_none() && !lives.is_empty() && !lives.iter().all(whole) {
+            control.why.push("the input has no sign-ins");
+        }
+        control
     }
 
     fn sign_ins(&self, id: &'static str) -> Control {
-        let mut control = Control::new(id, "sign_ins_without_mfa", "nobody signs in to the console without MFA");
-        control.sign_ins = self.without_mfa();
-        control.judged()
+        let title = "nobody signs in to the console without MFA";
+        self.sign_ins_of(self.control(id, "sign_ins_without_mfa", title)).judged()
+    }
+
+    /// Of whom the log does not tell at every time whether MFA, or a console password, was there.
+    fn doubtful_periods(&self, control: &mut Control) {
+        for (_, life) in self.told.in_order() {
+            let until = |step: &&Step| self.at.is_none_or(|at| step.event.at <= at);
+            let had = |status, password: fn(Option<bool>) -> bool| {
+                let now = |step: &Step| step.after.status == status && password(step.after.console_password);
+                life.steps().iter().filter(until).any(now)
+            };
+            if had(Status::Unknown, |password| password != Some(false)) {
+                control.cannot_tell.push(life.id());
+            } else if had(Status::Disabled, |password| password.is_none()) {
+                control.password_unknown.push(life.id());
+            }
+        }
     }
 
     fn pci(&self) -> Vec<Control> {
         let mut periods = periods_without_mfa(self.told, self.at);
         periods.retain(|period| period.console_password);
-        let mut access = Control::new("8.4.2", "access_without_mfa", "all access is with MFA");
-        access.sign_ins = self.without_mfa();
-        access.cannot_tell = self.users("").cannot_tell;
+        let users = self.users("");
+        let mut access = self.sign_ins_of(self.control("8.4.2", "access_without_mfa", "all access is with MFA"));
+        (access.cannot_tell, access.password_unknown) = (users.cannot_tell, users.password_unknown);
         let mut admin = self.users("8.4.1");
         admin.title = "MFA is on for everybody with a console password, administrators among them";
-        let mut bypass =
-            Control::new("8.5.1", "periods_without_mfa", "nobody is without MFA, but for documented periods");
+        let title = "nobody is without MFA, but for documented periods";
+        let mut bypass = self.control("8.5.1", "periods_without_mfa", title);
+        self.doubtful_periods(&mut bypass);
         bypass.periods = periods;
         bypass.gaps = rotations(self.told).rotations;
-        bypass.gaps.retain(|gap| gap.gap_s > 0 && self.at.is_none_or(|at| gap.off <= at));
+        bypass.gaps.retain(|gap| gap.without_mfa && self.at.is_none_or(|at| gap.off <= at));
         vec![admin, access.judged(), bypass.judged()]
     }
 
     fn nist(&self) -> Vec<Control> {
         let title = "authenticators are recorded with the time and the source of their binding and their end";
-        let mut record = Control::new("SP 800-63B-4 sec. 4", "authenticator_record", title);
+        let mut record = self.control("SP 800-63B-4 sec. 4", "authenticator_record", title);
         record.authenticators = authenticators(self.told, self.at);
         let unknown = self.states.iter().filter(|(_, state)| state.status == Status::Unknown);
         record.cannot_tell = unknown.map(|(life, _)| life.id()).collect();
-        record.verdict = ControlVerdict::Recorded;
+        record.verdict = match record.why.is_empty() {
+            true => ControlVerdict::Recorded,
+            false => ControlVerdict::CannotTell,
+        };
         let mut users = self.users("SP 800-53 IA-2(1)(2)");
         users.title = "access by accounts with a console password is with MFA";
         vec![record, users]
@@ -297,11 +360,13 @@ impl ReportAnswer {
                     text.push_str(&format!("  {word}: {}\n", super::plain(&line)));
                 }
             };
+            part("why", control.why.iter().map(|why| (*why).to_owned()).collect());
             part("against", control.fails.clone());
             part("cannot tell", control.cannot_tell.clone());
             part("cannot tell of a password", control.password_unknown.clone());
             let sign_in = |row: &signins::SignInRow| format!("{} {} {}", row.time, row.id, row.event_id);
             part("sign-in", control.sign_ins.iter().map(sign_in).collect());
+            part("cannot tell of a sign-in", control.sign_ins_unknown.iter().map(sign_in).collect());
             part("without MFA", control.periods.iter().map(ToString::to_string).collect());
             let gap = |row: &rotations::RotationRow| format!("{} {} s from {}", row.id, row.gap_s, row.off);
             part("gap", control.gaps.iter().map(gap).collect());

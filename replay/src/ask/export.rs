@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::timeline::{device_of, event_name};
 use super::words::json_line;
 use super::{Told, timeline};
-use crate::event::{DeviceKind, Observed, SignInClass, Via, What};
+use crate::event::{DeviceKind, HIDDEN, Observed, SignInClass, Subject, Via, What, Who};
 use crate::fold::{Life, Status};
 
 /// The words to export in.
@@ -35,24 +35,77 @@ impl Format {
     }
 }
 
-/// Writes every event of a history in order, one line each.
+/// An event, with whom it is about and the status that this had then.
+struct Line<'a> {
+    life: Option<&'a Life>,
+    event: &'a Observed,
+    status: Status,
+}
+
+impl Line<'_> {
+    fn account(&self) -> &str {
+        let of_device = || device_of(&self.event.what).map(|device| &*device.account);
+        let of_who = || self.event.what.who().or(self.event.by.who.as_ref()).map(|who| &**who.account());
+        self.life.map(Life::account).or_else(of_device).or_else(of_who).unwrap_or_default()
+    }
+
+    /// The name of whom it is about; of a device without an owner nobody's.
+    fn name(&self) -> Option<Arc<str>> {
+        if let Some(life) = self.life {
+            return Some(life.at(Some(self.event.at)).name);
+        }
+        match &self.event.what {
+            What::DeviceRegistered { .. } | What::DeviceDestroyed { .. } => None,
+            What::SignInObserved { subject: Subject::Elsewhere(label), .. } => Some(Arc::clone(label)),
+            What::SignInObserved { subject: Subject::Hidden, .. } => Some(Arc::from(HIDDEN)),
+            what => what.who().and_then(named),
+        }
+    }
+
+    fn uid(&self) -> Option<&str> {
+        self.life.and_then(Life::uid)
+    }
+
+    fn id(&self) -> String {
+        let of_stranger = || self.name().map(|name| name.to_string()).unwrap_or_default();
+        self.life.map_or_else(of_stranger, Life::id)
+    }
+
+    /// Whether it stands for what other records show, and is no record by itself.
+    const fn is_derived(&self) -> bool {
+        matches!(self.event.what, What::MfaUseObserved { via: Via::Session { .. }, .. } | What::StateAnchored { .. })
+    }
+}
+
+/// A principal's name in a record.
+fn named(who: &Who) -> Option<Arc<str>> {
+    match who {
+        Who::Root { .. } => Some(Arc::from("root")),
+        Who::User { name, uid, .. } => name.clone().or_else(|| uid.clone()),
+    }
+}
+
+/// Writes every event of a history in order, one line each, also those of nobody in it.
 ///
 /// # Errors
 /// When an event has no form in JSON, which those of this library have, or in CSV.
 pub fn export(told: &Told, format: Format) -> Result<Vec<String>, String> {
-    let mut events: Vec<(&Life, &Arc<Observed>, Status)> = Vec::new();
+    let mut events: Vec<Line<'_>> = Vec::new();
     for life in told.history.lives() {
-        events.extend(life.steps().iter().map(|step| (life, &step.event, step.after.status)));
-        events.extend(life.attempts().iter().map(|event| (life, event, life.at(Some(event.at)).status)));
+        let steps = life.steps().iter().map(|step| (&step.event, step.after.status));
+        let attempts = life.attempts().iter().map(|event| (event, life.at(Some(event.at)).status));
+        events.extend(steps.chain(attempts).map(|(event, status)| Line { life: Some(life), event, status }));
     }
-    events.sort_by(|a, b| a.1.order(b.1).then_with(|| a.0.id().cmp(&b.0.id())));
+    let others = told.history.others().iter();
+    events.extend(others.map(|event| Line { life: None, event, status: Status::Unknown }));
+    events.sort_by(|a, b| a.event.order(b.event).then_with(|| a.id().cmp(&b.id())));
     match format {
         Format::Ocsf(_, minor, patch) => {
-            let lines = events.iter().map(|(life, event, status)| ocsf(life, event, *status, minor, patch));
+            let lines = events.iter().map(|line| ocsf(line, minor, patch));
             lines.map(|line| json_line(&line).map_err(|cause| cause.to_string())).collect()
         }
         Format::Ecs => {
-            let lines = events.iter().map(|(life, event, _)| ecs(life, event));
+            let lines = events.iter().map(ecs);
             lines.map(|line| json_line(&line).map_err(|cause| cause.to_string())).collect()
         }
         Format::Csv => csv(&events),
@@ -86,24 +139,38 @@ fn ocsf_class(what: &What, minor: u32) -> (u32, u32, &'static str) {
         What::AttemptFailed { .. } => other("Failed Call"),
         What::ChangeUntold { .. } => other("Incomplete Record"),
         What::MfaUseObserved { via: Via::Check(_), .. } => (3002, 6, "Preauth"),
+        What::MfaUseObserved { via: Via::Session { .. }, .. } => (3002, 99, "MFA Session Evidence"),
         What::MfaUseObserved { .. } | What::SignInObserved { .. } => (3002, 1, "Logon"),
     }
 }
 
-fn ocsf(life: &Life, event: &Observed, status: Status, minor: u32, patch: u32) -> Value {
-    let what = &event.what;
+/// The log that an event is from, and whose cloud that is.
+const fn log_of(event: &Observed) -> (&'static str, &'static str) {
+    match event.what {
+        _ if event.is_of_whole_log() => ("Countersign", "Countersign"),
+        What::StateAnchored { .. } => ("IAM credential report", "AWS"),
+        _ => ("CloudTrail", "AWS"),
+    }
+}
+
+fn ocsf(of: &Line<'_>, minor: u32, patch: u32) -> Value {
+    let (event, what) = (of.event, &of.event.what);
     let (class, activity, name) = ocsf_class(what, minor);
     let success = succeeded(what);
-    let mut user = json!({"name": life.at(Some(event.at)).name, "account": {"uid": life.account()}});
-    if let Some(uid) = life.uid() {
+    let mut user = json!({"account": {"uid": of.account()}});
+    if let Some(name) = of.name() {
+        user["name"] = json!(name);
+    }
+    if let Some(uid) = of.uid() {
         user["uid"] = json!(uid);
     }
     // Absence says that nobody knows; `false` would say that there is none.
-    match status {
+    match of.status {
         Status::Enabled => user["has_mfa"] = json!(true),
         Status::Disabled => user["has_mfa"] = json!(false),
         _ => {}
     }
+    let (log, provider) = log_of(event);
     let mut line = json!({
         "activity_id": activity,
         "activity_name": name,
@@ -112,15 +179,14 @@ fn ocsf(life: &Life, event: &Observed, status: Status, minor: u32, patch: u32) -
         "category_uid": 3,
         "class_name": class_name(class),
         "class_uid": class,
-        "cloud": {"account": {"uid": life.account()}, "provider": "AWS", "region": event.by.region},
+        "cloud": {"account": {"uid": of.account()}, "provider": provider},
         "metadata": {
-            "log_name": "CloudTrail",
+            "log_name": log,
             "product": {"name": "Countersign", "vendor_name": "Countersign"},
             "uid": event.cite.name(),
             "version": format!("1.{minor}.{patch}"),
         },
         "severity_id": if success { 1 } else { 2 },
-        "src_endpoint": {"ip": event.by.address},
         "status": if success { "Success" } else { "Failure" },
         "status_id": if success { 1 } else { 2 },
         "time": event.at.0,
@@ -128,6 +194,12 @@ fn ocsf(life: &Life, event: &Observed, status: Status, minor: u32, patch: u32) -
         "user": user,
         "unmapped": {"event": event_name(what)},
     });
+    if !event.by.region.is_empty() {
+        line["cloud"]["region"] = json!(event.by.region);
+    }
+    if !event.by.address.is_empty() {
+        line["src_endpoint"] = json!({"ip": event.by.address});
+    }
     if class == 3002 {
         match what {
             What::SignInObserved { class: SignInClass::Mfa, .. } | What::MfaUseObserved { .. } => {
@@ -163,8 +235,15 @@ fn factor(serial: &str) -> Value {
     json!({"device": device, "factor_type": name, "factor_type_id": id, "is_totp": totp})
 }
 
-fn ecs(life: &Life, event: &Observed) -> Value {
-    let what = &event.what;
+/// The plain name of an actor: a user's, a role's, or else what the record calls it.
+fn actor_name(event: &Observed) -> Arc<str> {
+    let of_role = || event.by.label.split_once(":assumed-role/").and_then(|(_, rest)| rest.split('/').next());
+    let of_who = event.by.who.as_ref().and_then(named);
+    of_who.or_else(|| of_role().map(Arc::from)).unwrap_or_else(|| Arc::clone(&event.by.label))
+}
+
+fn ecs(of: &Line<'_>) -> Value {
+    let (event, what) = (of.event, &of.event.what);
     let (category, kinds): (&str, &[&str]) = match what {
         What::PrincipalCreated { .. } => ("iam", &["user", "creation"]),
         What::PrincipalDeleted { .. } => ("iam", &["user", "deletion"]),
@@ -188,32 +267,46 @@ fn ecs(life: &Life, event: &Observed) -> Value {
     if let Some(device) = device_of(what) {
         trail.insert("flattened".to_owned(), json!({"request_parameters": {"serialNumber": device.serial}}));
     }
-    let target = json!({"id": life.uid(), "name": life.at(Some(event.at)).name});
-    json!({
+    if event.by.label.starts_with("arn:") {
+        trail.insert("user_identity".to_owned(), json!({"arn": event.by.label}));
+    }
+    let target = json!({"id": of.uid(), "name": of.name()});
+    let mut line = json!({
         "@timestamp": event.at,
         "aws": {"cloudtrail": trail},
-        "cloud": {"account": {"id": life.account()}, "provider": "aws", "region": event.by.region},
+        "cloud": {"account": {"id": of.account()}, "provider": log_of(event).1.to_lowercase()},
         "event": {
             "action": action,
             "category": [category],
             "id": event.cite.name(),
-            "kind": "event",
+            "kind": if of.is_derived() { "state" } else { "event" },
             "outcome": if succeeded(what) { "success" } else { "failure" },
-            "provider": provider(what),
             "type": kinds,
         },
-        "source": {"address": event.by.address},
-        "user": {"name": event.by.label, "target": target},
-    })
+        "user": {"name": actor_name(event), "target": target},
+    });
+    if let Some(provider) = provider(event) {
+        line["event"]["provider"] = json!(provider);
+    }
+    if !event.by.region.is_empty() {
+        line["cloud"]["region"] = json!(event.by.region);
+    }
+    if !event.by.address.is_empty() {
+        line["source"] = json!({"address": event.by.address});
+    }
+    line
 }
 
-const fn provider(what: &What) -> &'static str {
-    match what {
+/// The service whose event it is; none, when it stands for records of any.
+const fn provider(event: &Observed) -> Option<&'static str> {
+    Some(match event.what {
+        _ if event.is_of_whole_log() => "countersign",
+        What::MfaUseObserved { via: Via::Session { .. }, .. } => return None,
         What::SignInObserved { .. } => "signin.amazonaws.com",
         What::MfaUseObserved { via: Via::Check(_), .. } => "signin.amazonaws.com",
         What::MfaUseObserved { .. } => "sts.amazonaws.com",
         _ => "iam.amazonaws.com",
-    }
+    })
 }
 
 /// A cell that no spreadsheet takes for a formula.
@@ -222,22 +315,24 @@ fn cell(text: &str) -> String {
     if text.starts_with(['=', '+', '-', '@']) { format!("'{text}") } else { text }
 }
 
-fn csv(events: &[(&Life, &Arc<Observed>, Status)]) -> Result<Vec<String>, String> {
+fn csv(lines: &[Line<'_>]) -> Result<Vec<String>, String> {
     let mut writer = csv::WriterBuilder::new().from_writer(Vec::new());
     let head = ["time", "id", "event", "device", "actor", "actor_name", "address", "success", "status", "event_id"];
     writer.write_record(head).map_err(|cause| cause.to_string())?;
-    for (life, event, status) in events {
+    for line in lines {
+        let event = line.event;
+        let actor = line.life.map_or_else(|| timeline::actor_kind(event), |life| timeline::actor(life, event));
         let device = device_of(&event.what).map_or_else(String::new, |device| device.serial.to_string());
         let row = [
             event.at.to_string(),
-            cell(&life.id()),
+            cell(&line.id()),
             cell(&event_name(&event.what)),
             cell(&device),
-            timeline::actor(life, event).to_owned(),
+            actor.to_owned(),
             cell(&event.by.label),
             cell(&event.by.address),
             succeeded(&event.what).to_string(),
-            status.name().to_owned(),
+            line.status.name().to_owned(),
             cell(&event.cite.name()),
         ];
         writer.write_record(row).map_err(|cause| cause.to_string())?;

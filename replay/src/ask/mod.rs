@@ -30,6 +30,7 @@ pub use words::{json, json_line, plain, table};
 
 use crate::event::Observed;
 use crate::fold::{History, Life};
+use crate::time::Time;
 use crate::trail::Flaw;
 use crate::trail::{Verdict, Verdicts};
 
@@ -47,6 +48,8 @@ pub struct Told {
     pub verdicts: Verdicts,
     /// Entries of our own log that could not be looked into.
     pub sealed: Sealing,
+    /// Whether a part of the input could not be read.
+    pub partial: bool,
 }
 
 /// Entries of our own log whose content is not known, though nothing is wrong with them.
@@ -103,6 +106,7 @@ impl Told {
         self.verdicts.files.extend(other.verdicts.files);
         self.verdicts.missing.extend(other.verdicts.missing);
         self.sealed = self.sealed.with(other.sealed);
+        self.partial |= other.partial;
         self
     }
 
@@ -140,8 +144,19 @@ impl Told {
     /// The principals that somebody means by an id, `ACCOUNT/NAME` or a name, as places in the history.
     #[must_use]
     pub fn find(&self, words: &str) -> Vec<usize> {
-        let is = |life: &Life| is_meant(words, &life.id(), life.uid());
-        self.in_order().into_iter().filter(|(_, life)| is(life)).map(|(place, _)| place).collect()
+        self.find_at(words, None)
+    }
+
+    /// The principals that somebody means by what they were called at an instant; if there are none, by what they
+    /// are called at the end.
+    #[must_use]
+    pub fn find_at(&self, words: &str, at: Option<Time>) -> Vec<usize> {
+        let called = |at: Option<Time>| {
+            let is = |life: &Life| is_meant(words, &life.id_at(at), life.uid());
+            self.in_order().into_iter().filter(|(_, life)| is(life)).map(|(place, _)| place).collect::<Vec<_>>()
+        };
+        let then = called(at);
+        if then.is_empty() && at.is_some() { called(None) } else { then }
     }
 }
 

@@ -1,5 +1,8 @@
 //! Devices that were replaced, and the time without MFA in between.
 
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::ops::Range;
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -42,6 +45,9 @@ pub struct RotationRow {
     pub gap_s: i64,
     /// Whether the principal had no other device in between.
     pub without_mfa: bool,
+    /// Whether the log does not tell of all the time in between that there was another device, or that there was none.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub maybe_without_mfa: bool,
     /// The records.
     pub citations: Vec<Arc<str>>,
 }
@@ -83,9 +89,8 @@ pub fn rotations(told: &Told) -> RotationsAnswer {
     for (_, life) in told.in_order() {
         let (on, off) = (changes(life, true), changes(life, false));
         events.extend(on.iter().chain(&off).map(|change| &change.step.event));
-        let mut taken = vec![false; on.len()];
-        for old in &off {
-            match successor(old, &on, &mut taken) {
+        for (old, new) in off.iter().zip(successors(&off, &on)) {
+            match new {
                 None if came_back(old, &on) => {}
                 Some(new) => rotations.push(rotation(life, old, new)),
                 None => removals.push(RemovalRow {
@@ -121,22 +126,73 @@ fn came_back(old: &Change<'_>, on: &[Change<'_>]) -> bool {
     on.iter().any(|new| new.is(old) && (0..=ROTATION_MS_MAX).contains(&new.at().since(old.at())))
 }
 
-/// The nearest device that came within the time, after the one that went had come, and before that came again.
-fn successor<'c, 'l>(old: &Change<'l>, on: &'c [Change<'l>], taken: &mut [bool]) -> Option<&'c Change<'l>> {
-    let came = on.iter().rposition(|new| new.is(old) && new.at() <= old.at());
-    let again = on.iter().position(|new| new.is(old) && new.at() > old.at());
-    let fits = |(place, new): &(usize, &Change<'_>)| {
-        let near = new.at().since(old.at()).abs() <= ROTATION_MS_MAX && again.is_none_or(|again| *place < again);
-        near && !taken[*place] && !new.is(old) && came.is_none_or(|came| *place > came)
-    };
-    let nearest = on.iter().enumerate().filter(fits).min_by_key(|(_, new)| new.at().since(old.at()).abs());
-    let (place, new) = nearest?;
-    taken[place] = true;
-    Some(new)
+/// Devices that may have taken the place of one that went: they came within the time, after that one had come, and
+/// before it came again. They are told by their places, the nearest first.
+struct Candidates {
+    off: Time,
+    before: Range<usize>,
+    after: Range<usize>,
+}
+
+impl Candidates {
+    fn of(old: &Change<'_>, on: &[Change<'_>]) -> Self {
+        let off = old.at();
+        let came = on.iter().rposition(|new| new.is(old) && new.at() <= off).map_or(0, |came| came + 1);
+        let again = on.iter().position(|new| new.is(old) && new.at() > off).unwrap_or(on.len());
+        let from = on.partition_point(|new| off.since(new.at()) > ROTATION_MS_MAX).max(came);
+        let to = on.partition_point(|new| new.at().since(off) <= ROTATION_MS_MAX).min(again);
+        let middle = on.partition_point(|new| new.at() < off).clamp(from, to.max(from));
+        Self { off, before: from..middle, after: middle..to }
+    }
+
+    /// The distance to the next one, and its place.
+    fn next(&mut self, on: &[Change<'_>]) -> Option<(i64, usize)> {
+        let away = |place: usize| on.get(place).map(|new| (new.at().since(self.off).abs(), place));
+        let earlier = self.before.clone().next_back().and_then(away);
+        let later = self.after.clone().next().and_then(away);
+        let is_earlier = match (earlier, later) {
+            (Some(earlier), Some(later)) => earlier.0 < later.0,
+            (earlier, _) => earlier.is_some(),
+        };
+        if is_earlier {
+            self.before.next_back()
+        } else {
+            self.after.next()
+        };
+        if is_earlier { earlier } else { later }
+    }
+}
+
+/// Pairs devices that went with those that came, the nearest pair first.
+fn successors<'c, 'l>(off: &[Change<'l>], on: &'c [Change<'l>]) -> Vec<Option<&'c Change<'l>>> {
+    let mut found = vec![None; off.len()];
+    let mut taken = vec![false; on.len()];
+    let mut candidates: Vec<Candidates> = off.iter().map(|old| Candidates::of(old, on)).collect();
+    let mut nearest = BinaryHeap::new();
+    let first = candidates.iter_mut().enumerate();
+    nearest.extend(first.filter_map(|(old, of)| of.next(on).map(|(away, new)| Reverse((away, old, new)))));
+    while let Some(Reverse((_, old, new))) = nearest.pop() {
+        if !taken[new] && !on[new].is(&off[old]) {
+            (taken[new], found[old]) = (true, Some(&on[new]));
+        } else if let Some((away, new)) = candidates[old].next(on) {
+            nearest.push(Reverse((away, old, new)));
+        }
+    }
+    found
+}
+
+/// Whether all the time in between was without MFA, and whether that cannot be told.
+fn without(life: &Life, old: &Change<'_>, new: &Change<'_>) -> (bool, bool) {
+    let first = life.steps().partition_point(|step| step.event.at < old.at());
+    let since = life.steps().iter().skip(first).skip_while(|step| !std::ptr::eq(*step, old.step));
+    let between = || since.clone().take_while(|step| step.event.at < new.at()).map(|step| step.after.status);
+    let all_off = new.at() > old.at() && between().all(|status| status == Status::Disabled);
+    (all_off, !all_off && between().any(|status| status != Status::Enabled))
 }
 
 fn rotation(life: &Life, old: &Change<'_>, new: &Change<'_>) -> RotationRow {
     let gap = new.at().since(old.at());
+    let (without_mfa, maybe_without_mfa) = without(life, old, new);
     RotationRow {
         id: life.id(),
         old: Arc::clone(&old.device.serial),
@@ -144,7 +200,8 @@ fn rotation(life: &Life, old: &Change<'_>, new: &Change<'_>) -> RotationRow {
         off: old.at(),
         on: new.at(),
         gap_s: gap.div_euclid(1000),
-        without_mfa: gap > 0 && old.step.after.status == Status::Disabled,
+        without_mfa,
+        maybe_without_mfa,
         citations: vec![old.step.event.cite.name(), new.step.event.cite.name()],
     }
 }

@@ -34,7 +34,7 @@ pub struct StateAnswer {
 /// One principal's state.
 #[derive(Clone, Debug, Serialize)]
 pub struct PrincipalRow {
-    /// `ACCOUNT/root` or `ACCOUNT/NAME#GENERATION`, by its last name.
+    /// `ACCOUNT/root` or `ACCOUNT/NAME#GENERATION`, by its name then.
     pub id: String,
     /// Its account.
     pub account: String,
@@ -71,13 +71,15 @@ pub fn state(told: &Told, query: &StateQuery) -> StateAnswer {
     let lives = told.in_order().into_iter().filter(|(place, _)| wanted(*place));
     let states: Vec<(&Life, Snapshot)> = lives.map(|(_, life)| (life, life.at(query.at))).collect();
     let integrity = told.integrity(states.iter().flat_map(|(_, state)| &state.deciding));
-    let principals = states.into_iter().map(|(life, state)| row(told, life, state)).collect();
+    let mut principals: Vec<PrincipalRow> =
+        states.into_iter().map(|(life, state)| row(told, life, state, query.at)).collect();
+    principals.sort_by_cached_key(PrincipalRow::order_key);
     StateAnswer { schema: SCHEMA, as_of: query.at, principals, integrity }
 }
 
-fn row(told: &Told, life: &Life, state: Snapshot) -> PrincipalRow {
+fn row(told: &Told, life: &Life, state: Snapshot, at: Option<Time>) -> PrincipalRow {
     PrincipalRow {
-        id: life.id(),
+        id: life.id_at(at),
         account: life.account().to_owned(),
         name: state.name,
         uid: life.uid().map(str::to_owned),

@@ -152,8 +152,12 @@ pub(super) fn actor(life: &Life, event: &Observed) -> &'static str {
         }
         None => false,
     };
+    if own { "self" } else { actor_kind(event) }
+}
+
+/// What somebody is who did something.
+pub(super) const fn actor_kind(event: &Observed) -> &'static str {
     match event.by.kind {
-        _ if own => "self",
         ActorKind::User => "user",
         ActorKind::Root => "root",
         ActorKind::AssumedRoot => "assumed_root",

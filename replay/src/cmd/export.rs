@@ -50,7 +50,8 @@ pub(crate) fn run(ask: &Ask) -> Answered {
     };
     let heard = heard::hear(&ask.input, Own::Of(Keep::All, Some(&|_| true)))?;
     let lives = heard.told.history.lives();
-    let events = lives.iter().flat_map(|life| life.steps().iter().map(|step| &step.event));
+    let events = lives.iter().flat_map(|life| life.steps().iter().map(|step| &step.event).chain(life.attempts()));
+    let events = events.chain(heard.told.history.others());
     heard.trusted(&ask.input, &heard.told.integrity(events))?;
     for line in export(&heard.told, format).map_err(Failure::unreadable)? {
         say(&line);

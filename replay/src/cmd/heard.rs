@@ -153,6 +153,16 @@ pub(crate) fn principals(told: &Told, named: &[String]) -> Result<Vec<usize>, Fa
     Ok(places)
 }
 
+/// Refuses a page for standard output when a page is among the inputs: then its name was meant for the page.
+pub(crate) fn page_is_named(page: Option<&Path>, inputs: &[PathBuf]) -> Result<(), Failure> {
+    let is_page = |path: &&PathBuf| path.extension().is_some_and(|of| of.eq_ignore_ascii_case("html"));
+    let meant = page.filter(|page| page.as_os_str() == "-").and_then(|_| inputs.iter().find(is_page));
+    meant.map_or(Ok(()), |path| {
+        let path = path.display();
+        Err(Failure::usage(format!("`{path}` is a page and no log; to write it, say `--html={path}`")))
+    })
+}
+
 impl Heard {
     fn count(&mut self, store: &OwnStore) {
         let entries = store.head().0;

@@ -37,12 +37,16 @@ struct Skipped<'a> {
 pub(crate) fn run(ask: &Ask) -> Answered {
     let heard = heard::hear(&ask.input, Own::Of(Keep::Changes, None))?;
     let inputs = &heard.inputs;
+    // Every entry of a store is one of a kind.
+    let (stores, files) = ask.input.split();
+    let own = if stores.is_empty() { 0 } else { inputs.kinds.get("own_entry").copied().unwrap_or(0) };
+    let of_files = if files.is_empty() { Some(0) } else { inputs.unique_records };
     let skipped = inputs.skips.iter().map(|skip| Skipped { place: &skip.place, kind: skip.kind, reason: &skip.why });
     let counted = Counted {
         schema: 1,
         files: inputs.files,
         records: inputs.records,
-        unique_records: inputs.unique_records,
+        unique_records: of_files.map(|unique| unique + own),
         kinds: &inputs.kinds,
         skipped: skipped.collect(),
     };

@@ -26,7 +26,7 @@ pub(crate) struct Ask {
     /// The instant; the end of the log, when it is not given.
     #[arg(long, value_name = "INSTANT", value_parser = instant)]
     at: Option<Time>,
-    /// Write a page for people to this file, `-` for standard output.
+    /// Write a page for people to this file, `-` for standard output; the name goes after `=`.
     #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "-", conflicts_with = "json", require_equals = true)]
     html: Option<PathBuf>,
 }
@@ -41,8 +41,8 @@ enum Standard {
     Nist,
 }
 
-fn is_sign_in_without_mfa(event: &Observed) -> bool {
-    matches!(event.what, What::SignInObserved { class: SignInClass::NoMfa, .. })
+fn is_sign_in_to_judge(event: &Observed) -> bool {
+    matches!(event.what, What::SignInObserved { class: SignInClass::NoMfa | SignInClass::Unknown, .. })
 }
 
 pub(crate) fn run(ask: &Ask) -> Answered {
@@ -51,7 +51,9 @@ pub(crate) fn run(ask: &Ask) -> Answered {
         Standard::Pci => ask::Standard::Pci,
         Standard::Nist => ask::Standard::Nist,
     };
-    let heard = heard::hear(&ask.input, Own::Of(Keep::SignIns, Some(&is_sign_in_without_mfa)))?;
+    heard::page_is_named(ask.html.as_deref(), &ask.input.paths)?;
+    let mut heard = heard::hear(&ask.input, Own::Of(Keep::SignIns, Some(&is_sign_in_to_judge)))?;
+    heard.told.partial = heard.inputs.is_partial();
     let answer = report(&heard.told, standard, ask.version.as_deref(), ask.at).map_err(Failure::usage)?;
     if let Some(file) = &ask.html {
         heard.trusted(&ask.input, &answer.integrity)?;

@@ -15,6 +15,9 @@ use super::{Answered, Failure};
 ///
 /// An argument that is no file names a principal: an id, `ACCOUNT/NAME`, a name, or a unique id. Then only such
 /// principals are shown.
+///
+/// A principal is called by its name at the instant. A session that was opened with MFA shows that MFA was on when it
+/// was opened, also where the first record of that session is of a later instant.
 #[derive(Args)]
 pub(crate) struct Ask {
     #[command(flatten)]
@@ -31,7 +34,8 @@ pub(crate) fn run(ask: &Ask) -> Answered {
         return Err(Failure::unreadable(format!("`{}`: no such file", words[0].display())));
     }
     let mut heard = heard::hear_files(&ask.input, &files)?;
-    let places: Vec<Vec<usize>> = words.iter().map(|word| heard.told.find(&word.to_string_lossy())).collect();
+    let places: Vec<Vec<usize>> =
+        words.iter().map(|word| heard.told.find_at(&word.to_string_lossy(), ask.at)).collect();
     let mut of_stores: Vec<PrincipalRow> = Vec::new();
     for path in stores {
         let store = ask.input.open(path)?;
@@ -44,18 +48,15 @@ pub(crate) fn run(ask: &Ask) -> Answered {
         of_stores.extend(found.principals.into_iter().map(|row| PrincipalRow { integrity: verdict, ..row }));
         heard.store(told);
     }
-    let mut none = true;
     for (word, places) in words.iter().zip(&places) {
         if places.is_empty() && !of_stores.iter().any(|row| row.is(&word.to_string_lossy())) {
             heard.absent(word);
-        } else {
-            none = false;
         }
     }
-    if !none {
+    if !words.is_empty() {
         of_stores.retain(|row| words.iter().any(|word| row.is(&word.to_string_lossy())));
     }
-    let only = (!none).then(|| places.concat());
+    let only = (!words.is_empty()).then(|| places.concat());
     let answer = state(&heard.told, &StateQuery { at: ask.at, only }).beside(of_stores);
     heard.answer(&ask.input, &answer.integrity, &answer, || answer.text())
 }

@@ -16,12 +16,13 @@ pub(crate) struct Ask {
     principal: String,
     #[command(flatten)]
     input: Input,
-    /// Write a page for people to this file, `-` for standard output.
+    /// Write a page for people to this file, `-` for standard output; the name goes after `=`.
     #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "-", conflicts_with = "json", require_equals = true)]
     html: Option<PathBuf>,
 }
 
 pub(crate) fn run(ask: &Ask) -> Answered {
+    heard::page_is_named(ask.html.as_deref(), &ask.input.paths)?;
     let heard = heard::hear(&ask.input, Own::Principal(&ask.principal))?;
     let lives = heard::principals(&heard.told, std::slice::from_ref(&ask.principal))?;
     let answer = timeline(&heard.told, &lives);

@@ -26,11 +26,17 @@ pub struct History {
     lives: Vec<Life>,
     sign_ins: Vec<SignIn>,
     findings: Vec<Finding>,
+    others: Vec<Arc<Observed>>,
 }
 
 impl History {
-    pub(super) const fn new(lives: Vec<Life>, sign_ins: Vec<SignIn>, findings: Vec<Finding>) -> Self {
-        Self { lives, sign_ins, findings }
+    pub(super) const fn new(
+        lives: Vec<Life>,
+        sign_ins: Vec<SignIn>,
+        findings: Vec<Finding>,
+        others: Vec<Arc<Observed>>,
+    ) -> Self {
+        Self { lives, sign_ins, findings, others }
     }
 
     /// Adds another history, which is not compared with this one.
@@ -42,6 +48,8 @@ impl History {
         self.sign_ins.extend(other.sign_ins.into_iter().map(|found| SignIn { life: moved(found.life), ..found }));
         self.findings.extend(other.findings.into_iter().map(|found| Finding { life: moved(found.life), ..found }));
         self.sign_ins.sort_by(|a, b| a.event.order(&b.event));
+        self.others.extend(other.others);
+        self.others.sort_by(|a, b| a.order(b));
         self
     }
 
@@ -61,6 +69,12 @@ impl History {
     #[must_use]
     pub fn findings(&self) -> &[Finding] {
         &self.findings
+    }
+
+    /// Events of nobody in the history, in order, when everything is kept: sign-ins by others, devices without an owner.
+    #[must_use]
+    pub fn others(&self) -> &[Arc<Observed>] {
+        &self.others
     }
 
     /// The name of somebody in answers: a principal's id, what the record calls somebody from elsewhere, or the word

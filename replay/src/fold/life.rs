@@ -83,6 +83,22 @@ impl Life {
         }
     }
 
+    /// Its name in answers about an instant: by the name that it had then.
+    #[must_use]
+    pub fn id_at(&self, time: Option<Time>) -> String {
+        let Some(time) = time.filter(|_| !self.root) else { return self.id() };
+        let taken = self.steps.partition_point(|step| step.event.at <= time);
+        let mut had = 0;
+        let mut name = self.names.first().map(|(name, _)| name);
+        for step in &self.steps[..taken] {
+            name = Some(&step.after.name);
+            let later = self.names.iter().enumerate().skip(had);
+            had = later.into_iter().find(|(_, (known, _))| Some(known) == name).map_or(had, |(place, _)| place);
+        }
+        let generation = self.names.get(had).filter(|(known, _)| Some(known) == name).map_or(1, |(_, of)| *of);
+        name.map_or_else(|| self.id(), |name| format!("{}/{name}#{generation}", self.account))
+    }
+
     /// What principals of an account are sorted by: name, generation, unique id.
     pub(crate) fn order_key(&self) -> (String, u32, Option<Arc<str>>) {
         let (name, generation) = self.names.last().map_or_else(Default::default, |(name, g)| (name.to_lowercase(), *g));

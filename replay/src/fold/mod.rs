@@ -68,6 +68,9 @@ pub struct Fold {
     sign_ins: Vec<SignIn>,
     findings: Vec<Finding>,
     attempts: Vec<Arc<Observed>>,
+    others: Vec<Arc<Observed>>,
+    /// Whether the event that is being taken has become a principal's.
+    taken: bool,
 }
 
 type Event = Arc<Observed>;
@@ -81,6 +84,7 @@ impl Fold {
 
     /// Takes the next event.
     pub fn take(&mut self, event: &Arc<Observed>) {
+        self.taken = false;
         match &event.what {
             What::AttemptFailed { .. } => return self.attempts.push(Arc::clone(event)),
             What::SignInObserved { success: false, .. } => {
@@ -104,6 +108,9 @@ impl Fold {
             What::ConsolePasswordRemoved { who } => self.password(who, false, event),
             What::ChangeUntold { who, name } => self.untold(who.as_ref(), name, event),
             What::StateAnchored { who, mfa, console } => self.anchored(who, *mfa, *console, event),
+        }
+        if !self.taken && self.keep == Keep::All {
+            self.others.push(Arc::clone(event));
         }
         if let Some(actor) = &event.by.who {
             self.names.learn(actor);
@@ -154,6 +161,7 @@ impl Fold {
 
     fn step(&mut self, life: usize, device: Option<&Device>, event: &Event) {
         let generation = device.and_then(|device| self.generations.get(device)).copied().unwrap_or(0);
+        self.taken = true;
         let keep = self.keep == Keep::All || !event.is_of_mfa();
         self.life(life).step(event, generation, keep);
     }
@@ -371,8 +379,10 @@ impl Fold {
                 What::SignInObserved { subject: Subject::Principal(who), .. } => Some(who),
                 _ => None,
             };
-            if let Some(life) = who.and_then(|who| self.names.known(who, attempt.at)) {
-                self.life(life).attempts.push(attempt);
+            match who.and_then(|who| self.names.known(who, attempt.at)) {
+                Some(life) => self.life(life).attempts.push(attempt),
+                None if self.keep == Keep::All => self.others.push(attempt),
+                None => {}
             }
         }
         for sign_in in self.sign_ins.iter_mut().filter(|sign_in| sign_in.life.is_none()) {
@@ -382,6 +392,7 @@ impl Fold {
                 sign_in.before = life.map(|life| life.at(Some(Time(sign_in.event.at.0 - 1))).status);
             }
         }
-        History::new(self.names.lives, self.sign_ins, self.findings)
+        self.others.sort_by(|a, b| a.order(b));
+        History::new(self.names.lives, self.sign_ins, self.findings, self.others)
     }
 }

@@ -34,11 +34,14 @@ pub(super) fn name_of(report: &ReportAnswer) -> String {
 /// Prepares a control for the page.
 pub(super) fn judged(control: &Control) -> Judged {
     let sign_ins = control.sign_ins.iter().map(|row| format!("{}: {}, {}", row.time, row.id, row.event_id));
-    let lists: [(&str, Vec<String>); 7] = [
+    let unknown = control.sign_ins_unknown.iter().map(|row| format!("{}: {}, {}", row.time, row.id, row.event_id));
+    let lists: [(&str, Vec<String>); 9] = [
+        ("Why", control.why.iter().map(ToString::to_string).collect()),
         ("Against it", control.fails.clone()),
         ("Cannot tell", control.cannot_tell.clone()),
         ("Cannot tell whether there is a console password", control.password_unknown.clone()),
         ("Sign-ins without MFA", sign_ins.collect()),
+        ("Cannot tell whether a sign-in was with MFA", unknown.collect()),
         ("Periods without MFA", control.periods.iter().map(ToString::to_string).collect()),
         ("Gaps of rotations", control.gaps.iter().map(gap).collect()),
         ("Authenticators", control.authenticators.iter().map(authenticator).collect()),

@@ -31,11 +31,18 @@ pub(super) fn gap_bars(gaps: &[&RotationRow], scale: Scale) -> Vec<Bar> {
     }
     let bar = |(off, on, all): (Time, Time, Vec<&RotationRow>)| {
         let (from, to) = (scale.share(off), scale.share(on));
+        let certain = all.iter().any(|gap| gap.without_mfa);
+        let maybe = if certain { "" } else { "maybe " };
         let title = match all.as_slice() {
-            [gap] => format!("{}: no device for {} s from {off}", gap.id, gap.gap_s),
-            all => format!("{} gaps, {off} to {on}", all.len()),
+            [gap] => format!("{}: {maybe}no device for {} s from {off}", gap.id, gap.gap_s),
+            all => format!("{maybe}{} gaps, {off} to {on}", all.len()),
         };
-        Bar { class: "gap", x: percent(from), width: percent((to - from).max(0.0)), title: plain(&title) }
+        Bar {
+            class: if certain { "gap" } else { "gap maybe" },
+            x: percent(from),
+            width: percent((to - from).max(0.0)),
+            title: plain(&title),
+        }
     };
     joined.into_iter().map(bar).collect()
 }

@@ -114,7 +114,8 @@ impl<'a> Facts<'a> {
         for (_, life) in told.in_order() {
             facts.lives.entry(life.account()).or_default().push(life);
         }
-        for gap in gaps.iter().filter(|gap| gap.gap_s > 0 && until.is_none_or(|until| gap.off <= until)) {
+        let without = |gap: &&RotationRow| gap.without_mfa || gap.maybe_without_mfa;
+        for gap in gaps.iter().filter(without).filter(|gap| until.is_none_or(|until| gap.off <= until)) {
             facts.gaps.entry(account_of(&gap.id)).or_default().push(gap);
         }
         for row in sign_ins {

@@ -8,7 +8,9 @@
 
 mod input;
 mod integrity;
+mod observe;
 mod record;
 
 pub use input::{Flaw, Inputs, LoadOptions, Loaded, Progress, Skip, files_of, load};
 pub use integrity::{Audit, AuditRow, PublicKeys, Signatures, Verdict, Verdicts, audit};
+pub use observe::{Unobserved, observe};

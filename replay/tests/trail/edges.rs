@@ -475,3 +475,31 @@ fn after_seven_days_it_is_a_removal() {
     log.enable("2024-05-08T09:00:00Z", "x", "S2");
     assert_eq!(rotated(&log), [("S1".to_owned(), "S2".to_owned(), 604_800)]);
 }
+
+#[test]
+fn the_nearest_devices_are_paired_whichever_went_first() {
+    let mut log = Log::new();
+    log.enable("08:00:00", "x", "A");
+    log.enable("12:00:00", "x", "B");
+    log.deactivate("18:00:00", "x", "A");
+    log.deactivate("20:00:00", "x", "B");
+    log.enable("20:30:00", "x", "C");
+    let expected = [("A".to_owned(), "B".to_owned(), -21_600), ("B".to_owned(), "C".to_owned(), 1800)];
+    assert_eq!(rotated(&log), expected);
+    assert!(rotations(&log.told()).removals.is_empty());
+}
+
+#[test]
+fn a_principal_is_called_by_its_name_at_the_instant() {
+    let mut log = Log::new();
+    log.create("08:00:00", "frank");
+    log.rename("09:00:00", "frank", "francis");
+    log.create_as("10:00:00", "frank", "AIDAFRANKFRANK002");
+    let told = log.told();
+    assert_eq!(
+        states(&told, Some("2024-05-01T08:30:00Z")),
+        ["frank#1 disabled (created) no-pw", "frank#2 nonexistent"]
+    );
+    assert_eq!(states(&told, Some("2024-05-01T09:00:00Z"))[0], "francis#1 disabled (created) no-pw");
+    assert_eq!(told.find_at("frank#1", Some(countersign_replay::time::Time(1_714_552_200_000))), told.find("francis"));
+}

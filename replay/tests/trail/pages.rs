@@ -1,6 +1,6 @@
 //! Pages: one file, no script, nothing from elsewhere, and no name that could become markup.
 
-use countersign_replay::ask::{Standard, report};
+use countersign_replay::ask::{Standard, Told, report};
 use countersign_replay::page::{report_page, timeline_page};
 
 use crate::support::{Log, user};
@@ -53,8 +53,41 @@ fn a_timeline_is_one_page() {
 }
 
 #[test]
+fn only_time_without_any_device_is_drawn_as_such() {
+    let mut log = Log::new();
+    log.create("08:00:00", "amy");
+    for (clock, device) in [("08:01:00", "X"), ("08:02:00", "A")] {
+        log.enable(clock, "amy", device);
+    }
+    log.deactivate("09:00:00", "amy", "A");
+    log.enable("10:00:00", "amy", "B");
+    let page = |told: &Told| report_page(told, &report(told, Standard::Pci, None, None).unwrap()).unwrap();
+    let told = log.told();
+    let gaps = &report(&told, Standard::Pci, None, None).unwrap().controls[2].gaps;
+    assert!(gaps.is_empty() && !page(&told).contains("for 3600 s"));
+    // Whoever was there before the log may have a device that it does not name.
+    log.records.remove(0);
+    log.records.remove(0);
+    let page = page(&log.told());
+    assert!(page.contains("maybe no device for 3600 s") && page.contains("maybe none"));
+}
+
+#[test]
+fn a_page_has_fifty_accounts_and_all_are_judged() {
+    let mut log = Log::new();
+    for account in 0..120_u64 {
+        log.create("08:00:00", "lee")["recipientAccountId"] = format!("{account:012}").into();
+    }
+    let told = log.told();
+    let answer = report(&told, Standard::Cis, None, None).unwrap();
+    assert!(answer.controls.iter().any(|control| control.cannot_tell.contains(&"000000000119/root".to_owned())));
+    let page = report_page(&told, &answer).unwrap();
+    assert_eq!(page.matches("class=\"account\"").count(), 50);
+}
+
+#[test]
 fn an_empty_history_has_a_page() {
-    let told = countersign_replay::ask::Told::default();
+    let told = Told::default();
     let answer = report(&told, Standard::Cis, None, None).unwrap();
     assert_alone(&report_page(&told, &answer).unwrap());
 }

@@ -199,7 +199,7 @@ proptest! {
             let rows = state(told, &StateQuery { at: Some(at), only: None }).principals;
             let known = rows.into_iter().filter(|row| !row.citations.is_empty());
             let fact = |row: &countersign_replay::ask::PrincipalRow| {
-                format!("{} {:?} {:?} {:?} {:?} {:?}", row.name, row.status, row.basis, row.devices, row.console_password, row.citations)
+                format!("{} {} {:?} {:?} {:?} {:?} {:?}", row.id, row.name, row.status, row.basis, row.devices, row.console_password, row.citations)
             };
             let mut facts: Vec<String> = known.map(|row| fact(&row)).collect();
             facts.sort();

@@ -23,6 +23,7 @@ use std::sync::Arc;
 
 pub use load::{Inputs, LoadOptions, Loaded, Progress, load};
 pub(crate) use open::content;
+pub(crate) use sift::canonical;
 
 use crate::event::{Cite, Observed};
 use crate::time::Time;

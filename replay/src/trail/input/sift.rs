@@ -243,7 +243,7 @@ fn says_mfa(identity: &[u8]) -> bool {
 }
 
 /// SHA-256 of a record with sorted members and without blanks.
-fn canonical(value: &Value) -> [u8; 32] {
+pub(crate) fn canonical(value: &Value) -> [u8; 32] {
     fn write(value: &Value, into: &mut Sha256) {
         match value {
             Value::Object(members) => {

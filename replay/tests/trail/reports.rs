@@ -1,0 +1,83 @@
+//! What a report may say: nothing that the log does not bear.
+
+use countersign_replay::ask::{ReportAnswer, Standard, Told, report};
+
+use crate::support::{Log, root, session, user};
+
+fn asked(told: &Told, standard: Standard) -> ReportAnswer {
+    report(told, standard, None, None).unwrap()
+}
+
+/// Every control as `ID verdict`.
+fn verdicts(told: &Told, standard: Standard) -> Vec<String> {
+    let controls = asked(told, standard).controls;
+    controls.iter().map(|control| format!("{} {}", control.id, control.verdict.name())).collect()
+}
+
+/// A log that bears everything that CIS asks for.
+fn flawless() -> Log {
+    let mut log = Log::new();
+    log.create("08:00:00", "alice");
+    log.login_profile("08:01:00", "Create", "alice");
+    log.enable("08:02:00", "alice", "S1");
+    log.sign_in("09:00:00", user("alice"), "Yes", true);
+    log.add(
+        "09:00:00",
+        "iam",
+        "EnableMFADevice",
+        root(),
+        serde_json::json!({"requestParameters": {"serialNumber": "GAHT1"}}),
+    );
+    log
+}
+
+const ALL_PASS: [&str; 4] = ["2.5 pass", "2.6 pass", "2.10 pass", "5.2 pass"];
+
+#[test]
+fn what_the_log_bears_passes() {
+    assert_eq!(verdicts(&flawless().told(), Standard::Cis), ALL_PASS);
+}
+
+#[test]
+fn no_evidence_is_no_pass() {
+    for standard in [Standard::Cis, Standard::Pci, Standard::Nist] {
+        for control in asked(&Told::default(), standard).controls {
+            assert_eq!(
+                (control.verdict.name(), &control.why[..]),
+                ("cannot_tell", &["the input names no account"][..])
+            );
+        }
+    }
+    let mut log = Log::new();
+    log.call("08:00:00", session(root(), "2024-05-01T07:59:00Z", serde_json::json!("true")));
+    let controls = asked(&log.told(), Standard::Cis).controls;
+    assert_eq!(controls[2].why, ["the input names no user"]);
+    assert_eq!(controls[3].why, ["the input has no sign-ins"]);
+}
+
+#[test]
+fn a_password_that_nobody_knows_of_is_no_pass() {
+    let mut log = flawless();
+    log.deactivate("10:00:00", "amy", "S1");
+    assert_eq!(verdicts(&log.told(), Standard::Cis)[2], "2.10 cannot_tell");
+    assert_eq!(verdicts(&log.told(), Standard::Pci), ["8.4.1 cannot_tell", "8.4.2 cannot_tell", "8.5.1 fail"]);
+}
+
+#[test]
+fn a_sign_in_that_does_not_tell_is_no_pass() {
+    let mut log = flawless();
+    log.sign_in("10:00:00", user("alice"), "Perhaps", true);
+    let controls = asked(&log.told(), Standard::Cis).controls;
+    assert_eq!((controls[3].verdict.name(), controls[3].sign_ins_unknown.len()), ("cannot_tell", 1));
+    assert_eq!(verdicts(&log.told(), Standard::Pci)[1], "8.4.2 cannot_tell");
+}
+
+#[test]
+fn a_part_that_was_not_read_is_no_pass_but_may_fail() {
+    let mut log = flawless();
+    let told = Told { partial: true, ..log.told() };
+    assert!(verdicts(&told, Standard::Cis).iter().all(|control| control.ends_with("cannot_tell")));
+    log.sign_in("10:00:00", user("alice"), "No", true);
+    let told = Told { partial: true, ..log.told() };
+    assert_eq!(verdicts(&told, Standard::Cis)[3], "5.2 fail");
+}
