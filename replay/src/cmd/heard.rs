@@ -38,7 +38,7 @@ pub(crate) struct Input {
     /// Signatures of digests, which the storage keeps beside them: lines of `KEY SIGNATURE`, or a JSON object.
     #[arg(long, value_name = "FILE", requires = "public_keys")]
     pub(crate) signatures: Option<PathBuf>,
-    /// Give no answer that rests on changed or missing files.
+    /// Give no answer unless valid digests vouch for every file behind it, and none is changed or missing.
     #[arg(long)]
     pub(crate) require_integrity: bool,
 }
@@ -185,6 +185,7 @@ impl Heard {
     pub(crate) fn absent(&mut self, path: &Path) {
         let (place, why) = (path.display().to_string(), "no such file, and no such principal".to_owned());
         complain(&format!("not used: {place}: {why}"));
+        self.inputs.unread += 1;
         self.inputs.skips.push(Skip { place, kind: "unread", why, harmless: false });
     }
 
@@ -214,10 +215,14 @@ impl Heard {
         Ok(self.code(false))
     }
 
-    /// Refuses to answer from files that were changed, if that is asked for.
+    /// Refuses to answer from files that were changed, or that nothing vouches for, if that is asked for.
     pub(crate) fn trusted(&self, input: &Input, integrity: &Integrity) -> Result<(), Failure> {
-        if !input.require_integrity || integrity.verdict != Verdict::Invalid {
+        if !input.require_integrity || integrity.verdict == Verdict::Valid {
             return Ok(());
+        }
+        if integrity.verdict == Verdict::NotCovered {
+            let why = "no digest that holds vouches for everything behind the answer, so there is none";
+            return Err(Failure::integrity(format!("{why}; `countersign-replay verify` tells file by file")));
         }
         for file in &integrity.invalid {
             complain(&format!("invalid: {file}"));
@@ -230,7 +235,9 @@ impl Heard {
 
     /// The exit code of an answer.
     pub(crate) fn code(&self, found: bool) -> ExitCode {
-        if self.damaged {
+        let verdicts = &self.told.verdicts;
+        let changed = verdicts.files.values().any(|(verdict, _)| *verdict == Verdict::Invalid);
+        if self.damaged || changed || !verdicts.missing.is_empty() {
             ExitCode::from(INTEGRITY)
         } else if found {
             ExitCode::from(FOUND)

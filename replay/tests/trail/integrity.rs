@@ -111,6 +111,54 @@ fn a_file_that_is_gone_is_missing_and_one_that_nobody_names_is_not_covered() {
     assert!(audit.missing.len() == 1 && audit.missing[0].ends_with("_l1.json.gz"));
 }
 
+/// Two folders whose names are no UTF-8 are shown alike; a genuine file in one vouches for none in the other.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_changed_file_is_not_hidden_by_one_that_is_shown_alike() {
+    use std::os::unix::ffi::OsStrExt;
+    let copy = Copy::new();
+    let genuine = copy.path("_l0");
+    let name = genuine.file_name().unwrap().to_owned();
+    let folders = [b"\xff", b"\xfe"].map(|name| copy.dir.path().join(std::ffi::OsStr::from_bytes(name)));
+    let text = fs::read_to_string(&genuine).unwrap();
+    for (folder, text) in folders.iter().zip([text.clone(), text.replacen("EnableMFADevice", "ResyncMFADevice", 1)]) {
+        fs::create_dir(folder).unwrap();
+        fs::write(folder.join(&name), text).unwrap();
+    }
+    let verdicts = copy.audit(true).verdicts();
+    for folder in folders {
+        assert_eq!(verdicts.of(&folder.join(&name).display().to_string()), Invalid);
+    }
+}
+
+/// A digest that nobody signed and that claims to follow the newest says nothing of it.
+#[test]
+fn a_planted_follower_makes_nothing_invalid() {
+    let copy = Copy::new();
+    let newest = fs::read_to_string(copy.path("T110000Z")).unwrap();
+    let mut planted: serde_json::Value = serde_json::from_str(&newest).unwrap();
+    planted["previousDigestS3Object"] = planted["digestS3Object"].clone();
+    planted["digestS3Object"] = planted["digestS3Object"].as_str().unwrap().replace("T110000Z", "T120000Z").into();
+    planted["digestEndTime"] = "2024-05-01T12:00:00Z".into();
+    planted["previousDigestSignature"] = "00".repeat(256).into();
+    fs::write(copy.dir.path().join("planted_T120000Z.json"), planted.to_string()).unwrap();
+    let (digests, _) = verdicts(&copy.audit(false));
+    assert!(!digests.contains(&Invalid), "{digests:?}");
+}
+
+/// Trails of several accounts, whose copies begin at different hours.
+#[test]
+fn a_chain_that_begins_later_than_anothers_has_no_hole() {
+    let copy = Copy::new();
+    fs::remove_file(copy.path("T090000Z")).unwrap();
+    fs::remove_file(copy.path("_l0")).unwrap();
+    let older = fs::read_to_string(copy.path("T100000Z")).unwrap();
+    let other =
+        older.replace("111122223333", "444455556666").replace("T100000Z", "T010000Z").replace("10:00:00", "01:00:00");
+    fs::write(copy.dir.path().join("444455556666_T010000Z.json"), other).unwrap();
+    assert_eq!(copy.audit(true).missing, Vec::<String>::new());
+}
+
 #[test]
 fn another_key_proves_nothing() {
     let copy = Copy::new();

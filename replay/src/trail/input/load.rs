@@ -49,13 +49,15 @@ pub struct Inputs {
     pub skips: Vec<Skip>,
     /// How many things were not used.
     pub skipped: u64,
+    /// How many of them should have been.
+    pub unread: u64,
 }
 
 impl Inputs {
     /// Whether something that should have been used could not be.
     #[must_use]
     pub fn is_partial(&self) -> bool {
-        self.skips.iter().any(|skip| !skip.harmless)
+        self.unread > 0
     }
 }
 
@@ -109,14 +111,16 @@ pub fn load(paths: &[PathBuf], options: &LoadOptions, progress: &Progress) -> Lo
     all.flaws.extend(clashes.iter().filter_map(|clash| named(clash, &names)));
     all.flaws.sort();
     all.flaws.dedup();
-    all.skips.sort();
+    let mut skips: Vec<Skip> = std::mem::take(&mut all.skips).into_iter().map(|(_, skip)| skip).collect();
+    skips.sort();
     let inputs = Inputs {
         files: found.files.len() as u64,
         records,
         unique_records: unique,
         kinds,
         skipped: all.skipped,
-        skips: std::mem::take(&mut all.skips),
+        unread: all.unread,
+        skips,
     };
     let flaws = std::mem::take(&mut all.flaws);
     Loaded { events: history(all, options.known_at), flaws, inputs, files: found.files }
@@ -208,7 +212,8 @@ fn merge(all: &mut Sifted, part: Sifted) {
     all.nameless += part.nameless;
     all.too_many |= part.too_many;
     all.skipped += part.skipped;
-    all.skips.extend(part.skips);
+    all.unread += part.unread;
+    part.skips.into_iter().for_each(|(_, skip)| all.keep(skip));
     if all.seen.is_empty() {
         all.seen = part.seen;
     } else {

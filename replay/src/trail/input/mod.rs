@@ -27,6 +27,7 @@ pub(crate) use sift::canonical;
 
 use crate::event::{Cite, Observed};
 use crate::time::Time;
+use std::collections::BTreeSet;
 
 /// The files at or below some paths, in order, as [`load`] reads them.
 #[must_use]
@@ -102,15 +103,24 @@ struct Sifted {
     seen: Vec<Seen>,
     nameless: u64,
     too_many: bool,
-    skips: Vec<Skip>,
+    /// The first ones: those that should have been used before those that were passed over.
+    skips: BTreeSet<(bool, Skip)>,
     skipped: u64,
+    unread: u64,
 }
 
 impl Sifted {
     fn skip(&mut self, skip: Skip) {
         self.skipped += 1;
-        if self.skips.len() < SKIPS_MAX {
-            self.skips.push(skip);
+        self.unread += u64::from(!skip.harmless);
+        self.keep(skip);
+    }
+
+    /// Keeps the first ones by their places, whoever found them first.
+    fn keep(&mut self, skip: Skip) {
+        self.skips.insert((skip.harmless, skip));
+        if self.skips.len() > SKIPS_MAX {
+            self.skips.pop_last();
         }
     }
 

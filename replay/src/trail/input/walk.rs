@@ -22,8 +22,21 @@ pub(crate) struct Found {
 /// link below a folder is not, wherever it leads.
 pub(crate) fn files(paths: &[PathBuf]) -> Found {
     let mut found = Found::default();
-    for path in paths {
+    // What was named twice, or lies below something else that was named, is read once.
+    let whole: Vec<Option<PathBuf>> = paths.iter().map(|path| fs::canonicalize(path).ok()).collect();
+    let is_again = |place: usize| {
+        let others = whole.iter().enumerate().filter(|(other, _)| *other != place);
+        others.into_iter().any(|(other, at)| match (at, &whole[place]) {
+            (Some(at), Some(this)) => this.starts_with(at) && (at != this || other < place),
+            _ => false,
+        })
+    };
+    for (place, path) in paths.iter().enumerate() {
         match fs::metadata(path) {
+            Ok(_) if is_again(place) => {}
+            Ok(about) if !about.is_dir() && !about.is_file() => {
+                found.skips.push(Skip::unread(path, "neither a file nor a folder".to_owned()));
+            }
             Ok(about) => found.take(path.clone(), &about, 0),
             Err(error) => found.skips.push(Skip::unread(path, error.to_string())),
         }

@@ -56,8 +56,14 @@ impl Audit {
     /// The verdicts, for answers.
     #[must_use]
     pub fn verdicts(&self) -> Verdicts {
-        let rows = self.digests.iter().chain(&self.logs);
-        let files = rows.map(|row| (row.file.clone(), (row.verdict, row.reason.clone()))).collect();
+        let mut files: BTreeMap<String, (Verdict, String)> = BTreeMap::new();
+        for row in self.digests.iter().chain(&self.logs) {
+            // Names that are no UTF-8 may be shown alike: then each of them is as good as the worst.
+            let known = files.entry(row.file.clone()).or_insert_with(|| (row.verdict, row.reason.clone()));
+            if row.verdict < known.0 {
+                *known = (row.verdict, row.reason.clone());
+            }
+        }
         Verdicts { files, missing: self.missing.clone() }
     }
 }
@@ -65,11 +71,11 @@ impl Audit {
 /// Checks files against the digests among them.
 #[must_use]
 pub fn audit(files: &[PathBuf], keys: &PublicKeys, signatures: &Signatures) -> Audit {
-    let digests: Vec<DigestFile> = each(files, DigestFile::read).into_iter().flatten().collect();
+    let found = each(files, |path| Some((path.to_owned(), DigestFile::read(path)?)));
+    let (own, digests): (BTreeSet<PathBuf>, Vec<DigestFile>) = found.into_iter().flatten().unzip();
     let chain = Chain::new(&digests, keys, signatures);
     let states = chain.states();
-    let own: BTreeSet<&str> = digests.iter().map(|digest| digest.path.as_str()).collect();
-    let logs: Vec<&PathBuf> = files.iter().filter(|path| !own.contains(path.display().to_string().as_str())).collect();
+    let logs: Vec<&PathBuf> = files.iter().filter(|path| !own.contains(*path)).collect();
     let mut named: HashMap<&str, Vec<(&LogEntry, Verdict)>> = HashMap::new();
     for (digest, (verdict, _)) in digests.iter().zip(&states) {
         for log in &digest.logs {
@@ -136,23 +142,35 @@ fn missing(digests: &[DigestFile], states: &[State], present: &BTreeSet<&str>) -
     let logs = valid.flat_map(|(digest, _)| digest.logs.iter().map(|log| &log.object));
     let absent: BTreeSet<&String> = logs.filter(|object| !present.contains(base(object))).collect();
     let mut missing: Vec<String> = absent.into_iter().cloned().collect();
-    missing.extend(holes(digests));
+    missing.extend(holes(digests, states));
     missing
 }
 
 /// Digests that a present one follows and that are gone, although older ones are there: a hole in a chain. A chain
-/// whose beginning was never copied has no hole.
-fn holes(digests: &[DigestFile]) -> Vec<String> {
+/// whose beginning was never copied has no hole, and only one that is valid says what came before it.
+fn holes(digests: &[DigestFile], states: &[State]) -> Vec<String> {
     let known: BTreeSet<&str> = digests.iter().map(|digest| digest.object.as_str()).collect();
-    let folder = |object: &str| {
-        object.split("/CloudTrail-Digest/").nth(1).and_then(|rest| rest.split('/').next().map(str::to_owned))
-    };
-    let older = |digest: &DigestFile| {
-        let region = folder(&digest.object);
-        digests.iter().any(|other| folder(&other.object) == region && other.end_text < digest.end_text)
-    };
-    let absent = digests.iter().filter(|digest| older(digest)).filter_map(|digest| digest.previous_object.clone());
+    let valid = digests.iter().zip(states).filter(|(_, (verdict, _))| *verdict == Verdict::Valid);
+    let mut begin: HashMap<(&str, &str), &str> = HashMap::new();
+    for digest in digests {
+        let first = begin.entry(chain_of(&digest.object)).or_insert(&digest.end_text);
+        *first = digest.end_text.as_str().min(first);
+    }
+    let later = valid
+        .map(|(digest, _)| digest)
+        .filter(|digest| begin.get(&chain_of(&digest.object)).is_some_and(|first| *first < digest.end_text.as_str()));
+    let absent = later.filter_map(|digest| digest.previous_object.clone());
     absent.filter(|object| !known.contains(object.as_str())).collect()
+}
+
+/// What the digests of one trail in one region have in common: the folder of the region, with bucket and account, and
+/// their names up to the time.
+fn chain_of(object: &str) -> (&str, &str) {
+    const FOLDER: &str = "/CloudTrail-Digest/";
+    let below = object.find(FOLDER).map_or(0, |place| place + FOLDER.len());
+    let region = object.get(below..).and_then(|rest| rest.find('/')).map_or(below, |length| below + length);
+    let name = base(object);
+    (object.get(..region).unwrap_or_default(), name.rsplit_once('_').map_or(name, |(chain, _)| chain))
 }
 
 type State = (Verdict, &'static str);
@@ -203,15 +221,20 @@ impl<'a> Chain<'a> {
     }
 
     fn by_signature(&self, digest: &DigestFile, states: &[State]) -> State {
-        let listed = self.signatures.of(&digest.object);
-        let honest = self.followers(digest).filter(|follower| states[*follower].0 != Verdict::Invalid);
-        let followers = honest.filter_map(|place| self.digests[place].previous_signature.as_deref());
+        let listed = self.signatures.of(&digest.object).map(|signature| (signature, true));
+        // A signature that holds speaks for itself; one that does not, only when who brings it is believed.
+        let followers = self.followers(digest).filter_map(|place| {
+            let signature = self.digests[place].previous_signature.as_deref()?;
+            Some((signature, states[place].0 == Verdict::Valid))
+        });
         let mut state = (Verdict::NotCovered, NO_SIGNATURE);
-        for signature in listed.into_iter().chain(followers) {
+        for (signature, believed) in listed.into_iter().chain(followers) {
             match self.keys.check(digest, signature) {
                 Checked::Holds => return (Verdict::Valid, "its signature holds"),
-                Checked::Fails => state = (Verdict::Invalid, BAD_SIGNATURE),
-                Checked::NoKey => state = (Verdict::NotCovered, NO_KEY),
+                Checked::Fails if believed => state = (Verdict::Invalid, BAD_SIGNATURE),
+                Checked::Fails => {}
+                Checked::NoKey if state.0 != Verdict::Invalid => state = (Verdict::NotCovered, NO_KEY),
+                Checked::NoKey => {}
             }
         }
         state
