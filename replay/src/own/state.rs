@@ -72,8 +72,8 @@ pub(super) const fn concerns(event_type: u16) -> bool {
     matches!(event_type, 0x0101..=0x011f | 0x0200..=0x03ff)
 }
 
-/// What comes behind the cut, in its order: who is to come, and the names that people are to have. An `id` has the last of
-/// them.
+/// What comes behind the cut, in its order: who is to come, and the names that people are to have. They are called by those
+/// that they had at the cut.
 #[derive(Default)]
 struct Later(Vec<Coming>);
 
@@ -113,7 +113,7 @@ impl Later {
                 }
                 Coming::Name { stream, name } => {
                     if let Some(person) = states.people.get(&stream) {
-                        then.names.entry(stream).or_insert_with(|| person.name.clone());
+                        then.names.entry(stream).or_insert_with(|| (person.name.clone(), person.label(stream)));
                     }
                     states.rename(stream, name.as_ref());
                 }
@@ -127,7 +127,8 @@ impl Later {
 #[derive(Default)]
 struct Then {
     absent: HashSet<StreamId>,
-    names: HashMap<StreamId, Option<String>>,
+    /// Of those who are called otherwise later: name and id.
+    names: HashMap<StreamId, (Option<String>, String)>,
 }
 
 fn describe(states: &States, stream: StreamId, person: &Person, then: &Then) -> PrincipalRow {
@@ -148,8 +149,8 @@ fn describe(states: &States, stream: StreamId, person: &Person, then: &Then) -> 
     let signed_in = person.signed_in.filter(|_| person.gone.is_none() && !absent);
     citations.extend(signed_in);
     citations.sort_unstable();
-    let name = then.names.get(&stream).unwrap_or(&person.name).clone();
-    let id = person.label(stream);
+    let then = then.names.get(&stream).cloned();
+    let (name, id) = then.unwrap_or_else(|| (person.name.clone(), person.label(stream)));
     let placeholder = || if person.is_root() { "root".to_owned() } else { format!("sealed:{stream}") };
     let mut devices: Vec<Arc<str>> = person.enabled.iter().map(|(device, _)| states.serial(*device).into()).collect();
     devices.sort_unstable();

@@ -72,13 +72,13 @@ fn states_at_each_instant_are_those_that_were() {
     let [one, kims, new] = ["one", "kims", "kims-new"].map(phone);
     assert_eq!(
         states(log, Some(at[0])),
-        ["root disabled(created)", "kimberly#1 nonexistent", "lee#1 nonexistent", "LEE#2 nonexistent"]
+        ["root disabled(created)", "Kim#1 nonexistent", "lee#1 nonexistent", "LEE#2 nonexistent"]
     );
-    assert_eq!(states(log, Some(at[1]))[..2], ["root disabled(created)", "kimberly#1 disabled(created)"]);
+    assert_eq!(states(log, Some(at[1]))[..2], ["root disabled(created)", "Kim#1 disabled(created)"]);
     assert_eq!(
         states(log, Some(at[2]))[1..],
         [
-            format!("kimberly#1 enabled(lifecycle) {kims}"),
+            format!("Kim#1 enabled(lifecycle) {kims}"),
             format!("lee#1 enabled(lifecycle) {one}"),
             "LEE#2 nonexistent".to_owned(),
         ]
