@@ -123,6 +123,9 @@ pub(crate) fn hear_files(input: &Input, files: &[PathBuf]) -> Result<Heard, Fail
     if inputs.skipped > named {
         complain(&format!("and {} more", inputs.skipped - named));
     }
+    if inputs.unique_records.is_none() {
+        complain("too many records to look for different ones of the same id");
+    }
     let verdicts = check(input, &files)?.map(|audit| audit.verdicts()).unwrap_or_default();
     let told = Told { history: fold(events), flaws, verdicts, ..Told::default() };
     Ok(Heard { told, inputs, damaged: false })

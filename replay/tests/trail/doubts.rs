@@ -3,7 +3,7 @@
 use countersign_replay::trail::LoadOptions;
 use serde_json::json;
 
-use crate::support::{Log, found, load_files, session, states, tell, uid, user};
+use crate::support::{Log, found, load_files, session, states, tell, told_of, uid, user};
 
 #[test]
 fn a_device_that_was_taken_and_is_not_named_may_be_any() {
@@ -139,6 +139,28 @@ fn a_session_of_somebody_without_an_account_is_of_the_recipients() {
         let identity = session(identity, "2024-05-01T08:15:00Z", json!("true"));
         log.add("08:20:00", "iam", name, identity, json!({"requestParameters": {"userName": "bob"}}));
         assert_eq!(states(&log.told(), None)[0], "amy#1 enabled (evidence)", "{name}");
+    }
+}
+
+/// Records of one second and without an id are told apart by what they say, not by which was read first.
+#[test]
+fn of_records_of_a_session_that_tie_the_same_one_is_cited() {
+    let mut log = Log::new();
+    for region in ["eu-west-1", "us-east-1", "ap-south-1"] {
+        log.call("08:20:00", session(user("amy"), "2024-05-01T08:15:00Z", json!("true")));
+        let last = log.records.last_mut().unwrap();
+        last["awsRegion"] = region.into();
+        last.as_object_mut().unwrap().remove("eventID");
+    }
+    let cited = |log: &Log| {
+        let told = told_of(&log.records);
+        told.history.lives()[0].steps().iter().map(|step| step.event.cite.body).collect::<Vec<_>>()
+    };
+    let first = cited(&log);
+    assert_eq!(first.len(), 1);
+    for _ in 0..2 {
+        log.records.rotate_left(1);
+        assert_eq!(cited(&log), first);
     }
 }
 

@@ -12,7 +12,7 @@ use foldhash::fast::FixedState;
 
 use super::items::{self, Document, Item};
 use super::sift::{Sessions, Sieve};
-use super::{Flaw, Kept, Seen, Sifted, Skip, credential, open, walk};
+use super::{Flaw, Kept, SEEN_MAX, Seen, Sifted, Skip, credential, open, walk};
 use crate::event::{Observed, Via, What};
 use crate::time::Time;
 
@@ -224,10 +224,14 @@ fn merge(all: &mut Sifted, part: Sifted) {
     }
 }
 
-fn earliest(sessions: &mut Sessions, at: Time, observed: Observed, key: (crate::event::Who, Time)) {
-    let before = sessions.get(&key).is_some_and(|(first, session)| {
-        (*first, &session.cite.event_id, session.cite.body) <= (at, &observed.cite.event_id, observed.cite.body)
-    });
+/// Keeps the first record of a session, and of copies that of the first file, whichever was read first.
+pub(super) fn earliest(sessions: &mut Sessions, at: Time, observed: Observed, key: (crate::event::Who, Time)) {
+    type Rank<'a> = (Time, (&'a Option<Arc<str>>, [u8; 32]), (&'a str, u64));
+    fn rank(at: Time, observed: &Observed) -> Rank<'_> {
+        let cite = &observed.cite;
+        (at, (&cite.event_id, cite.body), (&*cite.source, cite.index))
+    }
+    let before = sessions.get(&key).is_some_and(|(first, session)| rank(*first, session) <= rank(at, &observed));
     if !before {
         sessions.insert(key, (at, observed));
     }
@@ -237,7 +241,12 @@ fn earliest(sessions: &mut Sessions, at: Time, observed: Observed, key: (crate::
 fn tell_apart(all: &mut Sifted) -> (Option<u64>, Vec<Seen>) {
     all.seen.sort_unstable();
     all.seen.dedup_by_key(|seen| (seen.id, seen.body));
-    let unique = (!all.too_many).then_some(all.seen.len() as u64 + all.nameless);
+    // By what there is, and not by who read how much of it.
+    if all.too_many || all.seen.len() > SEEN_MAX {
+        all.seen = Vec::new();
+        return (None, Vec::new());
+    }
+    let unique = Some(all.seen.len() as u64 + all.nameless);
     let mut clashes = Vec::new();
     for of_one_id in all.seen.chunk_by(|a, b| a.id == b.id).filter(|chunk| chunk.len() > 1) {
         let mut of_one_id = of_one_id.to_vec();

@@ -37,7 +37,7 @@ pub fn files_of(paths: &[PathBuf]) -> Vec<PathBuf> {
 
 /// Skips that are kept by name; more are only counted.
 const SKIPS_MAX: usize = 10_000;
-/// Records that are told apart; beyond, nobody knows how many were different.
+/// Different records that are told apart; of more nobody knows how many they are, nor which share an id.
 const SEEN_MAX: usize = 2_000_000;
 
 /// Something that was not used.
@@ -130,10 +130,10 @@ impl Sifted {
             Some(_) if self.too_many => {}
             Some(seen) => {
                 self.seen.push(seen);
-                if self.seen.len() >= SEEN_MAX {
+                if self.seen.len() >= 2 * SEEN_MAX {
                     self.seen.sort_unstable();
                     self.seen.dedup_by_key(|seen| (seen.id, seen.body));
-                    self.too_many = self.seen.len() > SEEN_MAX / 2;
+                    self.too_many = self.seen.len() > SEEN_MAX;
                 }
             }
         }

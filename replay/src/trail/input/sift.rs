@@ -9,7 +9,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::items::RECORD_BYTES_MAX;
-use super::load::hash_of;
+use super::load::{earliest, hash_of};
 use super::scan::{self, Scanned};
 use super::{Flaw, Kept, Seen, Sifted, Skip, credential};
 use crate::event::{Cite, Observed, Via, What, Who};
@@ -184,7 +184,8 @@ impl Sieve<'_> {
         let event_id = scanned.fields.event_id.and_then(|span| span.text(bytes)).unwrap_or_default();
         let first = self.into.sessions.get(&key).is_none_or(|(first, session): &(Time, Observed)| {
             let id = session.cite.event_id.as_deref().unwrap_or_default().as_bytes();
-            (at, &*event_id) < (*first, id)
+            // What ties is told apart below, by all of it.
+            (at, &*event_id) <= (*first, id)
         });
         if first {
             let value: Value = serde_json::from_slice(bytes).map_err(|_| "not JSON")?;
@@ -193,7 +194,7 @@ impl Sieve<'_> {
             let of_session =
                 |event: &Observed| matches!(&event.what, What::MfaUseObserved { via: Via::Session { .. }, .. });
             if let Some(session) = observed.into_iter().find(of_session) {
-                self.into.sessions.insert(key, (at, session));
+                earliest(&mut self.into.sessions, at, session, key);
             }
         }
         Ok(())
