@@ -19,8 +19,9 @@ use crate::sent::{Medium, six_digits};
 use crate::shared::Shared;
 use crate::transports::{SmsAccepted, SmsFailure, SmsKey, SmsMessage};
 
-/// What the answer of a gateway may take longer than is waited for it, until the try counts as lost.
-const LEASE_MS: u64 = 5_000;
+/// What may lie between the decision on a try and the question to the gateway. The lease is longer than the gateway is
+/// waited for by this much, so that whoever finds it over finds nobody asking any more.
+const HANDOVER_MS: u64 = 5_000;
 
 /// Hands a message over once, with a place that was taken at a courier.
 pub(super) async fn carry(shared: Arc<Shared>, door: Door, open: Open, route: RouteName) -> Next {
@@ -29,18 +30,18 @@ pub(super) async fn carry(shared: Arc<Shared>, door: Door, open: Open, route: Ro
     let work = CeremonyWork::BeginSubmit {
         challenge: open.challenge,
         route: route.clone(),
-        lease_ms: time_max_ms.saturating_add(LEASE_MS),
+        lease_ms: time_max_ms.saturating_add(HANDOVER_MS),
         price_micros: courier.route.price_micros,
     };
     let begun = door.ask(open.principal.clone(), work).await;
-    let (submit, message) = match may_submit(&shared, &open, begun) {
+    let Go { submit, decided, message } = match may_submit(&shared, &open, begun) {
         Ok(go) => go,
         Err(next) => {
             courier.give_back();
             return next;
         }
     };
-    let outcome = ask_gateway(&shared, courier, message).await;
+    let outcome = ask_gateway(&shared, courier, decided, message).await;
     let dice = shared.random().map_or(0, u64::from_be_bytes);
     courier.ended(outcome.as_ref().map(|_| ()).map_err(|failure| *failure), shared.clock.now(), dice);
     let idempotent = courier.route.transport.is_idempotent();
@@ -72,8 +73,15 @@ pub(super) async fn give_up(shared: Arc<Shared>, door: Door, open: Open, reason:
     }
 }
 
+/// A try that may be made.
+struct Go {
+    submit: u8,
+    decided: UnixMillis,
+    message: SmsMessage,
+}
+
 /// What the principal says to a try: the message, or what becomes of it instead.
-fn may_submit(shared: &Shared, open: &Open, answer: Result<Answer, Error>) -> Result<(u8, SmsMessage), Next> {
+fn may_submit(shared: &Shared, open: &Open, answer: Result<Answer, Error>) -> Result<Go, Next> {
     let answer = match answer {
         Ok(answer) => answer,
         Err(error) if error.rejection().is_some() => return Err(Next::Done),
@@ -91,7 +99,8 @@ fn may_submit(shared: &Shared, open: &Open, answer: Result<Answer, Error>) -> Re
             let key = SmsKey { principal: open.principal.stream(), version: open.decision };
             let life = Duration::from_millis(open.until.0.saturating_sub(answer.at.0));
             let (text, to) = (shared.sms.text.of(&code), phone.clone());
-            Ok((submit, SmsMessage { to, text, code, challenge: open.challenge, key, until: open.until, life }))
+            let message = SmsMessage { to, text, code, challenge: open.challenge, key, until: open.until, life };
+            Ok(Go { submit, decided: answer.at, message })
         }
         (Verdict::SmsHeld { until }, _) => Err(Next::Again(until, Routing::Same)),
         _ => Err(Next::Done),
@@ -99,12 +108,14 @@ fn may_submit(shared: &Shared, open: &Open, answer: Result<Answer, Error>) -> Re
 }
 
 /// Waits for the gateway as long as its route says, and not for one whose code is worth nothing any more.
-async fn ask_gateway(shared: &Shared, courier: &Courier, message: SmsMessage) -> Result<SmsAccepted, SmsFailure> {
+async fn ask_gateway(
+    shared: &Shared,
+    courier: &Courier,
+    decided: UnixMillis,
+    message: SmsMessage,
+) -> Result<SmsAccepted, SmsFailure> {
     let now = shared.clock.now();
-    let life = Duration::from_millis(message.until.0.saturating_sub(now.0));
-    if life.is_zero() {
-        return Err(SmsFailure::Unavailable);
-    }
+    let life = life_left(now, decided, message.until).ok_or(SmsFailure::Unavailable)?;
     let time_max_ms = u64::try_from(courier.route.submit_time_max.as_millis()).unwrap_or(u64::MAX);
     let transport = Arc::clone(&courier.route.transport);
     // A task of its own, so that a transport that panics takes nobody along.
@@ -117,6 +128,13 @@ async fn ask_gateway(shared: &Shared, courier: &Courier, message: SmsMessage) ->
             Err(SmsFailure::Unknown)
         }
     }
+}
+
+/// How long a code is still good, or `None` when its gateway is not to be asked any more: too late for the code, or so
+/// long after the decision that the answer could come when the lease is over and another sender asks.
+fn life_left(now: UnixMillis, decided: UnixMillis, until: UnixMillis) -> Option<Duration> {
+    let in_time = now < until && now <= decided.plus_ms(HANDOVER_MS);
+    in_time.then(|| Duration::from_millis(until.0.saturating_sub(now.0)))
 }
 
 fn submitted(outcome: Result<SmsAccepted, SmsFailure>) -> Submitted {
@@ -167,5 +185,21 @@ async fn record_end(shared: &Arc<Shared>, door: &Door, open: &Open, submit: u8, 
                 return Some(if shared.journal.is_poisoned() { Next::Stop } else { Next::Done });
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_gateway_is_asked_while_its_answer_comes_within_the_lease() {
+        let (decided, until) = (UnixMillis(100_000), UnixMillis(400_000));
+        let left = |now| life_left(UnixMillis(now), decided, until);
+        assert_eq!(left(100_000), Some(Duration::from_secs(300)));
+        assert_eq!(left(105_000), Some(Duration::from_secs(295)));
+        assert_eq!(left(105_001), None, "another sender may ask before the answer comes");
+        assert_eq!(left(99_000), Some(Duration::from_secs(301)), "a clock that was set back");
+        assert_eq!(life_left(UnixMillis(100_000), decided, UnixMillis(100_000)), None, "nobody may use it any more");
     }
 }

@@ -1,5 +1,6 @@
 //! The domain from outside: scenarios of the decisions, forged histories, the generated table.
 
+mod checked;
 mod forged_messages;
 mod forged_sign_ins;
 mod forger;

@@ -83,7 +83,7 @@ impl Stage {
         serial
     }
 
-    fn created(&mut self, who: &PrincipalId, name: &str) -> Serial {
+    pub fn created(&mut self, who: &PrincipalId, name: &str) -> Serial {
         let serial = phone(name);
         let made = self.ask(who, |stage, context| {
             let seed = Seed::new(vec![7; 20]).unwrap();
