@@ -47,6 +47,8 @@ mod views;
 mod webauthn;
 mod writer;
 
+pub mod manual;
+
 pub use answer::{Ack, HostEntry, NewVirtualDevice, Proof, Refusal, Request};
 pub use code::{Code, CodeFormat};
 pub use config::{Config, Limits};

@@ -6,6 +6,7 @@ mod faults;
 mod model;
 mod negative;
 mod outbox;
+mod promises;
 mod races;
 mod support;
 mod tidy;
