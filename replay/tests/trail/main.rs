@@ -6,6 +6,7 @@ mod doubts;
 mod edges;
 mod edges_of_input;
 mod exports;
+mod foreign;
 mod hostile;
 mod integrity;
 mod pages;

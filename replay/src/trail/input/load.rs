@@ -10,6 +10,7 @@ use std::thread;
 
 use foldhash::fast::FixedState;
 
+use super::foreign::{self, Foreign};
 use super::items::{self, Document, Item};
 use super::sift::{Sessions, Sieve};
 use super::{Flaw, Kept, SEEN_MAX, Seen, Sifted, Skip, credential, open, walk};
@@ -160,7 +161,7 @@ fn read_file(path: &Path, options: &LoadOptions, progress: &Progress, into: &mut
         return;
     }
     let source: Arc<str> = Arc::from(path.display().to_string());
-    let before = into.skipped;
+    let (before, unread) = (into.skipped, into.unread);
     let mut sieve = Sieve {
         into,
         source: Arc::clone(&source),
@@ -168,29 +169,49 @@ fn read_file(path: &Path, options: &LoadOptions, progress: &Progress, into: &mut
         known_at: options.known_at,
         index: 0,
         kinds: Counts::new(),
+        foreign: None,
     };
     if let Err(why) = read_content(path, progress, &mut sieve) {
         sieve.unread(why);
     }
-    let kinds = std::mem::take(&mut sieve.kinds);
+    let (kinds, foreign) = (std::mem::take(&mut sieve.kinds), sieve.foreign);
+    if let Some(passed) = foreign.and_then(|foreign| passed_over(path, foreign, &kinds)) {
+        into.skip(passed);
+    }
     if kinds.is_empty() && into.skipped == before {
         *counts.entry("no_records").or_default() += 1;
     }
-    if into.skipped > before {
-        *counts.entry("unread").or_default() += into.skipped - before;
+    if into.unread > unread {
+        *counts.entry("unread").or_default() += into.unread - unread;
     }
     for (kind, count) in kinds {
         *counts.entry(kind).or_default() += count;
     }
 }
 
+/// What is said of the things in a file that are of no kind; a file of nothing else should have been something.
+fn passed_over(path: &Path, foreign: Foreign, kinds: &Counts) -> Option<Skip> {
+    let others = *kinds.get("other")?;
+    if kinds.len() > 1 {
+        return Some(Skip::passed(path, "other", &format!("things of no kind that is read here: {others}")));
+    }
+    Some(match foreign.harmless {
+        true => Skip::passed(path, "other", foreign.what),
+        false => Skip::unread(path, foreign.what.to_owned()),
+    })
+}
+
 fn read_content(path: &Path, progress: &Progress, sieve: &mut Sieve<'_>) -> Result<(), String> {
-    let mut content = open::content(path, &progress.bytes).map_err(|error| error.to_string())?;
+    let mut content = open::text(path, &progress.bytes).map_err(|error| error.to_string())?;
     let beginning = content.fill_buf().map_err(|error| error.to_string())?;
     if credential::begins(beginning) {
         sieve.rows(credential::read(content, &sieve.source, sieve.delivered)?);
         return Ok(());
     }
+    let odd = match beginning.trim_ascii_start().first() {
+        Some(b'{' | b'[') => foreign::OTHER_JSON,
+        _ => foreign::of(beginning),
+    };
     let document = items::each(content, &mut |item| match item {
         Item::Object(bytes, scanned) => sieve.object(bytes, scanned),
         Item::Other => sieve.other(),
@@ -198,7 +219,10 @@ fn read_content(path: &Path, progress: &Progress, sieve: &mut Sieve<'_>) -> Resu
     });
     let kind = match document.map_err(|error| error.to_string())? {
         Document::Empty => "empty",
-        Document::Other => "other",
+        Document::Other => {
+            sieve.foreign = Some(odd);
+            "other"
+        }
         Document::Json => return Ok(()),
     };
     *sieve.kinds.entry(kind).or_default() += 1;
@@ -272,7 +296,7 @@ fn names_of(files: &[PathBuf], clashes: &[Seen]) -> HashMap<u64, Arc<str>> {
         }
     };
     for path in files {
-        let Ok(content) = open::content(path, &Arc::default()) else { continue };
+        let Ok(content) = open::text(path, &Arc::default()) else { continue };
         // What could not be read was told the first time.
         let _told = items::each(content, &mut |item| {
             if let Item::Object(bytes, scanned) = item {

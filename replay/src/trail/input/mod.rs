@@ -3,13 +3,15 @@
 //! | part | does |
 //! |---|---|
 //! | `walk` | the files below the named paths |
-//! | `open` | plain or gzip, within a ratio |
+//! | `open` | plain or gzip, within a ratio; text of sixteen bits |
+//! | `foreign` | what a file is that is not read |
 //! | `items`, `window`, `scan` | the objects of a stream, in one pass and bounded memory |
 //! | `sift` | what each object is; records that matter become observed events |
 //! | `credential` | reports |
 //! | `load` | many files at once; one of what came twice; addenda; the order |
 
 mod credential;
+mod foreign;
 mod items;
 mod load;
 mod open;

@@ -8,6 +8,7 @@ use memchr::memmem;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use super::foreign::{self, Foreign, OTHER_JSON};
 use super::items::RECORD_BYTES_MAX;
 use super::load::{earliest, hash_of};
 use super::scan::{self, Scanned};
@@ -27,6 +28,8 @@ pub(crate) struct Sieve<'a> {
     pub(crate) known_at: Option<Time>,
     pub(crate) index: u64,
     pub(crate) kinds: BTreeMap<Kind, u64>,
+    /// What the first thing is that is of no kind.
+    pub(super) foreign: Option<Foreign>,
 }
 
 impl Sieve<'_> {
@@ -42,7 +45,14 @@ impl Sieve<'_> {
 
     pub(crate) fn other(&mut self) {
         self.count("other");
+        self.foreign.get_or_insert(OTHER_JSON);
         self.index += 1;
+    }
+
+    /// Counts an object that is nothing that is read.
+    fn foreign(&mut self, bytes: &[u8]) {
+        self.count("other");
+        self.foreign.get_or_insert_with(|| foreign::of_json(bytes));
     }
 
     /// Takes an object of the file, whatever it is.
@@ -62,14 +72,14 @@ impl Sieve<'_> {
         } else if let Some(detail) = fields.detail.map(|span| span.of(bytes)) {
             match scan::whole(detail) {
                 Some(scanned) => return self.bare(detail, &scanned),
-                None => self.count("other"),
+                None => self.foreign(bytes),
             }
         } else if fields.event_name.is_some() || fields.insight.is_some() {
             return self.bare(bytes, scanned);
         } else if fields.content.is_some() || fields.data.is_some_and(|data| holds(data.of(bytes), b"\"Content\"")) {
             return self.report(bytes);
         } else {
-            self.count("other");
+            self.foreign(bytes);
         }
         self.index += 1;
     }
@@ -116,7 +126,7 @@ impl Sieve<'_> {
                 return self.unread(why);
             }
         } else {
-            self.count("other");
+            self.foreign(bytes);
         }
         self.index += 1;
     }
