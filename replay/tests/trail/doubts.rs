@@ -265,6 +265,24 @@ fn of_two_addenda_of_one_record_the_newer_stays() {
 }
 
 #[test]
+fn of_addenda_that_name_each_other_the_newest_stays() {
+    for count in [2, 3] {
+        let mut log = Log::new();
+        log.create("08:00:00", "amy");
+        let devices = ["S1", "S2", "S3"];
+        for place in 0..count {
+            let other = format!("e{:04}", (place + 1) % count + 1);
+            amends(log.enable(&format!("09:0{place}:00"), "amy", devices[place]), &other);
+        }
+        let newest = devices[count - 1];
+        assert_eq!(states(&log.told(), None), [format!("amy#1 enabled (lifecycle) [{newest}] no-pw")]);
+        // One that amends a member of the circle from outside it stays as well, and the circle does not come back.
+        amends(log.enable("09:30:00", "amy", "S9"), "e0001");
+        assert_eq!(states(&log.told(), None), ["amy#1 enabled (lifecycle) [S9] no-pw"]);
+    }
+}
+
+#[test]
 fn the_session_of_a_record_that_was_amended_is_no_evidence() {
     let mut log = Log::new();
     log.create("08:00:00", "amy");

@@ -10,6 +10,7 @@ use std::thread;
 
 use foldhash::fast::FixedState;
 
+use super::amend::amend;
 use super::foreign::{self, Foreign};
 use super::items::{self, Document, Item};
 use super::sift::{Sessions, Sieve};
@@ -312,23 +313,6 @@ fn named(clash: &Seen, names: &HashMap<u64, Arc<str>>) -> Option<Flaw> {
     body[..8].copy_from_slice(&clash.body.to_be_bytes());
     let at = (clash.at != Time(0)).then_some(clash.at);
     Some(Flaw { at, kind: "same_event_id_different_body", cite: Arc::clone(names.get(&clash.id)?), body })
-}
-
-/// Leaves out what was amended, and of several amendments of one record all but the newest. Gives the ids of the former.
-fn amend(kept: &mut Vec<Kept>) -> BTreeSet<Arc<str>> {
-    let replaces = |kept: &Kept| kept.replaces.clone().filter(|id| kept.cite.event_id.as_ref() != Some(id));
-    let age = |kept: &Kept| (kept.at, kept.cite.delivered, kept.cite.event_id.clone(), kept.cite.body);
-    let mut newest = BTreeMap::new();
-    for addendum in &*kept {
-        let Some(id) = replaces(addendum) else { continue };
-        let newest = newest.entry(id).or_insert_with(|| age(addendum));
-        *newest = age(addendum).max(newest.clone());
-    }
-    kept.retain(|kept| {
-        let amended = kept.cite.event_id.as_ref().is_some_and(|id| newest.contains_key(id));
-        !amended && replaces(kept).is_none_or(|id| newest.get(&id) == Some(&age(kept)))
-    });
-    newest.into_keys().collect()
 }
 
 /// Leaves out the reports without a time about which the log goes on later than they were made at the earliest: nobody

@@ -8,8 +8,10 @@
 //! | `items`, `window`, `scan` | the objects of a stream, in one pass and bounded memory |
 //! | `sift` | what each object is; records that matter become observed events |
 //! | `credential` | reports |
-//! | `load` | many files at once; one of what came twice; addenda; the order |
+//! | `load` | many files at once; one of what came twice; the order |
+//! | `amend` | addenda |
 
+mod amend;
 mod credential;
 mod foreign;
 mod items;
