@@ -15,7 +15,7 @@ use serde::Serialize;
 
 use super::progress::load_with_progress;
 use super::stores::note;
-use super::{Answered, FOUND, Failure, INTEGRITY, UNREADABLE, complain, say};
+use super::{Answered, Ended, Failure, complain, say};
 
 /// Logs, and how to read them.
 #[derive(Args)]
@@ -240,15 +240,8 @@ impl Heard {
     pub(crate) fn code(&self, found: bool) -> ExitCode {
         let verdicts = &self.told.verdicts;
         let changed = verdicts.files.values().any(|(verdict, _)| *verdict == Verdict::Invalid);
-        if self.damaged || changed || !verdicts.missing.is_empty() {
-            ExitCode::from(INTEGRITY)
-        } else if found {
-            ExitCode::from(FOUND)
-        } else if self.inputs.is_partial() {
-            ExitCode::from(UNREADABLE)
-        } else {
-            ExitCode::SUCCESS
-        }
+        let changed = self.damaged || changed || !verdicts.missing.is_empty();
+        Ended { changed, partial: self.inputs.is_partial(), found }.code()
     }
 
     /// Writes a page to a file, or to standard output.

@@ -2,7 +2,6 @@
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
-use std::process::ExitCode;
 
 use clap::Args;
 use countersign_replay::own::policy_file::{self, Preset};
@@ -10,7 +9,7 @@ use countersign_replay::own::what_if::{LISTED_MAX, WhatIf, what_if_listing};
 use countersign_replay::own::words::{counted, shown};
 
 use super::stores::{Place, note, policy_of};
-use super::{Answered, FOUND, show};
+use super::{Answered, Ended, show};
 
 /// Runs the recorded history under another policy: who would have been locked, asked to resync, refused or asked to step
 /// up.
@@ -44,7 +43,7 @@ pub(crate) fn run(ask: &Ask) -> Answered {
     let answer = what_if_listing(&ask.place.open()?, &recorded, &instead, ask.list)?;
     note(answer.sealed);
     show(&answer, ask.json, text)?;
-    Ok(if ask.fail && answer.differing > 0 { ExitCode::from(FOUND) } else { ExitCode::SUCCESS })
+    Ok(Ended { found: ask.fail && answer.differing > 0, ..Ended::default() }.code())
 }
 
 fn text(answer: &WhatIf) -> String {

@@ -19,14 +19,14 @@ struct Copy {
 impl Copy {
     fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        for file in files_of(&[data().join("signed")]) {
+        for file in files_of(&[data().join("signed")]).0 {
             fs::copy(&file, dir.path().join(file.file_name().unwrap())).unwrap();
         }
         Self { dir }
     }
 
     fn path(&self, part: &str) -> PathBuf {
-        let mut files = files_of(&[self.dir.path().to_owned()]).into_iter();
+        let mut files = files_of(&[self.dir.path().to_owned()]).0.into_iter();
         files.find(|file| file.to_str().unwrap().contains(part)).unwrap()
     }
 
@@ -40,7 +40,7 @@ impl Copy {
         let keys = PublicKeys::read(&data().join("signed-keys.json")).unwrap();
         let listed = || Signatures::read(&data().join("signed-signatures.txt")).unwrap();
         let signatures = if signed { listed() } else { Signatures::default() };
-        audit(&files_of(&[self.dir.path().to_owned()]), &keys, &signatures)
+        audit(&files_of(&[self.dir.path().to_owned()]).0, &keys, &signatures)
     }
 }
 
@@ -169,7 +169,7 @@ fn another_key_proves_nothing() {
     fs::write(&old, list.to_string()).unwrap();
     let keys = PublicKeys::read(&old).unwrap();
     fs::remove_file(&old).unwrap();
-    let found = audit(&files_of(&[copy.dir.path().to_owned()]), &keys, &Signatures::default());
+    let found = audit(&files_of(&[copy.dir.path().to_owned()]).0, &keys, &Signatures::default());
     assert_eq!(verdicts(&found), (vec![NotCovered; 3], vec![NotCovered; 3]));
 }
 

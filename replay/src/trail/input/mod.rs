@@ -33,10 +33,11 @@ use crate::event::{Cite, Observed};
 use crate::time::Time;
 use std::collections::BTreeSet;
 
-/// The files at or below some paths, in order, as [`load`] reads them.
+/// The files at or below some paths, in order, as [`load`] reads them; and what is none.
 #[must_use]
-pub fn files_of(paths: &[PathBuf]) -> Vec<PathBuf> {
-    walk::files(paths).files
+pub fn files_of(paths: &[PathBuf]) -> (Vec<PathBuf>, Vec<Skip>) {
+    let found = walk::files(paths);
+    (found.files, found.skips)
 }
 
 /// Skips that are kept by name; more are only counted.
