@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
+use clap::builder::{PathBufValueParser, TypedValueParser};
 use countersign_domain::ids::UnixMillis;
 use countersign_replay::ask::{Integrity, Told, json};
 use countersign_replay::fold::{Keep, fold};
@@ -20,8 +21,9 @@ use super::{Answered, Ended, Failure, complain, say};
 /// Logs, and how to read them.
 #[derive(Args)]
 pub(crate) struct Input {
-    /// Countersign stores or data directories, CloudTrail files, credential reports, or folders of them.
-    #[arg(required = true, value_name = "PATH")]
+    /// Countersign stores or data directories, CloudTrail files, credential reports, or folders of them. A pipe that is
+    /// named is read; `-` is standard input.
+    #[arg(required = true, value_name = "PATH", value_parser = PathBufValueParser::new().map(standard_input))]
     pub(crate) paths: Vec<PathBuf>,
     /// Answer from what had been delivered by then, such as 2026-05-01T09:45:00Z.
     #[arg(long, value_name = "INSTANT", value_parser = instant)]
@@ -41,6 +43,11 @@ pub(crate) struct Input {
     /// Give no answer unless valid digests vouch for every file behind it, and none is changed or missing.
     #[arg(long)]
     pub(crate) require_integrity: bool,
+}
+
+/// Standard input by its usual name.
+fn standard_input(path: PathBuf) -> PathBuf {
+    if path.as_os_str() == "-" { PathBuf::from("/dev/stdin") } else { path }
 }
 
 /// Reads an instant of the command line.

@@ -12,4 +12,5 @@ mod integrity;
 mod pages;
 mod properties;
 mod reports;
+mod streams;
 mod support;

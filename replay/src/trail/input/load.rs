@@ -109,8 +109,8 @@ pub fn load(paths: &[PathBuf], options: &LoadOptions, progress: &Progress) -> Lo
     }
     let records = kinds.get("record").copied().unwrap_or(0);
     let (unique, clashes) = tell_apart(&mut all);
-    let names = if clashes.is_empty() { HashMap::new() } else { names_of(&found.files, &clashes) };
-    all.flaws.extend(clashes.iter().filter_map(|clash| named(clash, &names)));
+    let names = if clashes.is_empty() { HashMap::new() } else { names_of(&all.kept, &found.files, &clashes) };
+    all.flaws.extend(clashes.iter().map(|clash| named(clash, &names)));
     all.flaws.sort();
     all.flaws.dedup();
     let mut skips: Vec<Skip> = std::mem::take(&mut all.skips).into_iter().map(|(_, skip)| skip).collect();
@@ -286,8 +286,9 @@ pub(super) fn hash_of(id: &[u8]) -> u64 {
     FixedState::with_seed(0x6964).hash_one(id)
 }
 
-/// Reads the files once more for the ids behind some hashes: clashes are rare, and ids are long.
-fn names_of(files: &[PathBuf], clashes: &[Seen]) -> HashMap<u64, Arc<str>> {
+/// Reads the files once more for the ids behind some hashes: clashes are rare, and ids are long. What came out of a pipe
+/// cannot be read again; of its records those that matter are at hand.
+fn names_of(kept: &[Kept], files: &[PathBuf], clashes: &[Seen]) -> HashMap<u64, Arc<str>> {
     let wanted: HashSet<u64> = clashes.iter().map(|clash| clash.id).collect();
     let mut names = HashMap::new();
     let mut note = |id: &[u8]| {
@@ -296,7 +297,8 @@ fn names_of(files: &[PathBuf], clashes: &[Seen]) -> HashMap<u64, Arc<str>> {
             names.insert(hash, Arc::from(String::from_utf8_lossy(id)));
         }
     };
-    for path in files {
+    kept.iter().filter_map(|kept| kept.cite.event_id.as_ref()).for_each(|id| note(id.as_bytes()));
+    for path in files.iter().filter(|path| walk::can_be_read_again(path)) {
         let Ok(content) = open::text(path, &Arc::default()) else { continue };
         // What could not be read was told the first time.
         let _told = items::each(content, &mut |item| {
@@ -308,11 +310,13 @@ fn names_of(files: &[PathBuf], clashes: &[Seen]) -> HashMap<u64, Arc<str>> {
     names
 }
 
-fn named(clash: &Seen, names: &HashMap<u64, Arc<str>>) -> Option<Flaw> {
+/// The finding of a clash. An id that nobody kept is told by its hash.
+fn named(clash: &Seen, names: &HashMap<u64, Arc<str>>) -> Flaw {
     let mut body = [0; 32];
     body[..8].copy_from_slice(&clash.body.to_be_bytes());
     let at = (clash.at != Time(0)).then_some(clash.at);
-    Some(Flaw { at, kind: "same_event_id_different_body", cite: Arc::clone(names.get(&clash.id)?), body })
+    let cite = names.get(&clash.id).cloned().unwrap_or_else(|| Arc::from(format!("hash-of-id:{:016x}", clash.id)));
+    Flaw { at, kind: "same_event_id_different_body", cite, body }
 }
 
 /// Leaves out the reports without a time about which the log goes on later than they were made at the earliest: nobody

@@ -28,6 +28,7 @@ use std::sync::Arc;
 pub use load::{Inputs, LoadOptions, Loaded, Progress, load};
 pub(crate) use open::content;
 pub(crate) use sift::canonical;
+pub(crate) use walk::can_be_read_again;
 
 use crate::event::{Cite, Observed};
 use crate::time::Time;

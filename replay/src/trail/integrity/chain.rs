@@ -14,11 +14,13 @@ use serde::Serialize;
 
 use super::digest::{Checked, DigestFile, LogEntry, PublicKeys, Signatures, base, hash_of};
 use super::verdict::{Verdict, Verdicts};
+use crate::trail::input::can_be_read_again;
 
 const MISMATCH: &str = "hash value doesn't match";
 const BAD_SIGNATURE: &str = "signature verification failed";
 const NO_KEY: &str = "public key not found";
 const NO_SIGNATURE: &str = "no signature known";
+const READ_ONCE: &str = "not a file, and read once only";
 const NO_DIGEST: &str = "no digest names it";
 
 /// What a check of the chain found.
@@ -71,7 +73,8 @@ impl Audit {
 /// Checks files against the digests among them.
 #[must_use]
 pub fn audit(files: &[PathBuf], keys: &PublicKeys, signatures: &Signatures) -> Audit {
-    let found = each(files, |path| Some((path.to_owned(), DigestFile::read(path)?)));
+    let read = |path: &Path| if can_be_read_again(path) { DigestFile::read(path) } else { None };
+    let found = each(files, |path| Some((path.to_owned(), read(path)?)));
     let (own, digests): (BTreeSet<PathBuf>, Vec<DigestFile>) = found.into_iter().flatten().unzip();
     let chain = Chain::new(&digests, keys, signatures);
     let states = chain.states();
@@ -124,6 +127,9 @@ fn each<P: AsRef<Path> + Sync, T: Send>(files: &[P], work: impl Fn(&Path) -> Opt
 fn judge(path: &Path, named: &HashMap<&str, Vec<(&LogEntry, Verdict)>>) -> AuditRow {
     let file = path.display().to_string();
     let row = |verdict, reason: &str| AuditRow { file: path.display().to_string(), verdict, reason: reason.to_owned() };
+    if !can_be_read_again(path) {
+        return row(Verdict::NotCovered, READ_ONCE);
+    }
     let Some(entries) = named.get(base(&file)) else { return row(Verdict::NotCovered, NO_DIGEST) };
     let hash = match hash_of(path) {
         Ok(hash) => hash,
