@@ -159,6 +159,33 @@ fn a_chain_that_begins_later_than_anothers_has_no_hole() {
     assert_eq!(copy.audit(true).missing, Vec::<String>::new());
 }
 
+/// Every chain as `ACCOUNT REGION TRAIL`, with the hours that valid digests cover, and how many of its digests hold.
+fn spans(audit: &Audit) -> Vec<String> {
+    let hours = |span: &countersign_replay::trail::Span| format!("{}-{}", &span.from[11..13], &span.to[11..13]);
+    let line = |chain: &countersign_replay::trail::ChainRow| {
+        let covered: Vec<String> = chain.covered.iter().map(hours).collect();
+        let (account, region, trail) = (&chain.account, &chain.region, &chain.trail);
+        format!("{account} {region} {trail} [{}] {}/{}", covered.join(" "), chain.valid, chain.digests)
+    };
+    audit.chains.iter().map(line).collect()
+}
+
+#[test]
+fn each_chain_says_which_hours_it_covers() {
+    let copy = Copy::new();
+    assert_eq!(spans(&copy.audit(true)), ["111122223333 us-east-1 trail [08-11] 3/3"]);
+    assert_eq!(spans(&copy.audit(false)), ["111122223333 us-east-1 trail [08-10] 2/3"]);
+    // A changed one is a hole; it still has the signature of the one before.
+    copy.change("T100000Z", "111122223333_CloudTrail_us-east-1_20240501T0945Z_l1", "another");
+    assert_eq!(spans(&copy.audit(true)), ["111122223333 us-east-1 trail [08-09 10-11] 2/3"]);
+    let text = copy.audit(true).text();
+    assert!(text.contains("2024-05-01T10:00:00Z"), "{text}");
+    fs::remove_file(copy.path("T100000Z")).unwrap();
+    assert_eq!(spans(&copy.audit(true)), ["111122223333 us-east-1 trail [10-11] 1/2"]);
+    fs::remove_file(copy.path("T110000Z")).unwrap();
+    assert_eq!(spans(&copy.audit(false)), ["111122223333 us-east-1 trail [] 0/1"]);
+}
+
 #[test]
 fn another_key_proves_nothing() {
     let copy = Copy::new();
