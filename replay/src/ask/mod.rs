@@ -84,7 +84,8 @@ impl Sealing {
 /// What is known of the files that an answer rests on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Integrity {
-    /// Invalid when any file is; else the worst verdict of those with the cited records.
+    /// Invalid when any file is, or is missing, whether it is cited or not; else the worst verdict of those with the cited
+    /// records; not covered, when none is cited.
     pub verdict: Verdict,
     /// Files that are not what was delivered.
     #[serde(skip_serializing_if = "Vec::is_empty")]

@@ -54,7 +54,8 @@ pub struct PrincipalRow {
     pub console_password: Option<bool>,
     /// The records that decide this.
     pub citations: Vec<Arc<str>>,
-    /// What is known of the files that those are in.
+    /// The worst verdict of the files that those are in; not covered, when there are none. It says nothing of other files:
+    /// the answer's own verdict does, which is invalid also when a file that was changed holds none of these records.
     pub integrity: Verdict,
 }
 
@@ -94,9 +95,12 @@ fn row(told: &Told, life: &Life, state: Snapshot, at: Option<Time>) -> Principal
 }
 
 impl StateAnswer {
-    /// Adds the principals of another log, in the order of answers.
+    /// Adds the principals of another log, in the order of answers, which is then no better than what they rest on.
     #[must_use]
     pub fn beside(mut self, principals: Vec<PrincipalRow>) -> Self {
+        let cited = principals.iter().filter(|row| !row.citations.is_empty());
+        let verdicts = cited.map(|row| row.integrity).chain([self.integrity.verdict]);
+        self.integrity.verdict = verdicts.min().unwrap_or(Verdict::NotCovered);
         self.principals.extend(principals);
         self.principals.sort_by_cached_key(PrincipalRow::order_key);
         self

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use countersign_replay::ask::{StateQuery, Told, state};
+use countersign_replay::ask::{PrincipalRow, StateQuery, Told, state};
 use countersign_replay::fold::fold;
 use countersign_replay::trail::{Audit, LoadOptions, Progress, PublicKeys, Signatures, Verdict, audit, files_of, load};
 
@@ -213,4 +213,31 @@ fn an_answer_carries_the_verdict_of_its_files() {
     let rows: Vec<_> = answer.principals.iter().map(|row| (row.name.to_string(), row.integrity)).collect();
     assert_eq!(rows, [("francis".to_owned(), Valid), ("ivan".to_owned(), Valid)]);
     assert_eq!((answer.integrity.verdict, answer.integrity.invalid.len()), (Invalid, 1));
+}
+
+#[test]
+fn no_row_is_better_than_a_file_that_it_cites_and_no_answer_than_a_row() {
+    let copy = Copy::new();
+    let planted = serde_json::json!([{"eventName": "EnableMFADevice", "eventSource": "iam.amazonaws.com",
+        "eventTime": "2024-05-01T10:50:00Z", "eventID": "planted", "recipientAccountId": "111122223333",
+        "userIdentity": {"type": "Root", "accountId": "111122223333"},
+        "requestParameters": {"userName": "ivan", "serialNumber": "GAHT00000001"}}]);
+    fs::write(copy.dir.path().join("planted.json"), planted.to_string()).unwrap();
+    let loaded = load(&[copy.dir.path().to_owned()], &LoadOptions::default(), &Progress::default());
+    let verdicts = copy.audit(true).verdicts();
+    let told = Told { history: fold(loaded.events), flaws: loaded.flaws, verdicts, ..Told::default() };
+    let answer = state(&told, &StateQuery::default());
+    for row in &answer.principals {
+        assert_eq!(row.integrity == Valid, !row.citations.iter().any(|cite| &**cite == "planted"), "{row:?}");
+    }
+    assert_eq!(answer.integrity.verdict, NotCovered);
+    // What nobody vouches for may stand beside it, from another log.
+    let francis = StateQuery { only: Some(told.find("francis")), ..StateQuery::default() };
+    let alone = state(&told, &francis);
+    assert_eq!((alone.principals.len(), alone.integrity.verdict), (1, Valid));
+    for verdict in [NotCovered, Invalid] {
+        let other = PrincipalRow { integrity: verdict, ..alone.principals[0].clone() };
+        let row = PrincipalRow { citations: vec!["x".into()], ..other };
+        assert_eq!(alone.clone().beside(vec![row]).integrity.verdict, verdict);
+    }
 }
