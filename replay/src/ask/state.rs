@@ -50,6 +50,9 @@ pub struct PrincipalRow {
     pub basis: Option<Basis>,
     /// Serial numbers or ARNs of the devices that are known.
     pub devices: Vec<Arc<str>>,
+    /// Those that may still have been on: a record that does not name its device took one of them away.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub maybe_devices: Vec<Arc<str>>,
     /// Whether it had a console password, if the log tells.
     pub console_password: Option<bool>,
     /// The records that decide this.
@@ -88,6 +91,7 @@ fn row(told: &Told, life: &Life, state: Snapshot, at: Option<Time>) -> Principal
         status: state.status,
         basis: state.basis,
         devices: state.devices,
+        maybe_devices: state.maybe_devices,
         console_password: state.console_password,
         citations: citations(&state.deciding),
         integrity: told.cited(&state.deciding),
@@ -137,12 +141,14 @@ impl PrincipalRow {
             None => "-",
         };
         let list = |items: &[Arc<str>]| if items.is_empty() { "-".to_owned() } else { items.join(" ") };
+        let maybe = self.maybe_devices.iter().map(|serial| format!("{serial}?").into());
+        let devices: Vec<Arc<str>> = self.devices.iter().cloned().chain(maybe).collect();
         vec![
             self.id.clone(),
             self.status.name().to_owned(),
             basis.to_owned(),
             password.to_owned(),
-            list(&self.devices),
+            list(&devices),
             list(&self.citations),
         ]
     }

@@ -1,9 +1,10 @@
 //! Records that say less than they should: what they leave open must not be answered.
 
+use countersign_replay::ask::{StateQuery, state};
 use countersign_replay::trail::LoadOptions;
 use serde_json::json;
 
-use crate::support::{Log, found, load_files, session, states, tell, told_of, uid, user};
+use crate::support::{Log, arn, found, load_files, session, states, tell, told_of, uid, user};
 
 #[test]
 fn a_device_that_was_taken_and_is_not_named_may_be_any() {
@@ -19,6 +20,37 @@ fn a_device_that_was_taken_and_is_not_named_may_be_any() {
     log.enable("08:10:00", "lee", "S1");
     log.iam("09:00:00", "DeactivateMFADevice", json!({"userName": "lee"}));
     assert_eq!(states(&log.told(), None), ["lee#1 disabled (deactivated)"]);
+}
+
+/// The devices of lee that are on, and those that may be.
+fn devices_of(log: &Log) -> (Vec<String>, Vec<String>) {
+    let told = log.told();
+    let row = state(&told, &StateQuery::default()).principals.remove(0);
+    let names = |serials: &[std::sync::Arc<str>]| serials.iter().map(|serial| serial.replace(&arn(""), "")).collect();
+    (names(&row.devices), names(&row.maybe_devices))
+}
+
+#[test]
+fn what_may_still_be_on_is_listed_as_such() {
+    let list = |on: &[&str], maybe: &[&str]| {
+        let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        (owned(on), owned(maybe))
+    };
+    let mut log = Log::new();
+    log.create("08:00:00", "lee");
+    log.enable("08:10:00", "lee", "S1");
+    log.enable("08:20:00", "lee", "S2");
+    log.enable("08:30:00", "lee", "S3");
+    assert_eq!(devices_of(&log), list(&["S1", "S2", "S3"], &[]));
+    log.add("09:00:00", "iam", "DeactivateMFADevice", user("lee"), json!({"requestParameters": null}));
+    assert_eq!(states(&log.told(), None), ["lee#1 unknown no-pw"]);
+    assert_eq!(devices_of(&log), list(&[], &["S1", "S2", "S3"]));
+    // What is seen again is on, and what goes by name is not in doubt any more.
+    log.resync("09:10:00", "lee", "S1");
+    log.deactivate("09:20:00", "lee", "S2");
+    assert_eq!(devices_of(&log), list(&["S1"], &["S3"]));
+    log.sign_in("09:30:00", user("lee"), "No", true);
+    assert_eq!(devices_of(&log), list(&[], &[]));
 }
 
 #[test]
