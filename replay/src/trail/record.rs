@@ -136,11 +136,12 @@ impl<'a> Record<'a> {
     pub(crate) fn observed(self) -> Result<Vec<Observed>, NameTooLong> {
         let name = text(self.value, &["eventName"]).unwrap_or_default();
         let failed = self.value.get("errorCode").is_some_and(|code| !code.is_null());
-        let what = match text(self.value, &["eventSource"]).as_deref() {
-            Some("iam.amazonaws.com") if failed => self.attempt(&name),
-            Some("iam.amazonaws.com") => self.of_iam(&name).or_else(|| self.untold(&name)),
-            Some("signin.amazonaws.com") => self.of_sign_in(&name, failed),
-            Some("sts.amazonaws.com") if !failed => self.of_sts(&name),
+        let source = text(self.value, &["eventSource"]).unwrap_or_default();
+        let what = match source.to_ascii_lowercase().as_str() {
+            "iam.amazonaws.com" if failed => self.attempt(&name),
+            "iam.amazonaws.com" => self.of_iam(&name).or_else(|| self.untold(&name)),
+            "signin.amazonaws.com" => self.of_sign_in(&name, failed),
+            "sts.amazonaws.com" if !failed => self.of_sts(&name),
             _ => None,
         };
         let (at, cite, by) = (self.at, &self.cite, &self.actor);

@@ -78,6 +78,39 @@ fn a_change_of_nobody_who_is_named_is_a_finding() {
     assert_eq!(found(&told), ["- incomplete_record", "- incomplete_record"]);
 }
 
+#[test]
+fn what_has_neither_a_time_nor_an_id_and_changes_nothing_is_named_as_no_record() {
+    let mut log = Log::new();
+    log.create("08:00:00", "lee");
+    log.sign_in("09:00:00", user("lee"), "No", true);
+    log.check("09:00:00", user("lee"), true);
+    for record in &mut log.records[1..] {
+        let record = record.as_object_mut().unwrap();
+        record.remove("eventTime");
+        record.remove("eventID");
+    }
+    let text = json!(log.records).to_string();
+    let loaded = load_files(&[("log.json", text.as_bytes())], &LoadOptions::default());
+    let skips: Vec<&str> = loaded.inputs.skips.iter().map(|skip| skip.why.as_str()).collect();
+    assert_eq!(skips, ["things of no kind that is read here: 2"]);
+    assert_eq!(states(&tell(loaded), None), ["lee#1 disabled (created) no-pw"]);
+}
+
+#[test]
+fn the_case_of_an_event_source_does_not_matter() {
+    let mut log = Log::new();
+    log.create("08:00:00", "lee")["eventSource"] = json!("IAM.amazonaws.com");
+    log.sign_in("08:10:00", user("lee"), "No", true)["eventSource"] = json!("Signin.AmazonAWS.com");
+    log.add(
+        "08:20:00",
+        "sts",
+        "GetSessionToken",
+        user("lee"),
+        json!({"requestParameters": {"serialNumber": arn("S1")}}),
+    )["eventSource"] = json!("STS.AMAZONAWS.COM");
+    assert_eq!(states(&log.told(), None), ["lee#1 enabled (evidence) [S1] pw"]);
+}
+
 /// A report whose dates are those of January 2023, and one of the next rotation.
 const UNDATED: &str = "user,arn,user_creation_time,password_enabled,password_next_rotation,mfa_active\n\
     lee,arn:aws:iam::111122223333:user/lee,2023-01-01T00:00:00Z,true,2024-06-01T00:00:00Z,false\n";

@@ -217,21 +217,23 @@ pub(crate) type Sessions = std::collections::HashMap<(Who, Time), (Time, Observe
 /// Whether a record is of an event that says something by itself.
 fn is_relevant(bytes: &[u8], scanned: &Scanned) -> bool {
     let text = |span: Option<scan::Span>| span.and_then(|span| span.text(bytes)).unwrap_or_default();
-    let name = text(scanned.fields.event_name);
-    match &*text(scanned.fields.event_source) {
-        b"iam.amazonaws.com" => str::from_utf8(&name).is_ok_and(is_of_iam),
-        b"signin.amazonaws.com" => matches!(&*name, b"ConsoleLogin" | b"CheckMfa"),
-        b"sts.amazonaws.com" => {
-            matches!(&*name, b"GetSessionToken" | b"AssumeRole") && holds_key(bytes, b"\"serialNumber\"")
-        }
-        _ => false,
+    let (name, source) = (text(scanned.fields.event_name), text(scanned.fields.event_source));
+    let is = |word: &[u8]| source.eq_ignore_ascii_case(word);
+    if is(b"iam.amazonaws.com") {
+        str::from_utf8(&name).is_ok_and(is_of_iam)
+    } else if is(b"signin.amazonaws.com") {
+        matches!(&*name, b"ConsoleLogin" | b"CheckMfa")
+    } else if is(b"sts.amazonaws.com") {
+        matches!(&*name, b"GetSessionToken" | b"AssumeRole") && holds_key(bytes, b"\"serialNumber\"")
+    } else {
+        false
     }
 }
 
 /// Whether a record is of a call that may change something.
 fn changes(bytes: &[u8], scanned: &Scanned) -> bool {
     let source = scanned.fields.event_source.and_then(|span| span.text(bytes));
-    source.is_some_and(|source| *source == *b"iam.amazonaws.com") && is_relevant(bytes, scanned)
+    source.is_some_and(|source| source.eq_ignore_ascii_case(b"iam.amazonaws.com")) && is_relevant(bytes, scanned)
 }
 
 /// Whether a member may have a name, which may be written with escapes.
