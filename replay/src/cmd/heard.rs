@@ -28,6 +28,9 @@ pub(crate) struct Input {
     /// Answer from what had been delivered by then, such as 2026-05-01T09:45:00Z.
     #[arg(long, value_name = "INSTANT", value_parser = instant)]
     pub(crate) known_at: Option<Time>,
+    /// When a credential report was made: of one file, or of all that do not tell by themselves or by their names.
+    #[arg(long, value_name = "[FILE=]INSTANT", value_parser = report_time)]
+    report_time: Vec<(Option<PathBuf>, Time)>,
     /// Answer in JSON.
     #[arg(long)]
     pub(crate) json: bool,
@@ -55,6 +58,15 @@ pub(crate) fn instant(text: &str) -> Result<Time, String> {
     text.parse::<Time>().map_err(|cause| cause.to_string())
 }
 
+/// Reads an instant, and the file that it is of.
+fn report_time(text: &str) -> Result<(Option<PathBuf>, Time), String> {
+    match text.rsplit_once('=') {
+        Some(("", _)) => Err("no file before `=`".to_owned()),
+        Some((file, at)) => Ok((Some(PathBuf::from(file)), instant(at)?)),
+        None => Ok((None, instant(text)?)),
+    }
+}
+
 /// An instant of our own log, whose clock begins in 1970.
 pub(crate) fn own_instant(at: Option<Time>) -> Result<Option<UnixMillis>, Failure> {
     let own = at.map(|at| u64::try_from(at.0).map(UnixMillis)).transpose();
@@ -71,6 +83,18 @@ impl Input {
     pub(crate) fn split(&self) -> (Vec<&PathBuf>, Vec<PathBuf>) {
         let (stores, files): (Vec<&PathBuf>, Vec<&PathBuf>) = self.paths.iter().partition(|path| is_store(path));
         (stores, files.into_iter().cloned().collect())
+    }
+
+    /// How audit logs are read.
+    fn options(&self) -> Result<LoadOptions, Failure> {
+        let of_all = self.report_time.iter().filter(|(file, _)| file.is_none()).map(|(_, at)| *at);
+        let of_all: Vec<Time> = of_all.collect();
+        if of_all.len() > 1 {
+            return Err(Failure::usage("one time is given for all reports, and others as FILE=INSTANT"));
+        }
+        let report_times = self.report_time.iter().filter_map(|(file, at)| Some((file.clone()?, *at))).collect();
+        let report_time = of_all.first().copied();
+        Ok(LoadOptions { known_at: self.known_at, report_time, report_times, ..LoadOptions::default() })
     }
 
     /// Opens a store.
@@ -121,7 +145,7 @@ pub(crate) fn hear_files(input: &Input, files: &[PathBuf]) -> Result<Heard, Fail
     if input.require_integrity && input.public_keys.is_none() {
         return Err(Failure::usage("the integrity of audit logs is checked with --public-keys"));
     }
-    let options = LoadOptions { known_at: input.known_at, ..LoadOptions::default() };
+    let options = input.options()?;
     let Loaded { events, flaws, inputs, files } = load_with_progress(files, &options);
     for skip in inputs.skips.iter().filter(|skip| !skip.harmless) {
         complain(&format!("not used: {}: {}", skip.place, skip.why));
@@ -132,6 +156,10 @@ pub(crate) fn hear_files(input: &Input, files: &[PathBuf]) -> Result<Heard, Fail
     }
     if inputs.unique_records.is_none() {
         complain("too many records to look for different ones of the same id");
+    }
+    if let Some((unheard, _)) = options.report_times.iter().find(|(of, _)| !files.iter().any(|file| file.ends_with(of)))
+    {
+        return Err(Failure::usage(format!("no file `{}` in this input, whose time is given", unheard.display())));
     }
     let verdicts = check(input, &files)?.map(|audit| audit.verdicts()).unwrap_or_default();
     let told = Told { history: fold(events), flaws, verdicts, ..Told::default() };

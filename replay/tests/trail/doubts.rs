@@ -4,7 +4,7 @@ use countersign_replay::ask::{StateQuery, state};
 use countersign_replay::trail::LoadOptions;
 use serde_json::json;
 
-use crate::support::{Log, arn, found, load_files, session, states, tell, told_of, uid, user};
+use crate::support::{Log, arn, found, load_files, session, states, tell, time, told_of, uid, user};
 
 #[test]
 fn a_device_that_was_taken_and_is_not_named_may_be_any() {
@@ -132,6 +132,47 @@ fn a_report_without_a_time_is_not_dated_into_the_future() {
     let told = tell(both);
     assert_eq!(states(&told, None), ["lee#1 enabled (lifecycle) [S1]"]);
     assert!(found(&told).is_empty());
+}
+
+#[test]
+fn a_report_without_a_time_is_of_the_time_that_somebody_says() {
+    let mut log = Log::new();
+    log.create("08:00:00", "lee");
+    log.enable("09:00:00", "lee", "S1");
+    let log = json!({ "Records": log.records }).to_string();
+    let said = |options: &LoadOptions| {
+        let files: [(&str, &[u8]); 2] = [("log.json", log.as_bytes()), ("reports/may.csv", UNDATED.as_bytes())];
+        let loaded = load_files(&files, options);
+        (loaded.inputs.is_partial(), states(&tell(loaded), None))
+    };
+    let is = |partial: bool, state: &str| (partial, vec![state.to_owned()]);
+    let before = is(false, "lee#1 enabled (lifecycle) [S1] pw");
+    let after = is(false, "lee#1 disabled (credential_report) pw");
+    assert_eq!(said(&LoadOptions::default()), is(true, "lee#1 enabled (lifecycle) [S1] no-pw"));
+    let of_all = |at: &str| LoadOptions { report_time: Some(time(at)), ..LoadOptions::default() };
+    assert_eq!(said(&of_all("2024-05-01T10:00:00Z")), after);
+    assert_eq!(said(&of_all("2024-05-01T08:30:00Z")), before);
+    let of_one = |file: &str, at: &str| LoadOptions {
+        report_times: vec![(file.into(), time(at))],
+        ..of_all("2024-05-01T08:30:00Z")
+    };
+    assert_eq!(said(&of_one("may.csv", "2024-05-01T10:00:00Z")), after);
+    assert_eq!(said(&of_one("reports/may.csv", "2024-05-01T10:00:00Z")), after);
+    assert_eq!(said(&of_one("y.csv", "2024-05-01T10:00:00Z")), before);
+}
+
+#[test]
+fn what_is_said_of_one_report_comes_before_what_it_and_its_name_say() {
+    let packed = data_encoding::BASE64.encode(UNDATED.as_bytes());
+    let text = json!({"Content": packed, "GeneratedTime": "2024-05-02T00:00:00Z"}).to_string();
+    let of = |options: &LoadOptions| {
+        let loaded = load_files(&[("20240503T000000Z.json", text.as_bytes())], options);
+        loaded.events[0].at.to_string()
+    };
+    let all = LoadOptions { report_time: Some(time("2024-05-04T00:00:00Z")), ..LoadOptions::default() };
+    assert_eq!(of(&all), "2024-05-02T00:00:00Z");
+    let one = ("20240503T000000Z.json".into(), time("2024-05-05T00:00:00Z"));
+    assert_eq!(of(&LoadOptions { report_times: vec![one], ..all }), "2024-05-05T00:00:00Z");
 }
 
 #[test]

@@ -97,6 +97,6 @@ fn any_bytes_are_read_without_a_fault() {
     proptest!(ProptestConfig::with_cases(512), |(parts in prop::collection::vec(pieces, 0..40), cut in any::<u8>())| {
         let mut bytes = parts.concat().into_bytes();
         bytes.truncate(usize::from(cut).max(1));
-        let _read = load_files(&[("x", &bytes), ("y", &gzip(&bytes))], &LoadOptions { threads: 1, known_at: None });
+        let _read = load_files(&[("x", &bytes), ("y", &gzip(&bytes))], &LoadOptions { threads: 1, ..LoadOptions::default() });
     });
 }

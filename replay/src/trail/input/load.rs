@@ -11,6 +11,7 @@ use std::thread;
 use foldhash::fast::FixedState;
 
 use super::amend::amend;
+use super::credential::Made;
 use super::foreign::{self, Foreign};
 use super::items::{self, Document, Item};
 use super::sift::{Sessions, Sieve};
@@ -25,6 +26,17 @@ pub struct LoadOptions {
     pub threads: usize,
     /// Leave out what was delivered later than this.
     pub known_at: Option<Time>,
+    /// When credential reports were made that do not tell.
+    pub report_time: Option<Time>,
+    /// When single reports were made, whatever they tell: the end of each one's path, and the instant.
+    pub report_times: Vec<(PathBuf, Time)>,
+}
+
+impl LoadOptions {
+    /// What is said of the time of a report.
+    fn said_of(&self, path: &Path) -> Option<Time> {
+        self.report_times.iter().find(|(file, _)| path.ends_with(file)).map(|(_, at)| *at)
+    }
 }
 
 /// How far reading has come, for whoever waits.
@@ -157,7 +169,8 @@ fn read_all(files: &[PathBuf], options: &LoadOptions, progress: &Progress) -> Ve
 
 fn read_file(path: &Path, options: &LoadOptions, progress: &Progress, into: &mut Sifted, counts: &mut Counts) {
     let delivered = path.file_name().and_then(|name| Time::in_file_name(&name.to_string_lossy()));
-    if delivered.zip(options.known_at).is_some_and(|(delivered, known)| delivered > known) {
+    let known_from = options.said_of(path).or(delivered);
+    if known_from.zip(options.known_at).is_some_and(|(delivered, known)| delivered > known) {
         *counts.entry("later").or_default() += 1;
         return;
     }
@@ -171,6 +184,7 @@ fn read_file(path: &Path, options: &LoadOptions, progress: &Progress, into: &mut
         index: 0,
         kinds: Counts::new(),
         foreign: None,
+        made: Made { said: options.said_of(path), named: delivered, otherwise: options.report_time },
     };
     if let Err(why) = read_content(path, progress, &mut sieve) {
         sieve.unread(why);
@@ -206,7 +220,7 @@ fn read_content(path: &Path, progress: &Progress, sieve: &mut Sieve<'_>) -> Resu
     let mut content = open::text(path, &progress.bytes).map_err(|error| error.to_string())?;
     let beginning = content.fill_buf().map_err(|error| error.to_string())?;
     if credential::begins(beginning) {
-        sieve.rows(credential::read(content, &sieve.source, sieve.delivered)?);
+        sieve.rows(credential::read(content, &sieve.source, sieve.made.at(None))?);
         return Ok(());
     }
     let odd = match beginning.trim_ascii_start().first() {

@@ -30,6 +30,8 @@ pub(crate) struct Sieve<'a> {
     pub(crate) kinds: BTreeMap<Kind, u64>,
     /// What the first thing is that is of no kind.
     pub(super) foreign: Option<Foreign>,
+    /// What is known of the time of a credential report.
+    pub(super) made: credential::Made,
 }
 
 impl Sieve<'_> {
@@ -86,7 +88,7 @@ impl Sieve<'_> {
 
     fn report(&mut self, bytes: &[u8]) {
         let read = serde_json::from_slice::<Value>(bytes).map_err(|_| "not JSON".to_owned());
-        match read.and_then(|value| credential::in_json(&value, &self.source, self.delivered)) {
+        match read.and_then(|value| credential::in_json(&value, &self.source, self.made)) {
             Ok(report) => {
                 self.rows(report);
                 self.index += 1;
