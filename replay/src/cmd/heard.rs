@@ -146,7 +146,7 @@ pub(crate) fn hear_files(input: &Input, files: &[PathBuf]) -> Result<Heard, Fail
         return Err(Failure::usage("the integrity of audit logs is checked with --public-keys"));
     }
     let options = input.options()?;
-    let Loaded { events, flaws, inputs, files } = load_with_progress(files, &options);
+    let Loaded { events, flaws, inputs, files, sources } = load_with_progress(files, &options);
     for skip in inputs.skips.iter().filter(|skip| !skip.harmless) {
         complain(&format!("not used: {}: {}", skip.place, skip.why));
     }
@@ -162,7 +162,7 @@ pub(crate) fn hear_files(input: &Input, files: &[PathBuf]) -> Result<Heard, Fail
         return Err(Failure::usage(format!("no file `{}` in this input, whose time is given", unheard.display())));
     }
     let verdicts = check(input, &files)?.map(|audit| audit.verdicts()).unwrap_or_default();
-    let told = Told { history: fold(events), flaws, verdicts, ..Told::default() };
+    let told = Told { history: fold(events), flaws, verdicts, sources, ..Told::default() };
     Ok(Heard { told, inputs, damaged: false })
 }
 

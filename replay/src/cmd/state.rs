@@ -21,7 +21,7 @@ use super::{Answered, Failure};
 ///
 /// In JSON, the `integrity` of a principal is the worst verdict of the files with the records that are cited for it, or
 /// `not_covered` when none is. That of the whole answer is `invalid` as soon as any file was changed or is missing, and
-/// else the worst of the files with any cited record.
+/// else the worst of all files with records, cited or not.
 #[derive(Args)]
 pub(crate) struct Ask {
     #[command(flatten)]

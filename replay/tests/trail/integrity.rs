@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use countersign_replay::ask::{PrincipalRow, StateQuery, Told, state};
+use countersign_replay::ask::{PrincipalRow, StateQuery, Told, findings, state};
 use countersign_replay::fold::fold;
 use countersign_replay::trail::{Audit, LoadOptions, Progress, PublicKeys, Signatures, Verdict, audit, files_of, load};
 
@@ -240,4 +240,36 @@ fn no_row_is_better_than_a_file_that_it_cites_and_no_answer_than_a_row() {
         let row = PrincipalRow { citations: vec!["x".into()], ..other };
         assert_eq!(alone.clone().beside(vec![row]).integrity.verdict, verdict);
     }
+}
+
+/// Copies of the signed logs, told with their verdicts as the tool tells them.
+fn told_of(copy: &Copy) -> Told {
+    let loaded = load(&[copy.dir.path().to_owned()], &LoadOptions::default(), &Progress::default());
+    let (verdicts, sources) = (copy.audit(true).verdicts(), loaded.sources);
+    Told { history: fold(loaded.events), flaws: loaded.flaws, verdicts, sources, ..Told::default() }
+}
+
+#[test]
+fn an_answer_rests_on_every_file_with_records_whether_it_cites_them_or_not() {
+    let copy = Copy::new();
+    // Nothing contradicts itself here, and that, too, rests on the files.
+    let told = told_of(&copy);
+    assert!(findings(&told).findings.is_empty());
+    assert_eq!(findings(&told).integrity.verdict, Valid);
+    assert_eq!(state(&told, &StateQuery::default()).integrity.verdict, Valid);
+    // A planted renaming decides whom the signed records mean, and is cited by nobody.
+    let planted = serde_json::json!([{"eventName": "UpdateUser", "eventSource": "iam.amazonaws.com",
+        "eventTime": "2024-05-01T08:31:00Z", "eventID": "planted", "recipientAccountId": "111122223333",
+        "userIdentity": {"type": "Root", "accountId": "111122223333"},
+        "requestParameters": {"userName": "francis", "newUserName": "francis-old"}}]);
+    fs::write(copy.dir.path().join("planted.json"), planted.to_string()).unwrap();
+    let told = told_of(&copy);
+    assert_eq!(state(&told, &StateQuery::default()).integrity.verdict, NotCovered);
+    assert_eq!(findings(&told).integrity.verdict, NotCovered);
+    // So does one that only leaves something out.
+    fs::write(copy.dir.path().join("planted.json"), planted.to_string().replace("UpdateUser", "ListUsers")).unwrap();
+    assert_eq!(state(&told_of(&copy), &StateQuery::default()).integrity.verdict, NotCovered);
+    // What holds no record is nothing that an answer rests on.
+    fs::write(copy.dir.path().join("planted.json"), "{\"Records\":[]}").unwrap();
+    assert_eq!(state(&told_of(&copy), &StateQuery::default()).integrity.verdict, Valid);
 }

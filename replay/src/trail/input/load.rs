@@ -86,6 +86,8 @@ pub struct Loaded {
     pub inputs: Inputs,
     /// The files.
     pub files: Vec<PathBuf>,
+    /// Those of them that hold records or reports, as citations name them: what is said, and what is not, rests on each.
+    pub sources: BTreeSet<Arc<str>>,
 }
 
 /// Reads files, and folders without following links out of them: CloudTrail records in every shape, and credential
@@ -137,7 +139,8 @@ pub fn load(paths: &[PathBuf], options: &LoadOptions, progress: &Progress) -> Lo
         skips,
     };
     let flaws = std::mem::take(&mut all.flaws);
-    Loaded { events: history(all, options.known_at), flaws, inputs, files: found.files }
+    let sources = std::mem::take(&mut all.sources);
+    Loaded { events: history(all, options.known_at), flaws, inputs, files: found.files, sources }
 }
 
 type Counts = BTreeMap<&'static str, u64>;
@@ -192,6 +195,9 @@ fn read_file(path: &Path, options: &LoadOptions, progress: &Progress, into: &mut
     let (kinds, foreign) = (std::mem::take(&mut sieve.kinds), sieve.foreign);
     if let Some(passed) = foreign.and_then(|foreign| passed_over(path, foreign, &kinds)) {
         into.skip(passed);
+    }
+    if kinds.contains_key("record") || kinds.contains_key("credential_report") {
+        into.sources.insert(source);
     }
     if kinds.is_empty() && into.skipped == before {
         *counts.entry("no_records").or_default() += 1;
@@ -248,6 +254,7 @@ fn merge(all: &mut Sifted, part: Sifted) {
     all.kept.extend(part.kept);
     all.rows.extend(part.rows);
     all.flaws.extend(part.flaws);
+    all.sources.extend(part.sources);
     all.nameless += part.nameless;
     all.too_many |= part.too_many;
     all.skipped += part.skipped;

@@ -106,6 +106,8 @@ struct Sifted {
     rows: Vec<Observed>,
     sessions: sift::Sessions,
     flaws: Vec<Flaw>,
+    /// Files with records or reports.
+    sources: BTreeSet<Arc<str>>,
     seen: Vec<Seen>,
     nameless: u64,
     too_many: bool,
