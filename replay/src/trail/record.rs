@@ -119,6 +119,11 @@ impl<'a> Record<'a> {
         let identity = part("userIdentity");
         let recipient = text(value, &["recipientAccountId"]);
         let mut actor = actor(identity, recipient.as_deref());
+        let message = text(value, &["errorMessage"]).unwrap_or_default();
+        if message.eq_ignore_ascii_case(NO_SUCH_NAME) {
+            // What was typed for a name may be a password.
+            (actor.who, actor.label) = (None, Arc::from(HIDDEN));
+        }
         actor.address = shared(value, &["sourceIPAddress"]).unwrap_or_default();
         actor.region = shared(value, &["awsRegion"]).unwrap_or_default();
         let account = shared(value, &["recipientAccountId"])
@@ -149,7 +154,8 @@ impl<'a> Record<'a> {
         if too_long {
             return Err(NameTooLong);
         }
-        let session = mfa_session(self.identity, Some(&self.account), at).filter(|_| !failed);
+        let session = mfa_session(self.identity, Some(&self.account), at);
+        let session = session.filter(|_| !failed && self.actor.who.is_some());
         let session = session.map(|(who, opened)| {
             let what = What::MfaUseObserved { who, device: None, via: Via::Session { seen: at } };
             Observed { at: opened, what, cite: cite.clone(), by: by.clone(), position: None }
@@ -293,10 +299,9 @@ impl<'a> Record<'a> {
             Some(used) if used.eq_ignore_ascii_case("no") => SignInClass::NoMfa,
             _ => SignInClass::Unknown,
         };
-        let no_such_name = text(self.value, &["errorMessage"]).as_deref() == Some(NO_SUCH_NAME);
         let subject = match &self.actor.who {
             _ if federated && &*self.actor.label != HIDDEN => Subject::Elsewhere(Arc::clone(&self.actor.label)),
-            Some(who) if !no_such_name => Subject::Principal(who.clone()),
+            Some(who) => Subject::Principal(who.clone()),
             _ => Subject::Hidden,
         };
         let device = shared(extra, &["MFAIdentifier"]).map(|serial| self.device(serial));

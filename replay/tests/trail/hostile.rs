@@ -1,8 +1,9 @@
 //! Input that was made to break its reader.
 
+use countersign_replay::ask::{Format, SignInsQuery, export, json, sign_ins};
 use countersign_replay::trail::{LoadOptions, Progress, load};
 
-use crate::support::{Log, gzip, load_files, states, tell};
+use crate::support::{Log, gzip, load_files, states, tell, user};
 
 fn good() -> String {
     let mut log = Log::new();
@@ -53,6 +54,28 @@ fn a_file_that_was_cut_off_gives_what_came_before() {
         assert!(loaded.inputs.is_partial());
         assert_eq!(tell(loaded).history.lives().len(), 1);
     }
+}
+
+/// Whoever types a password into the field of the user name must not find it in an answer.
+#[test]
+fn a_name_that_no_user_has_is_in_no_answer() {
+    let mut log = Log::new();
+    log.create("08:00:00", "lee");
+    for name in ["ConsoleLogin", "CheckMfa"] {
+        for message in ["No username found in supplied account", "no username found in supplied account"] {
+            let record = log.sign_in("09:00:00", user("hunter2"), "No", false);
+            record["eventName"] = serde_json::json!(name);
+            record["errorMessage"] = serde_json::json!(message);
+        }
+    }
+    let told = log.told();
+    let shown = |text: &str| assert!(!text.to_lowercase().contains("hunter2"), "{text}");
+    for format in [Format::Csv, Format::Ecs, Format::ocsf("1.8.0").unwrap()] {
+        export(&told, format).unwrap().iter().for_each(|line| shown(line));
+    }
+    shown(&json(&sign_ins(&told, &SignInsQuery::default())).unwrap());
+    shown(&format!("{:?}", told.history));
+    assert!(told.find("hunter2").is_empty());
 }
 
 #[cfg(unix)]
