@@ -2,6 +2,7 @@
 
 mod answers;
 mod cases;
+mod contradictions;
 mod doubts;
 mod edges;
 mod edges_of_input;
@@ -12,5 +13,6 @@ mod integrity;
 mod pages;
 mod properties;
 mod reports;
+mod rotations;
 mod streams;
 mod support;
