@@ -375,10 +375,10 @@ fn of_addenda_that_name_each_other_the_newest_stays() {
     for count in [2, 3] {
         let mut log = Log::new();
         log.create("08:00:00", "amy");
-        let devices = ["S1", "S2", "S3"];
-        for place in 0..count {
+        let devices = &["S1", "S2", "S3"][..count];
+        for (place, device) in devices.iter().enumerate() {
             let other = format!("e{:04}", (place + 1) % count + 1);
-            amends(log.enable(&format!("09:0{place}:00"), "amy", devices[place]), &other);
+            amends(log.enable(&format!("09:0{place}:00"), "amy", device), &other);
         }
         let newest = devices[count - 1];
         assert_eq!(states(&log.told(), None), [format!("amy#1 enabled (lifecycle) [{newest}] no-pw")]);
