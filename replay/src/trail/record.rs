@@ -120,7 +120,8 @@ impl<'a> Record<'a> {
         let recipient = text(value, &["recipientAccountId"]);
         let mut actor = actor(identity, recipient.as_deref());
         let message = text(value, &["errorMessage"]).unwrap_or_default();
-        if message.eq_ignore_ascii_case(NO_SUCH_NAME) {
+        let beginning = message.get(..NO_SUCH_NAME.len()).unwrap_or_default();
+        if beginning.eq_ignore_ascii_case(NO_SUCH_NAME) {
             // What was typed for a name may be a password.
             (actor.who, actor.label) = (None, Arc::from(HIDDEN));
         }

@@ -62,7 +62,7 @@ fn a_name_that_no_user_has_is_in_no_answer() {
     let mut log = Log::new();
     log.create("08:00:00", "lee");
     for name in ["ConsoleLogin", "CheckMfa"] {
-        for message in ["No username found in supplied account", "no username found in supplied account"] {
+        for message in ["No username found in supplied account", "no username found in Supplied account."] {
             let record = log.sign_in("09:00:00", user("hunter2"), "No", false);
             record["eventName"] = serde_json::json!(name);
             record["errorMessage"] = serde_json::json!(message);
