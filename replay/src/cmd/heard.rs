@@ -1,5 +1,6 @@
 //! What questions to every kind of log have in common: the input, how it is read, and the exit code.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -53,6 +54,16 @@ fn standard_input(path: PathBuf) -> PathBuf {
     if path.as_os_str() == "-" { PathBuf::from("/dev/stdin") } else { path }
 }
 
+/// Refuses a range that ends before it begins: a slip would look like nothing found.
+pub(crate) fn range(from: Option<Time>, to: Option<Time>) -> Result<(), Failure> {
+    match from.zip(to) {
+        Some((from, to)) if from > to => {
+            Err(Failure::usage(format!("the range from {from} ends before it begins, at {to}")))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Reads an instant of the command line.
 pub(crate) fn instant(text: &str) -> Result<Time, String> {
     text.parse::<Time>().map_err(|cause| cause.to_string())
@@ -78,10 +89,22 @@ pub(crate) fn is_store(path: &Path) -> bool {
     !matches!(kind_of(path), Kind::Other)
 }
 
+/// Where a store lies, by whatever path it was named.
+fn whole_path(path: &Path) -> Option<PathBuf> {
+    match kind_of(path) {
+        Kind::DataDirectory { store, .. } | Kind::Store { store, .. } | Kind::Foreign { store, .. } => {
+            store.canonicalize().ok()
+        }
+        Kind::Other => None,
+    }
+}
+
 impl Input {
-    /// The stores among the paths, and the other paths.
+    /// The stores among the paths, each once however often it is named, and the other paths.
     pub(crate) fn split(&self) -> (Vec<&PathBuf>, Vec<PathBuf>) {
-        let (stores, files): (Vec<&PathBuf>, Vec<&PathBuf>) = self.paths.iter().partition(|path| is_store(path));
+        let (mut stores, files): (Vec<&PathBuf>, Vec<&PathBuf>) = self.paths.iter().partition(|path| is_store(path));
+        let mut seen = BTreeSet::new();
+        stores.retain(|path| whole_path(path).is_none_or(|whole| seen.insert(whole)));
         (stores, files.into_iter().cloned().collect())
     }
 
