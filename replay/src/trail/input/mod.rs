@@ -10,8 +10,10 @@
 //! | `credential` | reports |
 //! | `load` | many files at once; one of what came twice; the order |
 //! | `amend` | addenda |
+//! | `clash` | records of one id that differ |
 
 mod amend;
+mod clash;
 mod credential;
 mod foreign;
 mod items;

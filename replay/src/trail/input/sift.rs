@@ -8,9 +8,10 @@ use memchr::memmem;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use super::clash::hash_of;
 use super::foreign::{self, Foreign, OTHER_JSON};
 use super::items::RECORD_BYTES_MAX;
-use super::load::{earliest, hash_of};
+use super::load::earliest;
 use super::scan::{self, Scanned};
 use super::{Flaw, Kept, Seen, Sifted, Skip, credential};
 use crate::event::{Cite, Observed, Via, What, Who};
