@@ -15,7 +15,8 @@ use countersign_replay::ask::plain;
 /// `explain`, `what-if`, `forecast`, `step` and `rebuild` ask what only a store knows.
 ///
 /// Exit codes: 0 answered; 1 something was found that was asked to fail on; 2 usage; 3 a part of the input could not
-/// be read, and the rest was used; 4 the log was changed.
+/// be read, and the rest was used; 4 the log was changed. Where several are true, it is the first of 4, 3 and 1: what may
+/// be wrong with an answer comes before what it says.
 #[derive(Parser)]
 #[command(name = "countersign-replay", version)]
 struct Arguments {

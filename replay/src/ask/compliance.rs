@@ -258,6 +258,20 @@ impl<'a> Asked<'a> {
         control.judged()
     }
 
+    /// Users with a console password, and root, which can always sign in to the console.
+    fn everybody(&self, id: &'static str, title: &'static str) -> Control {
+        let mut control = self.users(id);
+        control.title = title;
+        for (root, state) in self.roots() {
+            match state.map_or(Status::Unknown, |state| state.status) {
+                Status::Enabled => {}
+                Status::Disabled => control.fails.push(root),
+                _ => control.cannot_tell.push(root),
+            }
+        }
+        control.judged()
+    }
+
     fn users(&self, id: &'static str) -> Control {
         let mut control = self.control(id, "console_users_mfa", "every user with a console password has MFA");
         for (life, state) in self.states.iter().filter(|(life, _)| !life.is_root()) {
@@ -317,11 +331,10 @@ impl<'a> Asked<'a> {
     fn pci(&self) -> Vec<Control> {
         let mut periods = periods_without_mfa(self.told, self.at);
         periods.retain(|period| period.console_password);
-        let users = self.users("");
+        let admin = "MFA is on for everybody with a console password, administrators among them";
+        let admin = self.everybody("8.4.1", admin);
         let mut access = self.sign_ins_of(self.control("8.4.2", "access_without_mfa", "all access is with MFA"));
-        (access.cannot_tell, access.password_unknown) = (users.cannot_tell, users.password_unknown);
-        let mut admin = self.users("8.4.1");
-        admin.title = "MFA is on for everybody with a console password, administrators among them";
+        (access.cannot_tell, access.password_unknown) = (admin.cannot_tell.clone(), admin.password_unknown.clone());
         let title = "nobody is without MFA, but for documented periods";
         let mut bypass = self.control("8.5.1", "periods_without_mfa", title);
         self.doubtful_periods(&mut bypass);
@@ -341,9 +354,8 @@ impl<'a> Asked<'a> {
             true => ControlVerdict::Recorded,
             false => ControlVerdict::CannotTell,
         };
-        let mut users = self.users("SP 800-53 IA-2(1)(2)");
-        users.title = "access by accounts with a console password is with MFA";
-        vec![record, users]
+        let title = "access by accounts with a console password is with MFA";
+        vec![record, self.everybody("SP 800-53 IA-2(1)(2)", title)]
     }
 }
 

@@ -46,6 +46,8 @@ pub struct Told {
     pub flaws: Vec<Flaw>,
     /// Verdicts of the files.
     pub verdicts: Verdicts,
+    /// Files that the history was read from, cited or not.
+    pub sources: BTreeSet<Arc<str>>,
     /// Entries of our own log that could not be looked into.
     pub sealed: Sealing,
     /// Whether a part of the input could not be read.
@@ -84,7 +86,8 @@ impl Sealing {
 /// What is known of the files that an answer rests on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Integrity {
-    /// Invalid when any file is; else the worst verdict of those with the cited records.
+    /// Invalid when any file is, or is missing; else the worst verdict of those with records, cited or not; not covered, when
+    /// there are none.
     pub verdict: Verdict,
     /// Files that are not what was delivered.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -105,20 +108,26 @@ impl Told {
         self.flaws.extend(other.flaws);
         self.verdicts.files.extend(other.verdicts.files);
         self.verdicts.missing.extend(other.verdicts.missing);
+        self.sources.extend(other.sources);
         self.sealed = self.sealed.with(other.sealed);
         self.partial |= other.partial;
         self
     }
 
     /// What is known of the files behind an answer that cites some events. A file that was changed, or is missing,
-    /// might have held anything, so it makes every answer invalid.
+    /// might have held anything, so it makes every answer invalid. And every file with records has its part in an answer:
+    /// by whom it names, and by what it does not say.
     #[must_use]
     pub fn integrity<'a>(&self, events: impl IntoIterator<Item = &'a Arc<Observed>>) -> Integrity {
         let changed = self.verdicts.files.iter().filter(|(_, (verdict, _))| *verdict == Verdict::Invalid);
         let invalid: Vec<String> = changed.map(|(file, _)| file.clone()).collect();
         let missing = self.verdicts.missing.clone();
         let verdict = match invalid.is_empty() && missing.is_empty() {
-            true => self.cited(events),
+            true => {
+                let events: Vec<&Arc<Observed>> = events.into_iter().collect();
+                let cited = events.iter().map(|event| &*event.cite.source);
+                self.verdicts.worst(cited.chain(self.sources.iter().map(|source| &**source)))
+            }
             false => Verdict::Invalid,
         };
         Integrity { verdict, invalid, missing, sealed: self.sealed }

@@ -50,11 +50,15 @@ pub struct PrincipalRow {
     pub basis: Option<Basis>,
     /// Serial numbers or ARNs of the devices that are known.
     pub devices: Vec<Arc<str>>,
+    /// Those that may still have been on: a record that does not name its device took one of them away.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub maybe_devices: Vec<Arc<str>>,
     /// Whether it had a console password, if the log tells.
     pub console_password: Option<bool>,
     /// The records that decide this.
     pub citations: Vec<Arc<str>>,
-    /// What is known of the files that those are in.
+    /// The worst verdict of the files that those are in; not covered, when there are none. It says nothing of other files:
+    /// the answer's own verdict does, which is invalid also when a file that was changed holds none of these records.
     pub integrity: Verdict,
 }
 
@@ -87,6 +91,7 @@ fn row(told: &Told, life: &Life, state: Snapshot, at: Option<Time>) -> Principal
         status: state.status,
         basis: state.basis,
         devices: state.devices,
+        maybe_devices: state.maybe_devices,
         console_password: state.console_password,
         citations: citations(&state.deciding),
         integrity: told.cited(&state.deciding),
@@ -94,9 +99,12 @@ fn row(told: &Told, life: &Life, state: Snapshot, at: Option<Time>) -> Principal
 }
 
 impl StateAnswer {
-    /// Adds the principals of another log, in the order of answers.
+    /// Adds the principals of another log, in the order of answers, which is then no better than what they rest on.
     #[must_use]
     pub fn beside(mut self, principals: Vec<PrincipalRow>) -> Self {
+        let cited = principals.iter().filter(|row| !row.citations.is_empty());
+        let verdicts = cited.map(|row| row.integrity).chain([self.integrity.verdict]);
+        self.integrity.verdict = verdicts.min().unwrap_or(Verdict::NotCovered);
         self.principals.extend(principals);
         self.principals.sort_by_cached_key(PrincipalRow::order_key);
         self
@@ -133,12 +141,14 @@ impl PrincipalRow {
             None => "-",
         };
         let list = |items: &[Arc<str>]| if items.is_empty() { "-".to_owned() } else { items.join(" ") };
+        let maybe = self.maybe_devices.iter().map(|serial| format!("{serial}?").into());
+        let devices: Vec<Arc<str>> = self.devices.iter().cloned().chain(maybe).collect();
         vec![
             self.id.clone(),
             self.status.name().to_owned(),
             basis.to_owned(),
             password.to_owned(),
-            list(&self.devices),
+            list(&devices),
             list(&self.citations),
         ]
     }

@@ -22,6 +22,7 @@ pub(crate) struct Ask {
 }
 
 pub(crate) fn run(ask: &Ask) -> Answered {
+    heard::range(Some(ask.from), ask.to)?;
     let heard = heard::hear(&ask.input, Own::Of(Keep::Changes, None))?;
     let answer = diff(&heard.told, ask.from, ask.to);
     heard.answer(&ask.input, &answer.integrity, &answer, || answer.text())

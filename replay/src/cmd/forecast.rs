@@ -1,14 +1,13 @@
 //! `forecast`: which device will leave the code window.
 
 use std::fmt::Write as _;
-use std::process::ExitCode;
 
 use clap::Args;
 use countersign_replay::own::forecast::{Forecast, forecast};
 use countersign_replay::own::words::{counted, shown};
 
 use super::stores::{Deployment, Place, note};
-use super::{Answered, FOUND, show};
+use super::{Answered, Ended, show};
 
 /// How each device's clock drifts, which will leave the code window, and when.
 #[derive(Args)]
@@ -34,7 +33,7 @@ pub(crate) fn run(ask: &Ask) -> Answered {
     note(answer.sealed);
     show(&answer, ask.json, text)?;
     let leaves = answer.devices.iter().any(|device| device.verdict == "leaves");
-    Ok(if ask.fail && leaves { ExitCode::from(FOUND) } else { ExitCode::SUCCESS })
+    Ok(Ended { found: ask.fail && leaves, ..Ended::default() }.code())
 }
 
 fn text(answer: &Forecast) -> String {

@@ -1,9 +1,11 @@
 //! What questions to every kind of log have in common: the input, how it is read, and the exit code.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
+use clap::builder::{PathBufValueParser, TypedValueParser};
 use countersign_domain::ids::UnixMillis;
 use countersign_replay::ask::{Integrity, Told, json};
 use countersign_replay::fold::{Keep, fold};
@@ -15,17 +17,21 @@ use serde::Serialize;
 
 use super::progress::load_with_progress;
 use super::stores::note;
-use super::{Answered, FOUND, Failure, INTEGRITY, UNREADABLE, complain, say};
+use super::{Answered, Ended, Failure, complain, say};
 
 /// Logs, and how to read them.
 #[derive(Args)]
 pub(crate) struct Input {
-    /// Countersign stores or data directories, CloudTrail files, credential reports, or folders of them.
-    #[arg(required = true, value_name = "PATH")]
+    /// Countersign stores or data directories, CloudTrail files, credential reports, or folders of them. A pipe that is
+    /// named is read; `-` is standard input.
+    #[arg(required = true, value_name = "PATH", value_parser = PathBufValueParser::new().map(standard_input))]
     pub(crate) paths: Vec<PathBuf>,
     /// Answer from what had been delivered by then, such as 2026-05-01T09:45:00Z.
     #[arg(long, value_name = "INSTANT", value_parser = instant)]
     pub(crate) known_at: Option<Time>,
+    /// When a credential report was made: of one file, or of all that do not tell by themselves or by their names.
+    #[arg(long, value_name = "[FILE=]INSTANT", value_parser = report_time)]
+    report_time: Vec<(Option<PathBuf>, Time)>,
     /// Answer in JSON.
     #[arg(long)]
     pub(crate) json: bool,
@@ -43,9 +49,33 @@ pub(crate) struct Input {
     pub(crate) require_integrity: bool,
 }
 
+/// Standard input by its usual name.
+fn standard_input(path: PathBuf) -> PathBuf {
+    if path.as_os_str() == "-" { PathBuf::from("/dev/stdin") } else { path }
+}
+
+/// Refuses a range that ends before it begins: a slip would look like nothing found.
+pub(crate) fn range(from: Option<Time>, to: Option<Time>) -> Result<(), Failure> {
+    match from.zip(to) {
+        Some((from, to)) if from > to => {
+            Err(Failure::usage(format!("the range from {from} ends before it begins, at {to}")))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Reads an instant of the command line.
 pub(crate) fn instant(text: &str) -> Result<Time, String> {
     text.parse::<Time>().map_err(|cause| cause.to_string())
+}
+
+/// Reads an instant, and the file that it is of.
+fn report_time(text: &str) -> Result<(Option<PathBuf>, Time), String> {
+    match text.rsplit_once('=') {
+        Some(("", _)) => Err("no file before `=`".to_owned()),
+        Some((file, at)) => Ok((Some(PathBuf::from(file)), instant(at)?)),
+        None => Ok((None, instant(text)?)),
+    }
 }
 
 /// An instant of our own log, whose clock begins in 1970.
@@ -59,11 +89,35 @@ pub(crate) fn is_store(path: &Path) -> bool {
     !matches!(kind_of(path), Kind::Other)
 }
 
+/// Where a store lies, by whatever path it was named.
+fn whole_path(path: &Path) -> Option<PathBuf> {
+    match kind_of(path) {
+        Kind::DataDirectory { store, .. } | Kind::Store { store, .. } | Kind::Foreign { store, .. } => {
+            store.canonicalize().ok()
+        }
+        Kind::Other => None,
+    }
+}
+
 impl Input {
-    /// The stores among the paths, and the other paths.
+    /// The stores among the paths, each once however often it is named, and the other paths.
     pub(crate) fn split(&self) -> (Vec<&PathBuf>, Vec<PathBuf>) {
-        let (stores, files): (Vec<&PathBuf>, Vec<&PathBuf>) = self.paths.iter().partition(|path| is_store(path));
+        let (mut stores, files): (Vec<&PathBuf>, Vec<&PathBuf>) = self.paths.iter().partition(|path| is_store(path));
+        let mut seen = BTreeSet::new();
+        stores.retain(|path| whole_path(path).is_none_or(|whole| seen.insert(whole)));
         (stores, files.into_iter().cloned().collect())
+    }
+
+    /// How audit logs are read.
+    fn options(&self) -> Result<LoadOptions, Failure> {
+        let of_all = self.report_time.iter().filter(|(file, _)| file.is_none()).map(|(_, at)| *at);
+        let of_all: Vec<Time> = of_all.collect();
+        if of_all.len() > 1 {
+            return Err(Failure::usage("one time is given for all reports, and others as FILE=INSTANT"));
+        }
+        let report_times = self.report_time.iter().filter_map(|(file, at)| Some((file.clone()?, *at))).collect();
+        let report_time = of_all.first().copied();
+        Ok(LoadOptions { known_at: self.known_at, report_time, report_times, ..LoadOptions::default() })
     }
 
     /// Opens a store.
@@ -114,8 +168,8 @@ pub(crate) fn hear_files(input: &Input, files: &[PathBuf]) -> Result<Heard, Fail
     if input.require_integrity && input.public_keys.is_none() {
         return Err(Failure::usage("the integrity of audit logs is checked with --public-keys"));
     }
-    let options = LoadOptions { known_at: input.known_at, ..LoadOptions::default() };
-    let Loaded { events, flaws, inputs, files } = load_with_progress(files, &options);
+    let options = input.options()?;
+    let Loaded { events, flaws, inputs, files, sources } = load_with_progress(files, &options);
     for skip in inputs.skips.iter().filter(|skip| !skip.harmless) {
         complain(&format!("not used: {}: {}", skip.place, skip.why));
     }
@@ -126,8 +180,12 @@ pub(crate) fn hear_files(input: &Input, files: &[PathBuf]) -> Result<Heard, Fail
     if inputs.unique_records.is_none() {
         complain("too many records to look for different ones of the same id");
     }
+    if let Some((unheard, _)) = options.report_times.iter().find(|(of, _)| !files.iter().any(|file| file.ends_with(of)))
+    {
+        return Err(Failure::usage(format!("no file `{}` in this input, whose time is given", unheard.display())));
+    }
     let verdicts = check(input, &files)?.map(|audit| audit.verdicts()).unwrap_or_default();
-    let told = Told { history: fold(events), flaws, verdicts, ..Told::default() };
+    let told = Told { history: fold(events), flaws, verdicts, sources, ..Told::default() };
     Ok(Heard { told, inputs, damaged: false })
 }
 
@@ -240,15 +298,8 @@ impl Heard {
     pub(crate) fn code(&self, found: bool) -> ExitCode {
         let verdicts = &self.told.verdicts;
         let changed = verdicts.files.values().any(|(verdict, _)| *verdict == Verdict::Invalid);
-        if self.damaged || changed || !verdicts.missing.is_empty() {
-            ExitCode::from(INTEGRITY)
-        } else if found {
-            ExitCode::from(FOUND)
-        } else if self.inputs.is_partial() {
-            ExitCode::from(UNREADABLE)
-        } else {
-            ExitCode::SUCCESS
-        }
+        let changed = self.damaged || changed || !verdicts.missing.is_empty();
+        Ended { changed, partial: self.inputs.is_partial(), found }.code()
     }
 
     /// Writes a page to a file, or to standard output.

@@ -83,6 +83,29 @@ pub(crate) fn show<T: Serialize>(answer: &T, in_json: bool, text: impl FnOnce(&T
     Ok(())
 }
 
+/// What an answer rests on, and what it found.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Ended {
+    /// The log was changed.
+    pub(crate) changed: bool,
+    /// A part of the input could not be read.
+    pub(crate) partial: bool,
+    /// Something was found that was asked to fail on.
+    pub(crate) found: bool,
+}
+
+impl Ended {
+    /// The exit code. What may be wrong with the answer comes before what it says.
+    pub(crate) fn code(self) -> ExitCode {
+        match self {
+            Self { changed: true, .. } => ExitCode::from(INTEGRITY),
+            Self { partial: true, .. } => ExitCode::from(UNREADABLE),
+            Self { found: true, .. } => ExitCode::from(FOUND),
+            _ => ExitCode::SUCCESS,
+        }
+    }
+}
+
 /// Writes lines to standard output; a reader that went away is no error.
 pub(crate) fn say(line: &str) {
     let _closed = writeln!(std::io::stdout(), "{line}");

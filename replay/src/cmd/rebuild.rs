@@ -1,13 +1,12 @@
 //! `rebuild`: what is derived from the log, made afresh.
 
 use std::fmt::Write as _;
-use std::process::ExitCode;
 
 use clap::Args;
 use countersign_replay::own::rebuild::{Rebuilt, rebuild};
 
 use super::stores::Place;
-use super::{Answered, FOUND, show};
+use super::{Answered, Ended, show};
 
 /// Makes afresh what is derived from the log, and compares it with what is stored: the index of streams, and the states of
 /// principals.
@@ -23,7 +22,7 @@ pub(crate) struct Ask {
 pub(crate) fn run(ask: &Ask) -> Answered {
     let answer = rebuild(ask.place.path()?, ask.place.keys())?;
     show(&answer, ask.json, text)?;
-    Ok(if answer.same { ExitCode::SUCCESS } else { ExitCode::from(FOUND) })
+    Ok(Ended { found: !answer.same, ..Ended::default() }.code())
 }
 
 fn text(answer: &Rebuilt) -> String {

@@ -25,6 +25,7 @@ pub(crate) struct Ask {
 }
 
 pub(crate) fn run(ask: &Ask) -> Answered {
+    heard::range(ask.from, ask.to)?;
     let query = SignInsQuery { without_mfa: ask.without_mfa, from: ask.from, to: ask.to };
     let heard = heard::hear(&ask.input, Own::Of(Keep::SignIns, Some(&|event| query.wants(event))))?;
     let answer = sign_ins(&heard.told, &query);

@@ -18,6 +18,10 @@ use super::{Answered, Failure};
 ///
 /// A principal is called by its name at the instant. A session that was opened with MFA shows that MFA was on when it
 /// was opened, also where the first record of that session is of a later instant.
+///
+/// In JSON, the `integrity` of a principal is the worst verdict of the files with the records that are cited for it, or
+/// `not_covered` when none is. That of the whole answer is `invalid` as soon as any file was changed or is missing, and
+/// else the worst of all files with records, cited or not.
 #[derive(Args)]
 pub(crate) struct Ask {
     #[command(flatten)]

@@ -1,7 +1,6 @@
 //! `verify`: whether a log is what was written.
 
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 
 use clap::Args;
 use countersign_replay::own::policy_file::Preset;
@@ -10,7 +9,7 @@ use countersign_replay::trail::files_of;
 
 use super::heard::{self, Input, is_store};
 use super::stores::policy_of;
-use super::{Answered, FOUND, Failure, INTEGRITY, UNREADABLE, show};
+use super::{Answered, Ended, Failure, complain, show};
 
 /// Checks whether a log is what was written: the files of a store, every checksum, hash, chain, version and key, and the
 /// laws of its history; or the chain of CloudTrail's digests, with --public-keys.
@@ -38,20 +37,20 @@ pub(crate) fn run(ask: &Ask) -> Answered {
 }
 
 fn of_files(input: &Input) -> Answered {
-    let files = files_of(&input.paths);
+    let (files, skips) = files_of(&input.paths);
+    for skip in skips.iter().filter(|skip| !skip.harmless) {
+        complain(&format!("not used: {}: {}", skip.place, skip.why));
+    }
     let audit = heard::check(input, &files)?.unwrap_or_default();
     show(&audit, input.json, |audit| audit.text())?;
-    Ok(if audit.is_invalid() { ExitCode::from(INTEGRITY) } else { ExitCode::SUCCESS })
+    let partial = skips.iter().any(|skip| !skip.harmless);
+    Ok(Ended { changed: audit.is_invalid(), partial, found: false }.code())
 }
 
 fn of_store(ask: &Ask, dir: &Path) -> Answered {
     let policy = policy_of(ask.policy, ask.policy_file.as_deref())?;
     let report = verify(dir, ask.input.keys.as_deref(), &policy)?;
     show(&report, ask.input.json, ToString::to_string)?;
-    Ok(match (report.is_intact(), report.violations.is_empty(), report.keys_unreadable.is_none()) {
-        (false, ..) => ExitCode::from(INTEGRITY),
-        (true, _, false) => ExitCode::from(UNREADABLE),
-        (true, false, true) => ExitCode::from(FOUND),
-        (true, true, true) => ExitCode::SUCCESS,
-    })
+    let (changed, partial) = (!report.is_intact(), report.keys_unreadable.is_some());
+    Ok(Ended { changed, partial, found: !report.violations.is_empty() }.code())
 }

@@ -2,15 +2,14 @@
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
-use std::process::ExitCode;
 
 use clap::Args;
 use countersign_replay::own::policy_file::{self, Preset};
-use countersign_replay::own::what_if::{WhatIf, what_if};
+use countersign_replay::own::what_if::{LISTED_MAX, WhatIf, what_if_listing};
 use countersign_replay::own::words::{counted, shown};
 
 use super::stores::{Place, note, policy_of};
-use super::{Answered, FOUND, show};
+use super::{Answered, Ended, show};
 
 /// Runs the recorded history under another policy: who would have been locked, asked to resync, refused or asked to step
 /// up.
@@ -27,6 +26,9 @@ pub(crate) struct Ask {
     /// The same from a file.
     #[arg(long, value_name = "FILE", conflicts_with = "recorded")]
     recorded_file: Option<PathBuf>,
+    /// Lists so many differences at most, the first ones; all are counted.
+    #[arg(long, value_name = "COUNT", default_value_t = LISTED_MAX)]
+    list: usize,
     /// Ends with code 1 when anything would have come out otherwise.
     #[arg(long)]
     fail: bool,
@@ -38,10 +40,10 @@ pub(crate) struct Ask {
 pub(crate) fn run(ask: &Ask) -> Answered {
     let instead = policy_file::read(&ask.policy)?;
     let recorded = policy_of(ask.recorded, ask.recorded_file.as_deref())?;
-    let answer = what_if(&ask.place.open()?, &recorded, &instead)?;
+    let answer = what_if_listing(&ask.place.open()?, &recorded, &instead, ask.list)?;
     note(answer.sealed);
     show(&answer, ask.json, text)?;
-    Ok(if ask.fail && !answer.otherwise.is_empty() { ExitCode::from(FOUND) } else { ExitCode::SUCCESS })
+    Ok(Ended { found: ask.fail && answer.differing > 0, ..Ended::default() }.code())
 }
 
 fn text(answer: &WhatIf) -> String {
@@ -59,6 +61,13 @@ fn text(answer: &WhatIf) -> String {
                 .trim_end()
                 .to_owned(),
         );
+    }
+    let listed = answer.otherwise.len() as u64;
+    if listed < answer.differing {
+        line(format!(
+            "... the first {listed} of {} are listed",
+            counted(answer.differing, "difference", "differences")
+        ));
     }
     let decided = counted(answer.decided, "decision", "decisions");
     line(format!(

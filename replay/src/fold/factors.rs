@@ -1,6 +1,6 @@
 //! What is known of one principal's devices, and how each event changes it. Total: every event is taken.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -92,6 +92,8 @@ fn enables(event: &Event) -> bool {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Factors {
     held: BTreeMap<Arc<str>, Held>,
+    /// Devices of which any may have gone by a record that does not say which.
+    maybe: BTreeSet<Arc<str>>,
     /// Some device is in use, and no record names it.
     unnamed: Option<Event>,
     /// The event that told the whole set.
@@ -129,6 +131,11 @@ impl Factors {
         self.held.keys().cloned().collect()
     }
 
+    /// Devices that may still be on.
+    pub(super) fn maybe(&self) -> Vec<Arc<str>> {
+        self.maybe.iter().cloned().collect()
+    }
+
     pub(super) fn holds(&self, serial: &str) -> bool {
         self.held.contains_key(serial)
     }
@@ -153,6 +160,7 @@ impl Factors {
 
     fn none(&mut self, basis: Basis, event: &Event) {
         self.held.clear();
+        self.maybe.clear();
         self.unnamed = None;
         self.complete = Some(Arc::clone(event));
         self.doubted = None;
@@ -179,6 +187,7 @@ impl Factors {
             self.assign_unnamed(event);
             return Some(FindingKind::TooManyDevices);
         }
+        self.maybe.remove(serial);
         self.held.insert(Arc::clone(serial), Held { since: Arc::clone(event), enabled: true });
         None
     }
@@ -200,8 +209,11 @@ impl Factors {
 
     /// A device was taken away, and the record does not name it: any may be it.
     pub(super) fn unassign_unnamed(&mut self, event: &Event) {
+        let mut maybe = std::mem::take(&mut self.maybe);
+        maybe.extend(self.held.keys().take(HELD_MAX.saturating_sub(maybe.len())).cloned());
         self.none(Basis::Deactivated, event);
         if !event.one_device_at_most() {
+            self.maybe = maybe;
             self.complete = None;
             self.lost = Some(Arc::clone(event));
         }
@@ -220,6 +232,7 @@ impl Factors {
         if event.one_device_at_most() {
             return self.none(Basis::Deactivated, event);
         }
+        self.maybe.remove(serial);
         if self.held.remove(serial).is_none() {
             self.unnamed = None;
         }
@@ -266,6 +279,7 @@ impl Factors {
             return self.assign_unnamed(event);
         }
         self.unnamed = None;
+        self.maybe.remove(serial);
         let held = Held { since: Arc::clone(event), enabled: false };
         self.held.entry(Arc::clone(serial)).or_insert(held);
     }

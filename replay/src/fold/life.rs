@@ -47,6 +47,8 @@ pub struct Snapshot {
     pub basis: Option<Basis>,
     /// The devices that are known by serial number.
     pub devices: Vec<Arc<str>>,
+    /// Devices that may still have been on: one of them went by a record that does not say which.
+    pub maybe_devices: Vec<Arc<str>>,
     /// Whether it had a console password; `None` if the log does not tell.
     pub console_password: Option<bool>,
     /// Its name then.
@@ -159,7 +161,7 @@ impl Life {
         let later = self.begin().zip(time).is_some_and(|(begin, time)| time < begin);
         let status = if later { Status::Nonexistent } else { Status::Unknown };
         let name = self.names.first().map_or_else(|| self.placeholder(), |(name, _)| Arc::clone(name));
-        Snapshot { status, basis: None, devices: Vec::new(), console_password: None, name, deciding: Vec::new() }
+        Snapshot::without_mfa(status, name, Vec::new())
     }
 
     fn placeholder(&self) -> Arc<str> {
@@ -171,8 +173,7 @@ impl Life {
         let name = self.names.last().map_or_else(|| self.placeholder(), |(name, _)| Arc::clone(name));
         if let Some(deleted) = &self.deleted {
             let deciding = vec![Arc::clone(deleted)];
-            let (status, devices) = (Status::Deleted, Vec::new());
-            return Snapshot { status, basis: None, devices, console_password: None, name, deciding };
+            return Snapshot::without_mfa(Status::Deleted, name, deciding);
         }
         let mut deciding = self.factors.deciding();
         deciding.extend(self.console.iter().map(|(_, event)| Arc::clone(event)));
@@ -182,6 +183,7 @@ impl Life {
             status: self.factors.status(),
             basis: self.factors.basis(),
             devices: self.factors.serials(),
+            maybe_devices: self.factors.maybe(),
             console_password: self.console.as_ref().map(|(has, _)| *has),
             name,
             deciding,
@@ -202,10 +204,23 @@ impl Life {
 }
 
 impl Snapshot {
+    /// What is true of who is not there, or of whom nothing is known.
+    const fn without_mfa(status: Status, name: Arc<str>, deciding: Vec<Arc<Observed>>) -> Self {
+        Self {
+            status,
+            basis: None,
+            devices: Vec::new(),
+            maybe_devices: Vec::new(),
+            console_password: None,
+            name,
+            deciding,
+        }
+    }
+
     /// Whether another says the same, on whatever grounds.
     #[must_use]
     pub fn says_the_same(&self, other: &Self) -> bool {
         let facts = |of: &Self| (of.status, of.basis, of.console_password, Arc::clone(&of.name));
-        facts(self) == facts(other) && self.devices == other.devices
+        facts(self) == facts(other) && self.devices == other.devices && self.maybe_devices == other.maybe_devices
     }
 }

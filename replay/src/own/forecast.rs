@@ -2,8 +2,10 @@
 //!
 //! A code that is accepted tells the device's clock to half a step: it stood somewhere in the step whose code was shown. A line
 //! through these readings, by least squares, is the drift; its slope in millionths is given with the range that holds it in 95
-//! of 100 cases. A device whose clock stands a whole window away from what was learned of it is refused now and then, and
-//! one step further always.
+//! of 100 cases. A resync begins the readings anew: the clock may have been set, or have a new battery.
+//!
+//! A device whose clock stands a whole window away from what was learned of it is refused now and then, and one step
+//! further always.
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -51,7 +53,7 @@ pub struct Drift {
     pub serial: String,
     /// `leaves`, `may_leave`, `stays`, or `unknown` for want of readings.
     pub verdict: &'static str,
-    /// How many readings there are.
+    /// How many readings there are since the device was enabled, or was resynced last.
     pub n: u64,
     /// Days from the first to the last of them.
     pub span_days: f64,
@@ -179,7 +181,11 @@ pub fn forecast(log: &dyn Entries, deployment: &Policy, horizon_days: u32) -> Re
                 if event.creates_device() {
                     readings.remove(&entry.header.stream);
                 }
+                if let Event::DeviceResynced(resynced) = event {
+                    readings.remove(&resynced.device);
+                }
                 if let Some((device, counter)) = reading(event) {
+                    // An account may choose rules of its own, but no other steps.
                     let step_s = u64::from(deployment.step_s);
                     readings.entry(device).or_default().take(seconds(at), ahead(counter, at, step_s));
                 }

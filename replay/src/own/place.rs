@@ -62,7 +62,8 @@ pub fn kind_of(path: &Path) -> Kind {
 /// Whether a directory is a store of the known format, or what its format file says instead.
 fn format_of(dir: &Path) -> Option<Result<(), String>> {
     let mut text = Vec::new();
-    File::open(dir.join("FORMAT")).ok()?.take(64).read_to_end(&mut text).ok()?;
+    let file = Some(dir.join("FORMAT")).filter(|file| file.is_file())?;
+    File::open(file).ok()?.take(64).read_to_end(&mut text).ok()?;
     if text == format!("{FORMAT_TEXT}\n").as_bytes() {
         return Some(Ok(()));
     }

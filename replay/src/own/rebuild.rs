@@ -259,7 +259,7 @@ fn open_copy(store: &Path, ring: &Path) -> Result<(tempfile::TempDir, SledJourna
         let target = copy.path().join("store");
         let before = changed_at(store);
         copy_store(store, &target).map_err(failed)?;
-        let keys = Arc::new(FileKeyRing::open_or_create(ring).map_err(countersign_store::OpenError::from)?);
+        let keys = Arc::new(FileKeyRing::open(ring).map_err(countersign_store::OpenError::from)?);
         match SledJournal::open(&target, keys, StoreOptions { read_only: true, ..StoreOptions::default() }) {
             Ok(journal) => return Ok((copy, journal)),
             // What did not change while it was copied is not better the next time.

@@ -162,6 +162,7 @@ fn describe(states: &States, stream: StreamId, person: &Person, then: &Then) -> 
         status,
         basis,
         devices: if status == Status::Enabled { devices } else { Vec::new() },
+        maybe_devices: Vec::new(),
         console_password: signed_in.map(|_| true),
         citations: citations.into_iter().map(|position| position.to_string().into()).collect(),
         integrity: Verdict::NotCovered,

@@ -26,6 +26,9 @@ mod run;
 
 use run::Run;
 
+/// As many differences are listed when nobody asks for another number; a log of millions may have millions.
+pub const LISTED_MAX: usize = 10_000;
+
 /// What another policy would have made of a history.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct WhatIf {
@@ -35,7 +38,9 @@ pub struct WhatIf {
     pub decided: u64,
     /// Of these, how many came out the same.
     pub same: u64,
-    /// Where it would have come out otherwise, in the order of the log.
+    /// How many came out otherwise, or would have brought a notice that they did not bring.
+    pub differing: u64,
+    /// The first of these, in the order of the log: as many as were asked for.
     pub otherwise: Vec<Otherwise>,
     /// How many there are of each kind.
     pub kinds: BTreeMap<&'static str, u64>,
@@ -67,6 +72,7 @@ pub struct Otherwise {
 }
 
 /// Runs a history that was recorded under one policy under another one. Accounts that chose a preset keep it over either.
+/// The first [`LISTED_MAX`] differences are listed, and all are counted.
 ///
 /// ```
 /// # use std::sync::Arc;
@@ -84,12 +90,38 @@ pub struct Otherwise {
 /// # Errors
 /// When the log cannot be read, or the policies count in steps of different lengths.
 pub fn what_if(log: &dyn Entries, recorded: &Policy, instead: &Policy) -> Result<WhatIf, OwnError> {
+    what_if_listing(log, recorded, instead, LISTED_MAX)
+}
+
+/// The same, with another number of differences that are listed at most.
+///
+/// ```
+/// # use std::sync::Arc;
+/// # use countersign_store::{EphemeralKeyRing, MemoryJournal};
+/// # let journal = MemoryJournal::new(Arc::new(EphemeralKeyRing::new()?))?;
+/// use countersign_domain::policy::Policy;
+/// use countersign_replay::own::OpenJournal;
+/// use countersign_replay::own::what_if::what_if_listing;
+///
+/// let answer = what_if_listing(&OpenJournal(&journal), &Policy::classic(), &Policy::strict(), 10)?;
+/// assert_eq!(answer.differing, 0);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+/// When the log cannot be read, or the policies count in steps of different lengths.
+pub fn what_if_listing(
+    log: &dyn Entries,
+    recorded: &Policy,
+    instead: &Policy,
+    listed_max: usize,
+) -> Result<WhatIf, OwnError> {
     if recorded.step_s != instead.step_s {
         let what =
             "the log counts in steps of one length; what a device shows in steps of another length cannot be told";
         return Err(OwnError::Usage(what.to_owned()));
     }
-    let mut run = Run::new(recorded, instead);
+    let mut run = Run::new(recorded, instead, listed_max);
     let mut append: Vec<(StreamId, Event)> = Vec::new();
     let mut hidden = false;
     let mut first = Position(0);

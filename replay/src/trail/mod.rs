@@ -12,5 +12,5 @@ mod observe;
 mod record;
 
 pub use input::{Flaw, Inputs, LoadOptions, Loaded, Progress, Skip, files_of, load};
-pub use integrity::{Audit, AuditRow, PublicKeys, Signatures, Verdict, Verdicts, audit};
+pub use integrity::{Audit, AuditRow, ChainRow, PublicKeys, Signatures, Span, Verdict, Verdicts, audit};
 pub use observe::{Unobserved, observe};

@@ -119,6 +119,12 @@ impl<'a> Record<'a> {
         let identity = part("userIdentity");
         let recipient = text(value, &["recipientAccountId"]);
         let mut actor = actor(identity, recipient.as_deref());
+        let message = text(value, &["errorMessage"]).unwrap_or_default();
+        let beginning = message.get(..NO_SUCH_NAME.len()).unwrap_or_default();
+        if beginning.eq_ignore_ascii_case(NO_SUCH_NAME) {
+            // What was typed for a name may be a password.
+            (actor.who, actor.label) = (None, Arc::from(HIDDEN));
+        }
         actor.address = shared(value, &["sourceIPAddress"]).unwrap_or_default();
         actor.region = shared(value, &["awsRegion"]).unwrap_or_default();
         let account = shared(value, &["recipientAccountId"])
@@ -136,11 +142,12 @@ impl<'a> Record<'a> {
     pub(crate) fn observed(self) -> Result<Vec<Observed>, NameTooLong> {
         let name = text(self.value, &["eventName"]).unwrap_or_default();
         let failed = self.value.get("errorCode").is_some_and(|code| !code.is_null());
-        let what = match text(self.value, &["eventSource"]).as_deref() {
-            Some("iam.amazonaws.com") if failed => self.attempt(&name),
-            Some("iam.amazonaws.com") => self.of_iam(&name).or_else(|| self.untold(&name)),
-            Some("signin.amazonaws.com") => self.of_sign_in(&name, failed),
-            Some("sts.amazonaws.com") if !failed => self.of_sts(&name),
+        let source = text(self.value, &["eventSource"]).unwrap_or_default();
+        let what = match source.to_ascii_lowercase().as_str() {
+            "iam.amazonaws.com" if failed => self.attempt(&name),
+            "iam.amazonaws.com" => self.of_iam(&name).or_else(|| self.untold(&name)),
+            "signin.amazonaws.com" => self.of_sign_in(&name, failed),
+            "sts.amazonaws.com" if !failed => self.of_sts(&name),
             _ => None,
         };
         let (at, cite, by) = (self.at, &self.cite, &self.actor);
@@ -148,7 +155,8 @@ impl<'a> Record<'a> {
         if too_long {
             return Err(NameTooLong);
         }
-        let session = mfa_session(self.identity, Some(&self.account), at).filter(|_| !failed);
+        let session = mfa_session(self.identity, Some(&self.account), at);
+        let session = session.filter(|_| !failed && self.actor.who.is_some());
         let session = session.map(|(who, opened)| {
             let what = What::MfaUseObserved { who, device: None, via: Via::Session { seen: at } };
             Observed { at: opened, what, cite: cite.clone(), by: by.clone(), position: None }
@@ -292,10 +300,9 @@ impl<'a> Record<'a> {
             Some(used) if used.eq_ignore_ascii_case("no") => SignInClass::NoMfa,
             _ => SignInClass::Unknown,
         };
-        let no_such_name = text(self.value, &["errorMessage"]).as_deref() == Some(NO_SUCH_NAME);
         let subject = match &self.actor.who {
             _ if federated && &*self.actor.label != HIDDEN => Subject::Elsewhere(Arc::clone(&self.actor.label)),
-            Some(who) if !no_such_name => Subject::Principal(who.clone()),
+            Some(who) => Subject::Principal(who.clone()),
             _ => Subject::Hidden,
         };
         let device = shared(extra, &["MFAIdentifier"]).map(|serial| self.device(serial));

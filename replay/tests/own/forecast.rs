@@ -5,6 +5,7 @@ use countersign_domain::device::Serial;
 use countersign_domain::event::Purpose;
 use countersign_domain::ids::PrincipalId;
 use countersign_domain::policy::Policy;
+use countersign_domain::settings::Preset;
 use countersign_replay::own::OpenJournal;
 use countersign_replay::own::forecast::{Drift, forecast};
 use proptest::prelude::*;
@@ -110,20 +111,53 @@ fn a_device_is_accepted_until_it_leaves_and_not_after_it_is_out() {
 }
 
 #[test]
-fn a_resync_is_a_reading_and_moves_the_window() {
+fn a_resync_moves_the_window_and_readings_begin_with_it() {
     let mut device = Drifting::new(50.0);
+    let mut since = 0;
     for _ in 0..60 {
         device.world.wait_s(43_211);
         if device.off_s() / 30.0 > device.forecast().learned_steps as f64 + 1.5 {
             let ahead = device.ahead();
             device.world.resync(&device.who, &device.serial, ahead).unwrap();
+            since = 1;
         } else {
             assert!(is_accepted(device.code()));
+            since += 1;
         }
     }
     let found = device.forecast();
-    assert!(found.learned_steps >= 3, "{found:?}");
-    assert!((found.ppm.unwrap() - 50.0).abs() < 3.0, "{found:?}");
+    assert!(found.learned_steps >= 3 && found.n == since, "{since}: {found:?}");
+    let [low, high] = found.ppm_95.unwrap();
+    assert!(low <= 50.0 && 50.0 <= high && high - low < 100.0, "{found:?}");
+}
+
+#[test]
+fn a_clock_that_was_set_is_not_taken_for_one_that_drifts() {
+    let mut device = Drifting::new(0.0);
+    for day in 0..60 {
+        device.world.wait_s(86_413);
+        if day == 30 {
+            // A new battery: the clock stands 20 steps ahead from now on.
+            device.world.resync(&device.who, &device.serial, 20).unwrap();
+        } else {
+            let ahead = if day < 30 { 0 } else { 20 };
+            let taken = device.world.verify(&device.who, &device.serial, Some(ahead), Purpose::StepUp).unwrap();
+            assert!(is_accepted(taken));
+        }
+    }
+    let found = device.forecast();
+    assert_eq!((found.learned_steps, found.n), (20, 30), "{found:?}");
+    // In the ten years that are looked ahead, slow drift cannot be ruled out.
+    assert_eq!(found.verdict, "may_leave", "{found:?}");
+    assert!(found.ppm.unwrap().abs() < 2.0, "{found:?}");
+}
+
+#[test]
+fn no_account_counts_in_steps_of_its_own() {
+    let deployment = Policy { step_s: 60, ..Policy::classic() };
+    for preset in [Preset::Classic, Preset::Modern, Preset::Strict] {
+        assert_eq!(preset.policy(&deployment).step_s, 60);
+    }
 }
 
 #[test]

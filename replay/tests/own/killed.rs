@@ -10,7 +10,7 @@ use countersign_replay::own::{Entries, OpenJournal, OwnStore};
 use countersign_store::Journal;
 
 use crate::medium::{append, leaves};
-use crate::world::sled;
+use crate::world::{cases, sled};
 
 const DIR: &str = "REPLAY_TEST_STORE";
 
@@ -31,7 +31,9 @@ fn writes_until_it_is_killed() {
 #[test]
 fn a_killed_store_is_read_as_its_engine_reads_it_afterwards() {
     let dir = tempfile::tempdir().unwrap();
-    for round in 0..8 {
+    // Each round kills at another length.
+    let rounds = cases(3, 8);
+    for round in 0..rounds as usize {
         let mut child = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "killed::writes_until_it_is_killed", "--ignored", "--nocapture"])
             .env(DIR, dir.path())
@@ -40,7 +42,10 @@ fn a_killed_store_is_read_as_its_engine_reads_it_afterwards() {
             .unwrap();
         let mut acked = 0;
         let lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
-        for line in lines.filter_map(|line| line.strip_prefix("acked ")?.parse::<u64>().ok()).take(300 + 217 * round) {
+        for line in lines
+            .filter_map(|line| line.strip_prefix("acked ")?.parse::<u64>().ok())
+            .take(300 + 1_519 * round / (rounds as usize - 1).max(1))
+        {
             acked = line;
         }
         child.kill().unwrap();

@@ -11,7 +11,7 @@ use countersign_domain::policy::Policy;
 use countersign_replay::own::{Entries, Kind, OpenJournal, OwnError, OwnStore, kind_of};
 use countersign_store::{Append, Journal, NewEntry, StreamAppend};
 
-use crate::world::{World, sled};
+use crate::world::{World, cases, sled};
 
 /// Every file below a directory with its content.
 pub fn files(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
@@ -106,7 +106,7 @@ fn a_store_that_is_written_meanwhile_is_read_whole_each_time() {
     let reads = std::thread::scope(|scope| {
         scope.spawn(|| {
             let mut versions = BTreeMap::new();
-            for number in 0..6_000 {
+            for number in 0..u64::from(cases(2_000, 20_000)) {
                 acked.store(append(&*journal, &mut versions, 0, number, 700), Ordering::SeqCst);
             }
             done.store(true, Ordering::SeqCst);

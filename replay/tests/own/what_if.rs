@@ -4,7 +4,7 @@ use countersign_domain::caller::Caller;
 use countersign_domain::event::Purpose;
 use countersign_domain::policy::{CodeOrder, Policy};
 use countersign_replay::own::OpenJournal;
-use countersign_replay::own::what_if::{WhatIf, what_if};
+use countersign_replay::own::what_if::{WhatIf, what_if, what_if_listing};
 
 use crate::verify::play;
 use crate::world::World;
@@ -60,6 +60,17 @@ fn a_smaller_budget_locks_and_a_narrower_window_asks_for_a_resync() {
     assert_eq!(kinds(&patient), [("asked_to_resync", "a resync would be offered")]);
     let wide = run(&world, &Policy { pair_back_steps: 1000, ..Policy::classic() });
     assert_eq!(kinds(&wide), []);
+}
+
+#[test]
+fn of_very_many_the_first_are_listed_and_all_are_counted() {
+    let world = lees();
+    let fewer = Policy { code_attempts_max: 6, ..Policy::classic() };
+    let log = &OpenJournal(&*world.journal);
+    let (all, first) = (run(&world, &fewer), what_if_listing(log, &world.policy, &fewer, 1).unwrap());
+    assert_eq!((all.differing, all.otherwise.len()), (2, 2));
+    assert_eq!((first.differing, first.otherwise.as_slice()), (2, &all.otherwise[..1]));
+    assert_eq!((first.kinds, first.principals), (all.kinds, all.principals));
 }
 
 #[test]

@@ -331,3 +331,9 @@ fn in_window(search: &CodeSearch, counter: Option<u64>) -> CodeMatches {
         _ => CodeMatches::default(),
     }
 }
+
+/// How many cases a test tries: some on an everyday run, more by `COUNTERSIGN_CASES`, up to as many as tell something new.
+pub fn cases(everyday: u32, most: u32) -> u32 {
+    let asked = std::env::var("COUNTERSIGN_CASES").ok().and_then(|text| text.parse().ok());
+    asked.unwrap_or(everyday).clamp(everyday, most)
+}

@@ -1,9 +1,10 @@
 //! Records that say less than they should: what they leave open must not be answered.
 
+use countersign_replay::ask::{StateQuery, state};
 use countersign_replay::trail::LoadOptions;
 use serde_json::json;
 
-use crate::support::{Log, found, load_files, session, states, tell, told_of, uid, user};
+use crate::support::{Log, arn, found, load_files, session, states, tell, time, told_of, uid, user};
 
 #[test]
 fn a_device_that_was_taken_and_is_not_named_may_be_any() {
@@ -19,6 +20,37 @@ fn a_device_that_was_taken_and_is_not_named_may_be_any() {
     log.enable("08:10:00", "lee", "S1");
     log.iam("09:00:00", "DeactivateMFADevice", json!({"userName": "lee"}));
     assert_eq!(states(&log.told(), None), ["lee#1 disabled (deactivated)"]);
+}
+
+/// The devices of lee that are on, and those that may be.
+fn devices_of(log: &Log) -> (Vec<String>, Vec<String>) {
+    let told = log.told();
+    let row = state(&told, &StateQuery::default()).principals.remove(0);
+    let names = |serials: &[std::sync::Arc<str>]| serials.iter().map(|serial| serial.replace(&arn(""), "")).collect();
+    (names(&row.devices), names(&row.maybe_devices))
+}
+
+#[test]
+fn what_may_still_be_on_is_listed_as_such() {
+    let list = |on: &[&str], maybe: &[&str]| {
+        let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        (owned(on), owned(maybe))
+    };
+    let mut log = Log::new();
+    log.create("08:00:00", "lee");
+    log.enable("08:10:00", "lee", "S1");
+    log.enable("08:20:00", "lee", "S2");
+    log.enable("08:30:00", "lee", "S3");
+    assert_eq!(devices_of(&log), list(&["S1", "S2", "S3"], &[]));
+    log.add("09:00:00", "iam", "DeactivateMFADevice", user("lee"), json!({"requestParameters": null}));
+    assert_eq!(states(&log.told(), None), ["lee#1 unknown no-pw"]);
+    assert_eq!(devices_of(&log), list(&[], &["S1", "S2", "S3"]));
+    // What is seen again is on, and what goes by name is not in doubt any more.
+    log.resync("09:10:00", "lee", "S1");
+    log.deactivate("09:20:00", "lee", "S2");
+    assert_eq!(devices_of(&log), list(&["S1"], &["S3"]));
+    log.sign_in("09:30:00", user("lee"), "No", true);
+    assert_eq!(devices_of(&log), list(&[], &[]));
 }
 
 #[test]
@@ -46,6 +78,39 @@ fn a_change_of_nobody_who_is_named_is_a_finding() {
     assert_eq!(found(&told), ["- incomplete_record", "- incomplete_record"]);
 }
 
+#[test]
+fn what_has_neither_a_time_nor_an_id_and_changes_nothing_is_named_as_no_record() {
+    let mut log = Log::new();
+    log.create("08:00:00", "lee");
+    log.sign_in("09:00:00", user("lee"), "No", true);
+    log.check("09:00:00", user("lee"), true);
+    for record in &mut log.records[1..] {
+        let record = record.as_object_mut().unwrap();
+        record.remove("eventTime");
+        record.remove("eventID");
+    }
+    let text = json!(log.records).to_string();
+    let loaded = load_files(&[("log.json", text.as_bytes())], &LoadOptions::default());
+    let skips: Vec<&str> = loaded.inputs.skips.iter().map(|skip| skip.why.as_str()).collect();
+    assert_eq!(skips, ["things of no kind that is read here: 2"]);
+    assert_eq!(states(&tell(loaded), None), ["lee#1 disabled (created) no-pw"]);
+}
+
+#[test]
+fn the_case_of_an_event_source_does_not_matter() {
+    let mut log = Log::new();
+    log.create("08:00:00", "lee")["eventSource"] = json!("IAM.amazonaws.com");
+    log.sign_in("08:10:00", user("lee"), "No", true)["eventSource"] = json!("Signin.AmazonAWS.com");
+    log.add(
+        "08:20:00",
+        "sts",
+        "GetSessionToken",
+        user("lee"),
+        json!({"requestParameters": {"serialNumber": arn("S1")}}),
+    )["eventSource"] = json!("STS.AMAZONAWS.COM");
+    assert_eq!(states(&log.told(), None), ["lee#1 enabled (evidence) [S1] pw"]);
+}
+
 /// A report whose dates are those of January 2023, and one of the next rotation.
 const UNDATED: &str = "user,arn,user_creation_time,password_enabled,password_next_rotation,mfa_active\n\
     lee,arn:aws:iam::111122223333:user/lee,2023-01-01T00:00:00Z,true,2024-06-01T00:00:00Z,false\n";
@@ -67,6 +132,47 @@ fn a_report_without_a_time_is_not_dated_into_the_future() {
     let told = tell(both);
     assert_eq!(states(&told, None), ["lee#1 enabled (lifecycle) [S1]"]);
     assert!(found(&told).is_empty());
+}
+
+#[test]
+fn a_report_without_a_time_is_of_the_time_that_somebody_says() {
+    let mut log = Log::new();
+    log.create("08:00:00", "lee");
+    log.enable("09:00:00", "lee", "S1");
+    let log = json!({ "Records": log.records }).to_string();
+    let said = |options: &LoadOptions| {
+        let files: [(&str, &[u8]); 2] = [("log.json", log.as_bytes()), ("reports/may.csv", UNDATED.as_bytes())];
+        let loaded = load_files(&files, options);
+        (loaded.inputs.is_partial(), states(&tell(loaded), None))
+    };
+    let is = |partial: bool, state: &str| (partial, vec![state.to_owned()]);
+    let before = is(false, "lee#1 enabled (lifecycle) [S1] pw");
+    let after = is(false, "lee#1 disabled (credential_report) pw");
+    assert_eq!(said(&LoadOptions::default()), is(true, "lee#1 enabled (lifecycle) [S1] no-pw"));
+    let of_all = |at: &str| LoadOptions { report_time: Some(time(at)), ..LoadOptions::default() };
+    assert_eq!(said(&of_all("2024-05-01T10:00:00Z")), after);
+    assert_eq!(said(&of_all("2024-05-01T08:30:00Z")), before);
+    let of_one = |file: &str, at: &str| LoadOptions {
+        report_times: vec![(file.into(), time(at))],
+        ..of_all("2024-05-01T08:30:00Z")
+    };
+    assert_eq!(said(&of_one("may.csv", "2024-05-01T10:00:00Z")), after);
+    assert_eq!(said(&of_one("reports/may.csv", "2024-05-01T10:00:00Z")), after);
+    assert_eq!(said(&of_one("y.csv", "2024-05-01T10:00:00Z")), before);
+}
+
+#[test]
+fn what_is_said_of_one_report_comes_before_what_it_and_its_name_say() {
+    let packed = data_encoding::BASE64.encode(UNDATED.as_bytes());
+    let text = json!({"Content": packed, "GeneratedTime": "2024-05-02T00:00:00Z"}).to_string();
+    let of = |options: &LoadOptions| {
+        let loaded = load_files(&[("20240503T000000Z.json", text.as_bytes())], options);
+        loaded.events[0].at.to_string()
+    };
+    let all = LoadOptions { report_time: Some(time("2024-05-04T00:00:00Z")), ..LoadOptions::default() };
+    assert_eq!(of(&all), "2024-05-02T00:00:00Z");
+    let one = ("20240503T000000Z.json".into(), time("2024-05-05T00:00:00Z"));
+    assert_eq!(of(&LoadOptions { report_times: vec![one], ..all }), "2024-05-05T00:00:00Z");
 }
 
 #[test]
@@ -262,6 +368,24 @@ fn of_two_addenda_of_one_record_the_newer_stays() {
         names.iter().map(String::as_str).zip(records.iter().map(|text| text.as_bytes())).collect();
     let told = tell(load_files(&files, &LoadOptions::default()));
     assert_eq!(states(&told, None), ["amy#1 enabled (lifecycle) [S1 S3] no-pw"]);
+}
+
+#[test]
+fn of_addenda_that_name_each_other_the_newest_stays() {
+    for count in [2, 3] {
+        let mut log = Log::new();
+        log.create("08:00:00", "amy");
+        let devices = &["S1", "S2", "S3"][..count];
+        for (place, device) in devices.iter().enumerate() {
+            let other = format!("e{:04}", (place + 1) % count + 1);
+            amends(log.enable(&format!("09:0{place}:00"), "amy", device), &other);
+        }
+        let newest = devices[count - 1];
+        assert_eq!(states(&log.told(), None), [format!("amy#1 enabled (lifecycle) [{newest}] no-pw")]);
+        // One that amends a member of the circle from outside it stays as well, and the circle does not come back.
+        amends(log.enable("09:30:00", "amy", "S9"), "e0001");
+        assert_eq!(states(&log.told(), None), ["amy#1 enabled (lifecycle) [S9] no-pw"]);
+    }
 }
 
 #[test]

@@ -1,8 +1,9 @@
 //! Input that was made to break its reader.
 
+use countersign_replay::ask::{Format, SignInsQuery, export, json, sign_ins};
 use countersign_replay::trail::{LoadOptions, Progress, load};
 
-use crate::support::{Log, gzip, load_files, states, tell};
+use crate::support::{Log, gzip, load_files, states, tell, user};
 
 fn good() -> String {
     let mut log = Log::new();
@@ -55,6 +56,28 @@ fn a_file_that_was_cut_off_gives_what_came_before() {
     }
 }
 
+/// Whoever types a password into the field of the user name must not find it in an answer.
+#[test]
+fn a_name_that_no_user_has_is_in_no_answer() {
+    let mut log = Log::new();
+    log.create("08:00:00", "lee");
+    for name in ["ConsoleLogin", "CheckMfa"] {
+        for message in ["No username found in supplied account", "no username found in Supplied account."] {
+            let record = log.sign_in("09:00:00", user("hunter2"), "No", false);
+            record["eventName"] = serde_json::json!(name);
+            record["errorMessage"] = serde_json::json!(message);
+        }
+    }
+    let told = log.told();
+    let shown = |text: &str| assert!(!text.to_lowercase().contains("hunter2"), "{text}");
+    for format in [Format::Csv, Format::Ecs, Format::ocsf("1.8.0").unwrap()] {
+        export(&told, format).unwrap().iter().for_each(|line| shown(line));
+    }
+    shown(&json(&sign_ins(&told, &SignInsQuery::default())).unwrap());
+    shown(&format!("{:?}", told.history));
+    assert!(told.find("hunter2").is_empty());
+}
+
 #[cfg(unix)]
 #[test]
 fn links_out_of_a_folder_are_not_followed() {
@@ -97,6 +120,6 @@ fn any_bytes_are_read_without_a_fault() {
     proptest!(ProptestConfig::with_cases(512), |(parts in prop::collection::vec(pieces, 0..40), cut in any::<u8>())| {
         let mut bytes = parts.concat().into_bytes();
         bytes.truncate(usize::from(cut).max(1));
-        let _read = load_files(&[("x", &bytes), ("y", &gzip(&bytes))], &LoadOptions { threads: 1, known_at: None });
+        let _read = load_files(&[("x", &bytes), ("y", &gzip(&bytes))], &LoadOptions { threads: 1, ..LoadOptions::default() });
     });
 }

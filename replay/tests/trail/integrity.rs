@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use countersign_replay::ask::{StateQuery, Told, state};
+use countersign_replay::ask::{PrincipalRow, StateQuery, Told, findings, state};
 use countersign_replay::fold::fold;
 use countersign_replay::trail::{Audit, LoadOptions, Progress, PublicKeys, Signatures, Verdict, audit, files_of, load};
 
@@ -19,14 +19,14 @@ struct Copy {
 impl Copy {
     fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        for file in files_of(&[data().join("signed")]) {
+        for file in files_of(&[data().join("signed")]).0 {
             fs::copy(&file, dir.path().join(file.file_name().unwrap())).unwrap();
         }
         Self { dir }
     }
 
     fn path(&self, part: &str) -> PathBuf {
-        let mut files = files_of(&[self.dir.path().to_owned()]).into_iter();
+        let mut files = files_of(&[self.dir.path().to_owned()]).0.into_iter();
         files.find(|file| file.to_str().unwrap().contains(part)).unwrap()
     }
 
@@ -40,7 +40,7 @@ impl Copy {
         let keys = PublicKeys::read(&data().join("signed-keys.json")).unwrap();
         let listed = || Signatures::read(&data().join("signed-signatures.txt")).unwrap();
         let signatures = if signed { listed() } else { Signatures::default() };
-        audit(&files_of(&[self.dir.path().to_owned()]), &keys, &signatures)
+        audit(&files_of(&[self.dir.path().to_owned()]).0, &keys, &signatures)
     }
 }
 
@@ -159,6 +159,33 @@ fn a_chain_that_begins_later_than_anothers_has_no_hole() {
     assert_eq!(copy.audit(true).missing, Vec::<String>::new());
 }
 
+/// Every chain as `ACCOUNT REGION TRAIL`, with the hours that valid digests cover, and how many of its digests hold.
+fn spans(audit: &Audit) -> Vec<String> {
+    let hours = |span: &countersign_replay::trail::Span| format!("{}-{}", &span.from[11..13], &span.to[11..13]);
+    let line = |chain: &countersign_replay::trail::ChainRow| {
+        let covered: Vec<String> = chain.covered.iter().map(hours).collect();
+        let (account, region, trail) = (&chain.account, &chain.region, &chain.trail);
+        format!("{account} {region} {trail} [{}] {}/{}", covered.join(" "), chain.valid, chain.digests)
+    };
+    audit.chains.iter().map(line).collect()
+}
+
+#[test]
+fn each_chain_says_which_hours_it_covers() {
+    let copy = Copy::new();
+    assert_eq!(spans(&copy.audit(true)), ["111122223333 us-east-1 trail [08-11] 3/3"]);
+    assert_eq!(spans(&copy.audit(false)), ["111122223333 us-east-1 trail [08-10] 2/3"]);
+    // A changed one is a hole; it still has the signature of the one before.
+    copy.change("T100000Z", "111122223333_CloudTrail_us-east-1_20240501T0945Z_l1", "another");
+    assert_eq!(spans(&copy.audit(true)), ["111122223333 us-east-1 trail [08-09 10-11] 2/3"]);
+    let text = copy.audit(true).text();
+    assert!(text.contains("2024-05-01T10:00:00Z"), "{text}");
+    fs::remove_file(copy.path("T100000Z")).unwrap();
+    assert_eq!(spans(&copy.audit(true)), ["111122223333 us-east-1 trail [10-11] 1/2"]);
+    fs::remove_file(copy.path("T110000Z")).unwrap();
+    assert_eq!(spans(&copy.audit(false)), ["111122223333 us-east-1 trail [] 0/1"]);
+}
+
 #[test]
 fn another_key_proves_nothing() {
     let copy = Copy::new();
@@ -169,7 +196,7 @@ fn another_key_proves_nothing() {
     fs::write(&old, list.to_string()).unwrap();
     let keys = PublicKeys::read(&old).unwrap();
     fs::remove_file(&old).unwrap();
-    let found = audit(&files_of(&[copy.dir.path().to_owned()]), &keys, &Signatures::default());
+    let found = audit(&files_of(&[copy.dir.path().to_owned()]).0, &keys, &Signatures::default());
     assert_eq!(verdicts(&found), (vec![NotCovered; 3], vec![NotCovered; 3]));
 }
 
@@ -186,4 +213,63 @@ fn an_answer_carries_the_verdict_of_its_files() {
     let rows: Vec<_> = answer.principals.iter().map(|row| (row.name.to_string(), row.integrity)).collect();
     assert_eq!(rows, [("francis".to_owned(), Valid), ("ivan".to_owned(), Valid)]);
     assert_eq!((answer.integrity.verdict, answer.integrity.invalid.len()), (Invalid, 1));
+}
+
+#[test]
+fn no_row_is_better_than_a_file_that_it_cites_and_no_answer_than_a_row() {
+    let copy = Copy::new();
+    let planted = serde_json::json!([{"eventName": "EnableMFADevice", "eventSource": "iam.amazonaws.com",
+        "eventTime": "2024-05-01T10:50:00Z", "eventID": "planted", "recipientAccountId": "111122223333",
+        "userIdentity": {"type": "Root", "accountId": "111122223333"},
+        "requestParameters": {"userName": "ivan", "serialNumber": "GAHT00000001"}}]);
+    fs::write(copy.dir.path().join("planted.json"), planted.to_string()).unwrap();
+    let loaded = load(&[copy.dir.path().to_owned()], &LoadOptions::default(), &Progress::default());
+    let verdicts = copy.audit(true).verdicts();
+    let told = Told { history: fold(loaded.events), flaws: loaded.flaws, verdicts, ..Told::default() };
+    let answer = state(&told, &StateQuery::default());
+    for row in &answer.principals {
+        assert_eq!(row.integrity == Valid, !row.citations.iter().any(|cite| &**cite == "planted"), "{row:?}");
+    }
+    assert_eq!(answer.integrity.verdict, NotCovered);
+    // What nobody vouches for may stand beside it, from another log.
+    let francis = StateQuery { only: Some(told.find("francis")), ..StateQuery::default() };
+    let alone = state(&told, &francis);
+    assert_eq!((alone.principals.len(), alone.integrity.verdict), (1, Valid));
+    for verdict in [NotCovered, Invalid] {
+        let other = PrincipalRow { integrity: verdict, ..alone.principals[0].clone() };
+        let row = PrincipalRow { citations: vec!["x".into()], ..other };
+        assert_eq!(alone.clone().beside(vec![row]).integrity.verdict, verdict);
+    }
+}
+
+/// Copies of the signed logs, told with their verdicts as the tool tells them.
+fn told_of(copy: &Copy) -> Told {
+    let loaded = load(&[copy.dir.path().to_owned()], &LoadOptions::default(), &Progress::default());
+    let (verdicts, sources) = (copy.audit(true).verdicts(), loaded.sources);
+    Told { history: fold(loaded.events), flaws: loaded.flaws, verdicts, sources, ..Told::default() }
+}
+
+#[test]
+fn an_answer_rests_on_every_file_with_records_whether_it_cites_them_or_not() {
+    let copy = Copy::new();
+    // Nothing contradicts itself here, and that, too, rests on the files.
+    let told = told_of(&copy);
+    assert!(findings(&told).findings.is_empty());
+    assert_eq!(findings(&told).integrity.verdict, Valid);
+    assert_eq!(state(&told, &StateQuery::default()).integrity.verdict, Valid);
+    // A planted renaming decides whom the signed records mean, and is cited by nobody.
+    let planted = serde_json::json!([{"eventName": "UpdateUser", "eventSource": "iam.amazonaws.com",
+        "eventTime": "2024-05-01T08:31:00Z", "eventID": "planted", "recipientAccountId": "111122223333",
+        "userIdentity": {"type": "Root", "accountId": "111122223333"},
+        "requestParameters": {"userName": "francis", "newUserName": "francis-old"}}]);
+    fs::write(copy.dir.path().join("planted.json"), planted.to_string()).unwrap();
+    let told = told_of(&copy);
+    assert_eq!(state(&told, &StateQuery::default()).integrity.verdict, NotCovered);
+    assert_eq!(findings(&told).integrity.verdict, NotCovered);
+    // So does one that only leaves something out.
+    fs::write(copy.dir.path().join("planted.json"), planted.to_string().replace("UpdateUser", "ListUsers")).unwrap();
+    assert_eq!(state(&told_of(&copy), &StateQuery::default()).integrity.verdict, NotCovered);
+    // What holds no record is nothing that an answer rests on.
+    fs::write(copy.dir.path().join("planted.json"), "{\"Records\":[]}").unwrap();
+    assert_eq!(state(&told_of(&copy), &StateQuery::default()).integrity.verdict, Valid);
 }

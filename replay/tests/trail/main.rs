@@ -2,13 +2,17 @@
 
 mod answers;
 mod cases;
+mod contradictions;
 mod doubts;
 mod edges;
 mod edges_of_input;
 mod exports;
+mod foreign;
 mod hostile;
 mod integrity;
 mod pages;
 mod properties;
 mod reports;
+mod rotations;
+mod streams;
 mod support;

@@ -56,6 +56,36 @@ fn no_evidence_is_no_pass() {
 }
 
 #[test]
+fn root_is_among_those_whose_access_is_with_mfa() {
+    let everybody = |log: &Log| {
+        let [pci, nist] = [Standard::Pci, Standard::Nist].map(|standard| asked(&log.told(), standard));
+        let [admin, users] = [&pci.controls[0], &nist.controls[1]].map(|control| {
+            let names: Vec<String> = control.fails.iter().chain(&control.cannot_tell).cloned().collect();
+            (control.verdict.name(), names)
+        });
+        assert_eq!(admin, users);
+        users
+    };
+    let root_id = || vec![format!("{}/root", crate::support::ACCOUNT)];
+    let mut log = flawless();
+    assert_eq!(everybody(&log), ("pass", Vec::new()));
+    log.add(
+        "10:00:00",
+        "iam",
+        "DeactivateMFADevice",
+        root(),
+        serde_json::json!({"requestParameters": {"serialNumber": "GAHT1"}}),
+    );
+    assert_eq!(everybody(&log), ("cannot_tell", root_id()));
+    log.sign_in("11:00:00", root(), "No", true);
+    assert_eq!(everybody(&log), ("fail", root_id()));
+    // A root that no record names is in no state that is known.
+    let mut log = flawless();
+    log.records.pop();
+    assert_eq!(everybody(&log), ("cannot_tell", root_id()));
+}
+
+#[test]
 fn a_password_that_nobody_knows_of_is_no_pass() {
     let mut log = flawless();
     log.deactivate("10:00:00", "amy", "S1");

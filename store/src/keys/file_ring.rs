@@ -36,19 +36,37 @@ impl FileKeyRing {
     /// When the file cannot be read or made, others than its owner may read it, or it is no ring.
     pub fn open_or_create(path: impl AsRef<Path>) -> Result<Self, KeyError> {
         let path = path.as_ref();
-        match Self::open(path) {
+        match Self::read(path) {
             Err(OpenRing::NoFile) => {}
             Err(OpenRing::Failed(cause)) => return Err(cause),
             Ok(ring) => return Ok(ring),
         }
         create(path)?;
-        Self::open(path).map_err(|cause| match cause {
+        Self::read(path).map_err(|cause| match cause {
             OpenRing::NoFile => failed(path, "it vanished"),
             OpenRing::Failed(cause) => cause,
         })
     }
 
-    fn open(path: &Path) -> Result<Self, OpenRing> {
+    /// Opens the ring at a path, and makes none: for who only reads.
+    ///
+    /// ```
+    /// use countersign_store::FileKeyRing;
+    ///
+    /// assert!(FileKeyRing::open("/nonexistent/ring").is_err());
+    /// ```
+    ///
+    /// # Errors
+    /// When there is no file, it cannot be read, others than its owner may read it, or it is no ring.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, KeyError> {
+        let path = path.as_ref();
+        Self::read(path).map_err(|cause| match cause {
+            OpenRing::NoFile => failed(path, "no such file"),
+            OpenRing::Failed(cause) => cause,
+        })
+    }
+
+    fn read(path: &Path) -> Result<Self, OpenRing> {
         let file = match File::open(path) {
             Err(cause) if cause.kind() == ErrorKind::NotFound => return Err(OpenRing::NoFile),
             Err(cause) => return Err(OpenRing::Failed(failed(path, cause))),
@@ -207,6 +225,18 @@ mod tests {
             let refused = FileKeyRing::open_or_create(&path).unwrap_err().to_string();
             assert!(refused.contains("chmod 600"), "{refused}");
         }
+    }
+
+    #[test]
+    fn who_only_reads_makes_no_ring() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("ring");
+        let absent = FileKeyRing::open(&path).unwrap_err().to_string();
+        assert!(absent.contains("no such file"), "{absent}");
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+        let key = DataKey::from_bytes([7; KEY_BYTES]);
+        let wrapped = FileKeyRing::open_or_create(&path).unwrap().wrap(&key, b"here").unwrap();
+        assert_eq!(FileKeyRing::open(&path).unwrap().unwrap(&wrapped, b"here"), Ok(key));
     }
 
     #[test]

@@ -32,7 +32,7 @@ impl Keys {
         let opener = match ring {
             None => None,
             Some(ring) => {
-                let ring = Arc::new(FileKeyRing::open_or_create(ring)?);
+                let ring = Arc::new(FileKeyRing::open(ring)?);
                 let options = Options { maintenance: false, read_only: true };
                 Some(Log::with_backend(Slots::open(store)?, ring, options)?)
             }

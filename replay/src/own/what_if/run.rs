@@ -23,6 +23,7 @@ use super::{Otherwise, WhatIf};
 pub(super) struct Run<'a> {
     recorded: &'a Policy,
     instead: &'a Policy,
+    listed_max: usize,
     /// What was.
     pub(super) scene: Scene,
     /// What would have been.
@@ -36,11 +37,12 @@ pub(super) struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    pub(super) fn new(recorded: &'a Policy, instead: &'a Policy) -> Self {
+    pub(super) fn new(recorded: &'a Policy, instead: &'a Policy, listed_max: usize) -> Self {
         let answer = WhatIf {
             schema: 1,
             decided: 0,
             same: 0,
+            differing: 0,
             otherwise: Vec::new(),
             kinds: BTreeMap::new(),
             principals: 0,
@@ -48,7 +50,17 @@ impl<'a> Run<'a> {
             sealed: Sealing::default(),
         };
         let (scene, other, states) = (Scene::default(), Scene::default(), States::default());
-        Self { recorded, instead, scene, other, states, apart: BTreeSet::new(), met: BTreeSet::new(), answer }
+        Self {
+            recorded,
+            instead,
+            listed_max,
+            scene,
+            other,
+            states,
+            apart: BTreeSet::new(),
+            met: BTreeSet::new(),
+            answer,
+        }
     }
 
     /// Takes what one command recorded.
@@ -184,6 +196,10 @@ impl<'a> Run<'a> {
     ) {
         *self.answer.kinds.entry(kind).or_default() += 1;
         self.met.insert(who);
+        self.answer.differing += 1;
+        if self.answer.otherwise.len() >= self.listed_max {
+            return;
+        }
         self.answer.otherwise.push(Otherwise {
             time: instant(at),
             position: first.0,

@@ -15,7 +15,7 @@ const REPORT_BYTES_MAX: u64 = 64 << 20;
 /// The row of root.
 const ROOT_NAME: &str = "<root_account>";
 /// Why a report without a time is not used.
-pub(super) const WITHOUT_TIME: &str = "a credential report that does not tell when it was made; put the time into its name, as in report_20240501T100000Z.csv";
+pub(super) const WITHOUT_TIME: &str = "a credential report that does not tell when it was made; say it with --report-time, or put it into its name, as in report_20240501T100000Z.csv";
 /// The first column of every report.
 const FIRST_COLUMNS: [&str; 2] = ["user", "arn"];
 
@@ -27,8 +27,26 @@ pub(crate) fn begins(bytes: &[u8]) -> bool {
     plain.starts_with(format!("{},", FIRST_COLUMNS.join(",")).as_bytes())
 }
 
+/// What is known of when a report was made.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Made {
+    /// What somebody said of this one.
+    pub(super) said: Option<Time>,
+    /// What its name says.
+    pub(super) named: Option<Time>,
+    /// What somebody said of all that do not tell.
+    pub(super) otherwise: Option<Time>,
+}
+
+impl Made {
+    /// When it was made, given what it says itself.
+    pub(super) fn at(self, own: Option<Time>) -> Option<Time> {
+        self.said.or(own).or(self.named).or(self.otherwise)
+    }
+}
+
 /// Reads a report, as JSON wraps it: base64 or plain, with the time of its making.
-pub(crate) fn in_json(value: &Value, source: &Arc<str>, named: Option<Time>) -> Result<Report, String> {
+pub(crate) fn in_json(value: &Value, source: &Arc<str>, known: Made) -> Result<Report, String> {
     let value = value.get("data").filter(|data| data.is_object()).unwrap_or(value);
     let content = value.get("Content").and_then(Value::as_str).ok_or("a credential report without content")?;
     let decoded: Vec<u8> = match begins(content.as_bytes()) {
@@ -39,7 +57,7 @@ pub(crate) fn in_json(value: &Value, source: &Arc<str>, named: Option<Time>) -> 
         }
     };
     let made = value.get("GeneratedTime").and_then(generated);
-    read(decoded.as_slice(), source, made.or(named))
+    read(decoded.as_slice(), source, known.at(made))
 }
 
 /// The time of making: a text, or the parts of a date as recorded by a client's test double.
@@ -176,7 +194,7 @@ mod tests {
         assert_eq!(rows[1].at.to_string(), "2020-02-01T00:00:00Z");
         let packed = BASE64.encode(REPORT.as_bytes());
         let json = serde_json::json!({"Content": packed, "GeneratedTime": "2021-01-01T00:00:00+00:00"});
-        let made = in_json(&json, &source, None).unwrap().rows;
+        let made = in_json(&json, &source, Made::default()).unwrap().rows;
         assert_eq!((made.len(), made[0].at.to_string().as_str()), (2, "2021-01-01T00:00:00Z"));
     }
 }

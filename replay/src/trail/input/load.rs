@@ -1,18 +1,19 @@
 //! Many files at once, and one history of them.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::hash::BuildHasher;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::BufRead;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use foldhash::fast::FixedState;
-
+use super::amend::amend;
+use super::clash::{named, names_of, tell_apart};
+use super::credential::Made;
+use super::foreign::{self, Foreign};
 use super::items::{self, Document, Item};
 use super::sift::{Sessions, Sieve};
-use super::{Flaw, Kept, SEEN_MAX, Seen, Sifted, Skip, credential, open, walk};
+use super::{Flaw, Kept, Sifted, Skip, credential, open, walk};
 use crate::event::{Observed, Via, What};
 use crate::time::Time;
 
@@ -23,6 +24,17 @@ pub struct LoadOptions {
     pub threads: usize,
     /// Leave out what was delivered later than this.
     pub known_at: Option<Time>,
+    /// When credential reports were made that do not tell.
+    pub report_time: Option<Time>,
+    /// When single reports were made, whatever they tell: the end of each one's path, and the instant.
+    pub report_times: Vec<(PathBuf, Time)>,
+}
+
+impl LoadOptions {
+    /// What is said of the time of a report.
+    fn said_of(&self, path: &Path) -> Option<Time> {
+        self.report_times.iter().find(|(file, _)| path.ends_with(file)).map(|(_, at)| *at)
+    }
 }
 
 /// How far reading has come, for whoever waits.
@@ -72,6 +84,8 @@ pub struct Loaded {
     pub inputs: Inputs,
     /// The files.
     pub files: Vec<PathBuf>,
+    /// Those of them that hold records or reports, as citations name them: what is said, and what is not, rests on each.
+    pub sources: BTreeSet<Arc<str>>,
 }
 
 /// Reads files, and folders without following links out of them: CloudTrail records in every shape, and credential
@@ -107,8 +121,8 @@ pub fn load(paths: &[PathBuf], options: &LoadOptions, progress: &Progress) -> Lo
     }
     let records = kinds.get("record").copied().unwrap_or(0);
     let (unique, clashes) = tell_apart(&mut all);
-    let names = if clashes.is_empty() { HashMap::new() } else { names_of(&found.files, &clashes) };
-    all.flaws.extend(clashes.iter().filter_map(|clash| named(clash, &names)));
+    let names = if clashes.is_empty() { HashMap::new() } else { names_of(&all.kept, &found.files, &clashes) };
+    all.flaws.extend(clashes.iter().map(|clash| named(clash, &names)));
     all.flaws.sort();
     all.flaws.dedup();
     let mut skips: Vec<Skip> = std::mem::take(&mut all.skips).into_iter().map(|(_, skip)| skip).collect();
@@ -123,7 +137,8 @@ pub fn load(paths: &[PathBuf], options: &LoadOptions, progress: &Progress) -> Lo
         skips,
     };
     let flaws = std::mem::take(&mut all.flaws);
-    Loaded { events: history(all, options.known_at), flaws, inputs, files: found.files }
+    let sources = std::mem::take(&mut all.sources);
+    Loaded { events: history(all, options.known_at), flaws, inputs, files: found.files, sources }
 }
 
 type Counts = BTreeMap<&'static str, u64>;
@@ -155,12 +170,13 @@ fn read_all(files: &[PathBuf], options: &LoadOptions, progress: &Progress) -> Ve
 
 fn read_file(path: &Path, options: &LoadOptions, progress: &Progress, into: &mut Sifted, counts: &mut Counts) {
     let delivered = path.file_name().and_then(|name| Time::in_file_name(&name.to_string_lossy()));
-    if delivered.zip(options.known_at).is_some_and(|(delivered, known)| delivered > known) {
+    let known_from = options.said_of(path).or(delivered);
+    if known_from.zip(options.known_at).is_some_and(|(delivered, known)| delivered > known) {
         *counts.entry("later").or_default() += 1;
         return;
     }
     let source: Arc<str> = Arc::from(path.display().to_string());
-    let before = into.skipped;
+    let (before, unread) = (into.skipped, into.unread);
     let mut sieve = Sieve {
         into,
         source: Arc::clone(&source),
@@ -168,29 +184,53 @@ fn read_file(path: &Path, options: &LoadOptions, progress: &Progress, into: &mut
         known_at: options.known_at,
         index: 0,
         kinds: Counts::new(),
+        foreign: None,
+        made: Made { said: options.said_of(path), named: delivered, otherwise: options.report_time },
     };
     if let Err(why) = read_content(path, progress, &mut sieve) {
         sieve.unread(why);
     }
-    let kinds = std::mem::take(&mut sieve.kinds);
+    let (kinds, foreign) = (std::mem::take(&mut sieve.kinds), sieve.foreign);
+    if let Some(passed) = foreign.and_then(|foreign| passed_over(path, foreign, &kinds)) {
+        into.skip(passed);
+    }
+    if kinds.contains_key("record") || kinds.contains_key("credential_report") {
+        into.sources.insert(source);
+    }
     if kinds.is_empty() && into.skipped == before {
         *counts.entry("no_records").or_default() += 1;
     }
-    if into.skipped > before {
-        *counts.entry("unread").or_default() += into.skipped - before;
+    if into.unread > unread {
+        *counts.entry("unread").or_default() += into.unread - unread;
     }
     for (kind, count) in kinds {
         *counts.entry(kind).or_default() += count;
     }
 }
 
+/// What is said of the things in a file that are of no kind; a file of nothing else should have been something.
+fn passed_over(path: &Path, foreign: Foreign, kinds: &Counts) -> Option<Skip> {
+    let others = *kinds.get("other")?;
+    if kinds.len() > 1 {
+        return Some(Skip::passed(path, "other", &format!("things of no kind that is read here: {others}")));
+    }
+    Some(match foreign.harmless {
+        true => Skip::passed(path, "other", foreign.what),
+        false => Skip::unread(path, foreign.what.to_owned()),
+    })
+}
+
 fn read_content(path: &Path, progress: &Progress, sieve: &mut Sieve<'_>) -> Result<(), String> {
-    let mut content = open::content(path, &progress.bytes).map_err(|error| error.to_string())?;
+    let mut content = open::text(path, &progress.bytes).map_err(|error| error.to_string())?;
     let beginning = content.fill_buf().map_err(|error| error.to_string())?;
     if credential::begins(beginning) {
-        sieve.rows(credential::read(content, &sieve.source, sieve.delivered)?);
+        sieve.rows(credential::read(content, &sieve.source, sieve.made.at(None))?);
         return Ok(());
     }
+    let odd = match beginning.trim_ascii_start().first() {
+        Some(b'{' | b'[') => foreign::OTHER_JSON,
+        _ => foreign::of(beginning),
+    };
     let document = items::each(content, &mut |item| match item {
         Item::Object(bytes, scanned) => sieve.object(bytes, scanned),
         Item::Other => sieve.other(),
@@ -198,7 +238,10 @@ fn read_content(path: &Path, progress: &Progress, sieve: &mut Sieve<'_>) -> Resu
     });
     let kind = match document.map_err(|error| error.to_string())? {
         Document::Empty => "empty",
-        Document::Other => "other",
+        Document::Other => {
+            sieve.foreign = Some(odd);
+            "other"
+        }
         Document::Json => return Ok(()),
     };
     *sieve.kinds.entry(kind).or_default() += 1;
@@ -209,6 +252,7 @@ fn merge(all: &mut Sifted, part: Sifted) {
     all.kept.extend(part.kept);
     all.rows.extend(part.rows);
     all.flaws.extend(part.flaws);
+    all.sources.extend(part.sources);
     all.nameless += part.nameless;
     all.too_many |= part.too_many;
     all.skipped += part.skipped;
@@ -235,76 +279,6 @@ pub(super) fn earliest(sessions: &mut Sessions, at: Time, observed: Observed, ke
     if !before {
         sessions.insert(key, (at, observed));
     }
-}
-
-/// How many records differ, and those whose id another record has, too.
-fn tell_apart(all: &mut Sifted) -> (Option<u64>, Vec<Seen>) {
-    all.seen.sort_unstable();
-    all.seen.dedup_by_key(|seen| (seen.id, seen.body));
-    // By what there is, and not by who read how much of it.
-    if all.too_many || all.seen.len() > SEEN_MAX {
-        all.seen = Vec::new();
-        return (None, Vec::new());
-    }
-    let unique = Some(all.seen.len() as u64 + all.nameless);
-    let mut clashes = Vec::new();
-    for of_one_id in all.seen.chunk_by(|a, b| a.id == b.id).filter(|chunk| chunk.len() > 1) {
-        let mut of_one_id = of_one_id.to_vec();
-        of_one_id.sort_by_key(|seen| (seen.at, seen.body));
-        clashes.extend(of_one_id.into_iter().skip(1));
-    }
-    all.seen = Vec::new();
-    (unique, clashes)
-}
-
-pub(super) fn hash_of(id: &[u8]) -> u64 {
-    FixedState::with_seed(0x6964).hash_one(id)
-}
-
-/// Reads the files once more for the ids behind some hashes: clashes are rare, and ids are long.
-fn names_of(files: &[PathBuf], clashes: &[Seen]) -> HashMap<u64, Arc<str>> {
-    let wanted: HashSet<u64> = clashes.iter().map(|clash| clash.id).collect();
-    let mut names = HashMap::new();
-    let mut note = |id: &[u8]| {
-        let hash = hash_of(id);
-        if wanted.contains(&hash) && !names.contains_key(&hash) {
-            names.insert(hash, Arc::from(String::from_utf8_lossy(id)));
-        }
-    };
-    for path in files {
-        let Ok(content) = open::content(path, &Arc::default()) else { continue };
-        // What could not be read was told the first time.
-        let _told = items::each(content, &mut |item| {
-            if let Item::Object(bytes, scanned) = item {
-                super::sift::each_id(bytes, scanned, &mut note);
-            }
-        });
-    }
-    names
-}
-
-fn named(clash: &Seen, names: &HashMap<u64, Arc<str>>) -> Option<Flaw> {
-    let mut body = [0; 32];
-    body[..8].copy_from_slice(&clash.body.to_be_bytes());
-    let at = (clash.at != Time(0)).then_some(clash.at);
-    Some(Flaw { at, kind: "same_event_id_different_body", cite: Arc::clone(names.get(&clash.id)?), body })
-}
-
-/// Leaves out what was amended, and of several amendments of one record all but the newest. Gives the ids of the former.
-fn amend(kept: &mut Vec<Kept>) -> BTreeSet<Arc<str>> {
-    let replaces = |kept: &Kept| kept.replaces.clone().filter(|id| kept.cite.event_id.as_ref() != Some(id));
-    let age = |kept: &Kept| (kept.at, kept.cite.delivered, kept.cite.event_id.clone(), kept.cite.body);
-    let mut newest = BTreeMap::new();
-    for addendum in &*kept {
-        let Some(id) = replaces(addendum) else { continue };
-        let newest = newest.entry(id).or_insert_with(|| age(addendum));
-        *newest = age(addendum).max(newest.clone());
-    }
-    kept.retain(|kept| {
-        let amended = kept.cite.event_id.as_ref().is_some_and(|id| newest.contains_key(id));
-        !amended && replaces(kept).is_none_or(|id| newest.get(&id) == Some(&age(kept)))
-    });
-    newest.into_keys().collect()
 }
 
 /// Leaves out the reports without a time about which the log goes on later than they were made at the earliest: nobody

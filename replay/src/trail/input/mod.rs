@@ -3,13 +3,19 @@
 //! | part | does |
 //! |---|---|
 //! | `walk` | the files below the named paths |
-//! | `open` | plain or gzip, within a ratio |
+//! | `open` | plain or gzip, within a ratio; text of sixteen bits |
+//! | `foreign` | what a file is that is not read |
 //! | `items`, `window`, `scan` | the objects of a stream, in one pass and bounded memory |
 //! | `sift` | what each object is; records that matter become observed events |
 //! | `credential` | reports |
-//! | `load` | many files at once; one of what came twice; addenda; the order |
+//! | `load` | many files at once; one of what came twice; the order |
+//! | `amend` | addenda |
+//! | `clash` | records of one id that differ |
 
+mod amend;
+mod clash;
 mod credential;
+mod foreign;
 mod items;
 mod load;
 mod open;
@@ -24,15 +30,17 @@ use std::sync::Arc;
 pub use load::{Inputs, LoadOptions, Loaded, Progress, load};
 pub(crate) use open::content;
 pub(crate) use sift::canonical;
+pub(crate) use walk::can_be_read_again;
 
 use crate::event::{Cite, Observed};
 use crate::time::Time;
 use std::collections::BTreeSet;
 
-/// The files at or below some paths, in order, as [`load`] reads them.
+/// The files at or below some paths, in order, as [`load`] reads them; and what is none.
 #[must_use]
-pub fn files_of(paths: &[PathBuf]) -> Vec<PathBuf> {
-    walk::files(paths).files
+pub fn files_of(paths: &[PathBuf]) -> (Vec<PathBuf>, Vec<Skip>) {
+    let found = walk::files(paths);
+    (found.files, found.skips)
 }
 
 /// Skips that are kept by name; more are only counted.
@@ -100,6 +108,8 @@ struct Sifted {
     rows: Vec<Observed>,
     sessions: sift::Sessions,
     flaws: Vec<Flaw>,
+    /// Files with records or reports.
+    sources: BTreeSet<Arc<str>>,
     seen: Vec<Seen>,
     nameless: u64,
     too_many: bool,

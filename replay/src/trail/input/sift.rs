@@ -8,8 +8,10 @@ use memchr::memmem;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use super::clash::hash_of;
+use super::foreign::{self, Foreign, OTHER_JSON};
 use super::items::RECORD_BYTES_MAX;
-use super::load::{earliest, hash_of};
+use super::load::earliest;
 use super::scan::{self, Scanned};
 use super::{Flaw, Kept, Seen, Sifted, Skip, credential};
 use crate::event::{Cite, Observed, Via, What, Who};
@@ -27,6 +29,10 @@ pub(crate) struct Sieve<'a> {
     pub(crate) known_at: Option<Time>,
     pub(crate) index: u64,
     pub(crate) kinds: BTreeMap<Kind, u64>,
+    /// What the first thing is that is of no kind.
+    pub(super) foreign: Option<Foreign>,
+    /// What is known of the time of a credential report.
+    pub(super) made: credential::Made,
 }
 
 impl Sieve<'_> {
@@ -42,7 +48,14 @@ impl Sieve<'_> {
 
     pub(crate) fn other(&mut self) {
         self.count("other");
+        self.foreign.get_or_insert(OTHER_JSON);
         self.index += 1;
+    }
+
+    /// Counts an object that is nothing that is read.
+    fn foreign(&mut self, bytes: &[u8]) {
+        self.count("other");
+        self.foreign.get_or_insert_with(|| foreign::of_json(bytes));
     }
 
     /// Takes an object of the file, whatever it is.
@@ -62,21 +75,21 @@ impl Sieve<'_> {
         } else if let Some(detail) = fields.detail.map(|span| span.of(bytes)) {
             match scan::whole(detail) {
                 Some(scanned) => return self.bare(detail, &scanned),
-                None => self.count("other"),
+                None => self.foreign(bytes),
             }
         } else if fields.event_name.is_some() || fields.insight.is_some() {
             return self.bare(bytes, scanned);
         } else if fields.content.is_some() || fields.data.is_some_and(|data| holds(data.of(bytes), b"\"Content\"")) {
             return self.report(bytes);
         } else {
-            self.count("other");
+            self.foreign(bytes);
         }
         self.index += 1;
     }
 
     fn report(&mut self, bytes: &[u8]) {
         let read = serde_json::from_slice::<Value>(bytes).map_err(|_| "not JSON".to_owned());
-        match read.and_then(|value| credential::in_json(&value, &self.source, self.delivered)) {
+        match read.and_then(|value| credential::in_json(&value, &self.source, self.made)) {
             Ok(report) => {
                 self.rows(report);
                 self.index += 1;
@@ -116,7 +129,7 @@ impl Sieve<'_> {
                 return self.unread(why);
             }
         } else {
-            self.count("other");
+            self.foreign(bytes);
         }
         self.index += 1;
     }
@@ -207,21 +220,23 @@ pub(crate) type Sessions = std::collections::HashMap<(Who, Time), (Time, Observe
 /// Whether a record is of an event that says something by itself.
 fn is_relevant(bytes: &[u8], scanned: &Scanned) -> bool {
     let text = |span: Option<scan::Span>| span.and_then(|span| span.text(bytes)).unwrap_or_default();
-    let name = text(scanned.fields.event_name);
-    match &*text(scanned.fields.event_source) {
-        b"iam.amazonaws.com" => str::from_utf8(&name).is_ok_and(is_of_iam),
-        b"signin.amazonaws.com" => matches!(&*name, b"ConsoleLogin" | b"CheckMfa"),
-        b"sts.amazonaws.com" => {
-            matches!(&*name, b"GetSessionToken" | b"AssumeRole") && holds_key(bytes, b"\"serialNumber\"")
-        }
-        _ => false,
+    let (name, source) = (text(scanned.fields.event_name), text(scanned.fields.event_source));
+    let is = |word: &[u8]| source.eq_ignore_ascii_case(word);
+    if is(b"iam.amazonaws.com") {
+        str::from_utf8(&name).is_ok_and(is_of_iam)
+    } else if is(b"signin.amazonaws.com") {
+        matches!(&*name, b"ConsoleLogin" | b"CheckMfa")
+    } else if is(b"sts.amazonaws.com") {
+        matches!(&*name, b"GetSessionToken" | b"AssumeRole") && holds_key(bytes, b"\"serialNumber\"")
+    } else {
+        false
     }
 }
 
 /// Whether a record is of a call that may change something.
 fn changes(bytes: &[u8], scanned: &Scanned) -> bool {
     let source = scanned.fields.event_source.and_then(|span| span.text(bytes));
-    source.is_some_and(|source| *source == *b"iam.amazonaws.com") && is_relevant(bytes, scanned)
+    source.is_some_and(|source| source.eq_ignore_ascii_case(b"iam.amazonaws.com")) && is_relevant(bytes, scanned)
 }
 
 /// Whether a member may have a name, which may be written with escapes.

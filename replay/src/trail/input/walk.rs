@@ -18,8 +18,25 @@ pub(crate) struct Found {
     pub(crate) skips: Vec<Skip>,
 }
 
+/// Whether something is a pipe, or a terminal: whoever named it wants to be read from it.
+#[cfg(unix)]
+fn is_stream(about: &fs::Metadata) -> bool {
+    use std::os::unix::fs::FileTypeExt;
+    about.file_type().is_fifo() || about.file_type().is_char_device()
+}
+
+#[cfg(not(unix))]
+const fn is_stream(_: &fs::Metadata) -> bool {
+    false
+}
+
+/// Whether a path can be read again: what a pipe gave is gone, and opening it once more may wait for ever.
+pub(crate) fn can_be_read_again(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|about| about.is_file())
+}
+
 /// Every file at or below some paths, each folder in the order of its names. A link that was named is followed; a
-/// link below a folder is not, wherever it leads.
+/// link below a folder is not, wherever it leads. A pipe is read when it was named, and passed over below a folder.
 pub(crate) fn files(paths: &[PathBuf]) -> Found {
     let mut found = Found::default();
     // What was named twice, or lies below something else that was named, is read once.
@@ -34,6 +51,7 @@ pub(crate) fn files(paths: &[PathBuf]) -> Found {
     for (place, path) in paths.iter().enumerate() {
         match fs::metadata(path) {
             Ok(_) if is_again(place) => {}
+            Ok(about) if is_stream(&about) => found.files.push(path.clone()),
             Ok(about) if !about.is_dir() && !about.is_file() => {
                 found.skips.push(Skip::unread(path, "neither a file nor a folder".to_owned()));
             }

@@ -13,12 +13,15 @@ use std::thread;
 use serde::Serialize;
 
 use super::digest::{Checked, DigestFile, LogEntry, PublicKeys, Signatures, base, hash_of};
+use super::spans::{self, ChainRow, chain_of};
 use super::verdict::{Verdict, Verdicts};
+use crate::trail::input::can_be_read_again;
 
 const MISMATCH: &str = "hash value doesn't match";
 const BAD_SIGNATURE: &str = "signature verification failed";
 const NO_KEY: &str = "public key not found";
 const NO_SIGNATURE: &str = "no signature known";
+const READ_ONCE: &str = "not a file, and read once only";
 const NO_DIGEST: &str = "no digest names it";
 
 /// What a check of the chain found.
@@ -32,6 +35,8 @@ pub struct Audit {
     pub logs: Vec<AuditRow>,
     /// Log files and digests that a digest names and that are not there.
     pub missing: Vec<String>,
+    /// What time the valid digests cover, chain by chain.
+    pub chains: Vec<ChainRow>,
 }
 
 /// One file.
@@ -71,7 +76,8 @@ impl Audit {
 /// Checks files against the digests among them.
 #[must_use]
 pub fn audit(files: &[PathBuf], keys: &PublicKeys, signatures: &Signatures) -> Audit {
-    let found = each(files, |path| Some((path.to_owned(), DigestFile::read(path)?)));
+    let read = |path: &Path| if can_be_read_again(path) { DigestFile::read(path) } else { None };
+    let found = each(files, |path| Some((path.to_owned(), read(path)?)));
     let (own, digests): (BTreeSet<PathBuf>, Vec<DigestFile>) = found.into_iter().flatten().unzip();
     let chain = Chain::new(&digests, keys, signatures);
     let states = chain.states();
@@ -95,7 +101,8 @@ pub fn audit(files: &[PathBuf], keys: &PublicKeys, signatures: &Signatures) -> A
         })
         .collect();
     rows.sort();
-    Audit { schema: 1, digests: rows, logs, missing: missing(&digests, &states, &present) }
+    let chains = spans::chains(&digests, &states);
+    Audit { schema: 1, digests: rows, logs, missing: missing(&digests, &states, &present), chains }
 }
 
 /// Runs something on every file, on all processors, in the order of the files.
@@ -124,6 +131,9 @@ fn each<P: AsRef<Path> + Sync, T: Send>(files: &[P], work: impl Fn(&Path) -> Opt
 fn judge(path: &Path, named: &HashMap<&str, Vec<(&LogEntry, Verdict)>>) -> AuditRow {
     let file = path.display().to_string();
     let row = |verdict, reason: &str| AuditRow { file: path.display().to_string(), verdict, reason: reason.to_owned() };
+    if !can_be_read_again(path) {
+        return row(Verdict::NotCovered, READ_ONCE);
+    }
     let Some(entries) = named.get(base(&file)) else { return row(Verdict::NotCovered, NO_DIGEST) };
     let hash = match hash_of(path) {
         Ok(hash) => hash,
@@ -163,17 +173,8 @@ fn holes(digests: &[DigestFile], states: &[State]) -> Vec<String> {
     absent.filter(|object| !known.contains(object.as_str())).collect()
 }
 
-/// What the digests of one trail in one region have in common: the folder of the region, with bucket and account, and
-/// their names up to the time.
-fn chain_of(object: &str) -> (&str, &str) {
-    const FOLDER: &str = "/CloudTrail-Digest/";
-    let below = object.find(FOLDER).map_or(0, |place| place + FOLDER.len());
-    let region = object.get(below..).and_then(|rest| rest.find('/')).map_or(below, |length| below + length);
-    let name = base(object);
-    (object.get(..region).unwrap_or_default(), name.rsplit_once('_').map_or(name, |(chain, _)| chain))
-}
-
-type State = (Verdict, &'static str);
+/// What is known of a digest, and why.
+pub(super) type State = (Verdict, &'static str);
 
 struct Chain<'a> {
     digests: &'a [DigestFile],
@@ -249,6 +250,7 @@ impl Audit {
         let mut rows: Vec<Vec<String>> = self.digests.iter().chain(&self.logs).map(cells).collect();
         let lost = |object: &String| vec!["missing".to_owned(), object.clone(), "not found".to_owned()];
         rows.extend(self.missing.iter().map(lost));
-        crate::ask::table(&["VERDICT", "FILE", "REASON"], &rows)
+        let files = crate::ask::table(&["VERDICT", "FILE", "REASON"], &rows);
+        if self.chains.is_empty() { files } else { format!("{files}\n{}", spans::text(&self.chains)) }
     }
 }

@@ -24,6 +24,7 @@ pub(super) struct DigestFile {
     pub(super) path: String,
     /// `BUCKET/KEY` of the digest itself.
     pub(super) object: String,
+    pub(super) start_text: Option<String>,
     pub(super) end_text: String,
     pub(super) fingerprint: String,
     /// SHA-256 of the inflated content, in hexadecimal.
@@ -97,6 +98,7 @@ impl DigestFile {
         Some(Self {
             path: path.display().to_string(),
             object: object("digestS3Bucket", "digestS3Object")?,
+            start_text: text("digestStartTime"),
             end_text: text("digestEndTime")?,
             fingerprint: text("digestPublicKeyFingerprint")?,
             hash: HEXLOWER.encode(&Sha256::digest(&bytes)),

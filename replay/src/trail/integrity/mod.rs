@@ -5,8 +5,10 @@
 
 mod chain;
 mod digest;
+mod spans;
 mod verdict;
 
 pub use chain::{Audit, AuditRow, audit};
 pub use digest::{PublicKeys, Signatures};
+pub use spans::{ChainRow, Span};
 pub use verdict::{Verdict, Verdicts};
