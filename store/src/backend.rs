@@ -19,11 +19,13 @@ pub enum Table {
     Snapshots,
     /// Checkpoints of projections.
     Checkpoints,
+    /// Whole tiles of the tree over all entries.
+    Tiles,
 }
 
 impl Table {
     /// All tables.
-    pub const ALL: [Self; 3] = [Self::Index, Self::Snapshots, Self::Checkpoints];
+    pub const ALL: [Self; 4] = [Self::Index, Self::Snapshots, Self::Checkpoints, Self::Tiles];
 
     /// The name that the table has on disk.
     #[must_use]
@@ -32,6 +34,7 @@ impl Table {
             Self::Index => "index",
             Self::Snapshots => "snapshots",
             Self::Checkpoints => "checkpoints",
+            Self::Tiles => "tiles",
         }
     }
 }

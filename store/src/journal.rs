@@ -10,6 +10,7 @@ use countersign_domain::ids::{CommandId, Position, StreamId, Version};
 use crate::append::{Append, Committed};
 use crate::error::{AppendError, KeyError, Problem, ReadError};
 use crate::header::{Header, Leaf};
+use crate::tree::{TreeHash, TreeHead};
 
 /// The last entry of a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -277,6 +278,26 @@ pub trait Journal: Send + Sync + 'static {
     /// # Errors
     /// When the log cannot be read.
     fn forget_derived(&self) -> Result<(), ReadError>;
+
+    /// The size and the root of the Merkle tree over everything that is durable by now (RFC 6962, section 2.1).
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    fn tree_head(&self) -> Result<TreeHead, ReadError>;
+
+    /// The hashes that lead from an entry to the root of the first `size` entries, from its neighbour up (RFC 6962,
+    /// section 2.1.1). `None` when the entry is not one of them, or the log has fewer.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    fn prove_entry(&self, position: Position, size: u64) -> Result<Option<Vec<TreeHash>>, ReadError>;
+
+    /// The hashes that show that the first `size` entries begin with the first `old` ones (RFC 6962, section 2.1.2).
+    /// `None` when there are not as many.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    fn prove_growth(&self, old: u64, size: u64) -> Result<Option<Vec<TreeHash>>, ReadError>;
 
     /// Destroys the data key of a stream: what was sealed under it is gone, and every leaf stays
     /// valid. Returns the id of the key, or `None` when the stream never had one.

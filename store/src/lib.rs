@@ -58,6 +58,7 @@ pub mod limits;
 mod log;
 mod memory;
 mod sled_backend;
+mod tree;
 
 pub use append::{Append, Committed, NewEntry, StreamAppend};
 pub use backend::{Backend, Change, Table};
@@ -69,6 +70,7 @@ pub use keys::{DataKey, EphemeralKeyRing, FileKeyRing, KeyRing};
 pub use log::{Log, Options};
 pub use memory::{MemoryBackend, MemoryJournal};
 pub use sled_backend::{SledBackend, SledJournal, StoreOptions};
+pub use tree::{TreeHash, TreeHead};
 
 /// The only line of a store's format file.
 pub const FORMAT_TEXT: &str = "countersign store 1";

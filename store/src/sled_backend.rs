@@ -122,11 +122,11 @@ impl SledBackend {
             .segment_size(SEGMENT_BYTES)
             .cache_capacity(options.page_cache_bytes)
             .flush_every_ms(None);
-        let opened = catch_unwind(AssertUnwindSafe(|| -> sled::Result<(Db, Tree, [Tree; 3])> {
+        let opened = catch_unwind(AssertUnwindSafe(|| -> sled::Result<(Db, Tree, [Tree; Table::ALL.len()])> {
             let db = config.open()?;
             let log = db.open_tree("log")?;
             let open = |table: Table| db.open_tree(table.name());
-            let tables = [open(Table::ALL[0])?, open(Table::ALL[1])?, open(Table::ALL[2])?];
+            let tables = [open(Table::ALL[0])?, open(Table::ALL[1])?, open(Table::ALL[2])?, open(Table::ALL[3])?];
             Ok((db, log, tables))
         }));
         let (db, log, tables) = match opened {

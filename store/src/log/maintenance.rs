@@ -93,9 +93,9 @@ fn keep<B: Backend>(inner: &Weak<Inner<B>>, bell: &Bell) {
         if state.stop || inner.is_poisoned() {
             return;
         }
-        let done = inner
-            .raise_high_water()
-            .and_then(|()| if state.index_is_due() { inner.checkpoint_index() } else { Ok(()) });
+        let done = inner.raise_high_water().and_then(|()| {
+            if state.index_is_due() { inner.checkpoint_index().and_then(|()| inner.checkpoint_tree()) } else { Ok(()) }
+        });
         if let Err(cause) = done {
             tracing::error!(%cause, "maintenance stopped");
             inner.poison();

@@ -5,6 +5,7 @@ mod bloom;
 mod derived;
 mod index;
 mod maintenance;
+mod merkle;
 mod open;
 mod read;
 mod runs;
@@ -28,6 +29,7 @@ use crate::error::{AppendError, KeyError, Problem, ReadError};
 use crate::header::{Header, Leaf};
 use crate::journal::{Checkpoint, EntryRef, Head, Journal, Recorded, Snapshot, Subscription, Tail, Verified};
 use crate::keys::{Randomness, Sealer};
+use crate::tree::{Tree, TreeHash, TreeHead};
 
 /// How an engine runs over its backend.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -50,6 +52,8 @@ struct Inner<B: Backend> {
     writer: Mutex<Writer>,
     shared: RwLock<Shared>,
     chunks: Mutex<ChunkCache<B::Bytes>>,
+    /// The tree over the entries, as far as somebody wanted it.
+    tree: Mutex<Option<Tree>>,
     /// Held by whoever writes derived data that replaces what was there.
     deriving: Mutex<()>,
     head: AtomicU64,
@@ -199,6 +203,18 @@ impl<B: Backend> Journal for Log<B> {
 
     fn forget_derived(&self) -> Result<(), ReadError> {
         self.inner.forget_derived()
+    }
+
+    fn tree_head(&self) -> Result<TreeHead, ReadError> {
+        self.inner.tree_head()
+    }
+
+    fn prove_entry(&self, position: Position, size: u64) -> Result<Option<Vec<TreeHash>>, ReadError> {
+        self.inner.prove_entry(position, size)
+    }
+
+    fn prove_growth(&self, old: u64, size: u64) -> Result<Option<Vec<TreeHash>>, ReadError> {
+        self.inner.prove_growth(old, size)
     }
 
     fn destroy_key(&self, stream: StreamId) -> Result<Option<u64>, KeyError> {

@@ -52,6 +52,7 @@ impl<B: Backend> Log<B> {
             writer: Mutex::new(Writer { next_slot, randomness: Randomness::new() }),
             shared: RwLock::new(Shared { index, window, last_leaf }),
             chunks: Mutex::new(ChunkCache::default()),
+            tree: Mutex::new(None),
             deriving: Mutex::new(()),
             head: AtomicU64::new(head.0),
             read_only: options.read_only,
@@ -172,6 +173,7 @@ impl<B: Backend> Inner<B> {
         let mut index = Index::default();
         replay(&self.backend, &mut index, self.head())?;
         self.shared_mut().index = index;
+        self.forget_tree();
         self.bell.covered(0);
         Ok(())
     }
@@ -184,6 +186,7 @@ impl<B: Backend> Inner<B> {
             return Ok(());
         }
         self.checkpoint_index()?;
+        self.checkpoint_tree()?;
         self.raise_high_water()?;
         self.written(self.backend.sync())
     }
