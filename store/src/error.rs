@@ -133,6 +133,13 @@ pub enum ReadError {
     },
     /// A snapshot, a checkpoint or the index is over a limit or broken. The log itself is not concerned.
     Derived(&'static str),
+    /// The log does not begin with what was signed of it: it was changed. Nothing more is signed.
+    Forked {
+        /// Entries that were signed.
+        signed: u64,
+        /// Entries found.
+        found: u64,
+    },
     /// A key is missing.
     Key(KeyError),
     /// The medium failed.
@@ -148,6 +155,10 @@ impl fmt::Display for ReadError {
                 "the entry at position {position} has envelope version {version}, which this release does not know"
             ),
             Self::Derived(what) => write!(f, "derived data: {what}"),
+            Self::Forked { signed, found } => write!(
+                f,
+                "the log was changed: it has {found} entries and does not begin with the {signed} that were signed"
+            ),
             Self::Key(cause) => cause.fmt(f),
             Self::Unavailable(cause) => write!(f, "the read failed: {cause}"),
         }
@@ -227,6 +238,63 @@ impl From<Fault> for KeyError {
     }
 }
 
+/// Why a log did not sign itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SignError {
+    /// There is no key: the store is of a former release and open for reading only.
+    NoKey,
+    /// The log has had as many keys as it may have.
+    TooManyKeys,
+    /// The log could not be read, or is not the one that was signed before.
+    Read(ReadError),
+    /// The entry that passes on to another key was not recorded.
+    Append(AppendError),
+    /// The ring did not wrap the new key.
+    Key(KeyError),
+}
+
+impl fmt::Display for SignError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoKey => f.write_str("the log has no key to be signed with"),
+            Self::TooManyKeys => f.write_str("the log has had as many signing keys as it may have"),
+            Self::Read(cause) => cause.fmt(f),
+            Self::Append(cause) => write!(f, "the change of keys was not recorded: {cause}"),
+            Self::Key(cause) => cause.fmt(f),
+        }
+    }
+}
+
+impl Error for SignError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::NoKey | Self::TooManyKeys => None,
+            Self::Read(cause) => Some(cause),
+            Self::Append(cause) => Some(cause),
+            Self::Key(cause) => Some(cause),
+        }
+    }
+}
+
+impl From<ReadError> for SignError {
+    fn from(cause: ReadError) -> Self {
+        Self::Read(cause)
+    }
+}
+
+impl From<AppendError> for SignError {
+    fn from(cause: AppendError) -> Self {
+        Self::Append(cause)
+    }
+}
+
+impl From<KeyError> for SignError {
+    fn from(cause: KeyError) -> Self {
+        Self::Key(cause)
+    }
+}
+
 /// Why a store was not opened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -248,6 +316,24 @@ pub enum OpenError {
         found: u64,
         /// Entries known to have been acknowledged.
         acked: u64,
+    },
+    /// The log does not begin with the entries that its last checkpoint is of: it was changed.
+    Forked {
+        /// Entries that were signed.
+        signed: u64,
+        /// Entries found.
+        found: u64,
+    },
+    /// The list of the keys that the log is signed with is not what was written.
+    Signers(&'static str),
+    /// The last checkpoint is not what was written.
+    Checkpoint(&'static str),
+    /// The log signs itself under another name than it is asked to.
+    OtherOrigin {
+        /// The name that it has.
+        found: String,
+        /// The name that was asked for.
+        asked: String,
     },
     /// The log engine could not read its own files.
     Corrupt(String),
@@ -277,6 +363,16 @@ impl fmt::Display for OpenError {
                 f,
                 "the log has {found} entries, but {acked} were acknowledged; do not write to it, restore a backup"
             ),
+            Self::Forked { signed, found } => write!(
+                f,
+                "the log was changed: it has {found} entries and does not begin with the {signed} that were signed; do \
+                 not write to it, restore a backup"
+            ),
+            Self::Signers(what) => write!(f, "the list of signing keys: {what}; restore it from a backup"),
+            Self::Checkpoint(what) => write!(f, "the last checkpoint: {what}; restore a backup"),
+            Self::OtherOrigin { found, asked } => {
+                write!(f, "the log signs itself as `{found}`, and not as `{asked}`: its name is for good")
+            }
             Self::Corrupt(what) => write!(f, "the log engine could not read its files: {what}; restore a backup"),
             Self::Read(cause) => write!(f, "the end of the log could not be read: {cause}"),
             Self::Key(cause) => cause.fmt(f),

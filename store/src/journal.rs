@@ -5,11 +5,12 @@ use std::ops::ControlFlow;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use countersign_domain::ids::{CommandId, Position, StreamId, Version};
+use countersign_domain::ids::{CommandId, Position, StreamId, UnixMillis, Version};
 
 use crate::append::{Append, Committed};
-use crate::error::{AppendError, KeyError, Problem, ReadError};
+use crate::error::{AppendError, KeyError, Problem, ReadError, SignError};
 use crate::header::{Header, Leaf};
+use crate::signing::{Rotated, SignedHead};
 use crate::tree::{TreeHash, TreeHead};
 
 /// The last entry of a stream.
@@ -298,6 +299,58 @@ pub trait Journal: Send + Sync + 'static {
     /// # Errors
     /// When the log cannot be read.
     fn prove_growth(&self, old: u64, size: u64) -> Result<Option<Vec<TreeHash>>, ReadError>;
+
+    /// A signed checkpoint of the log as it is now, which is kept as the last one.
+    ///
+    /// It is shown first that the log begins with what was signed before; a log of which that is not true is never signed.
+    /// While the log grows one is signed each second, and one when it is closed.
+    ///
+    /// # Errors
+    /// See [`SignError`]. [`ReadError::Forked`] poisons the journal.
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use countersign_store::{EphemeralKeyRing, Journal, MemoryJournal};
+    /// let journal = MemoryJournal::new(Arc::new(EphemeralKeyRing::new()?))?;
+    /// let signed = journal.checkpoint()?;
+    /// let origin = journal.verifier_keys()[0].split('+').next().unwrap_or_default().to_owned();
+    /// assert!(signed.note.starts_with(&format!("{origin}\n0\n")));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    fn checkpoint(&self) -> Result<SignedHead, SignError>;
+
+    /// The checkpoint that was signed last.
+    fn last_checkpoint(&self) -> Option<SignedHead>;
+
+    /// The keys that the log was signed with, each as `NAME+ID+KEY` (C2SP `signed-note`), the one that signs now last.
+    fn verifier_keys(&self) -> Vec<String>;
+
+    /// Passes on to a fresh signing key while everything goes on. The log gets an entry that both keys have signed, and so
+    /// is the first checkpoint after it; then the old private key is forgotten.
+    ///
+    /// # Errors
+    /// See [`SignError`]. After one that poisoned the journal, the next open finds out how far it came.
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use countersign_domain::ids::UnixMillis;
+    /// # use countersign_store::{EphemeralKeyRing, Journal, MemoryJournal};
+    /// # let journal = MemoryJournal::new(Arc::new(EphemeralKeyRing::new()?))?;
+    /// let rotated = journal.rotate_signing_key(UnixMillis::from_secs(1_700_000_000))?;
+    /// assert_eq!(journal.verifier_keys(), [rotated.old, rotated.new]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    fn rotate_signing_key(&self, at: UnixMillis) -> Result<Rotated, SignError>;
+
+    /// A receipt of an entry: a text (C2SP `tlog-proof`) with the entry as it is stored, its place, the way from it to a
+    /// root, and the checkpoint with that root. Who has it and the log's public key needs nothing else to check it.
+    /// `None` past the end.
+    ///
+    /// It shows the header to whoever reads it: type, stream, version, time and command. A sealed body stays sealed.
+    ///
+    /// # Errors
+    /// See [`SignError`].
+    fn receipt(&self, position: Position) -> Result<Option<String>, SignError>;
 
     /// Destroys the data key of a stream: what was sealed under it is gone, and every leaf stays
     /// valid. Returns the id of the key, or `None` when the stream never had one.

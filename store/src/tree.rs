@@ -130,6 +130,15 @@ impl Tree {
         partial.unwrap_or_else(TreeHash::of_nothing)
     }
 
+    /// The root over the first `size` leaves, of which there have to be as many.
+    pub(crate) fn root_at(&self, size: u64, shelf: &dyn Shelf) -> Result<TreeHash, ReadError> {
+        match size {
+            0 => Ok(TreeHash::of_nothing()),
+            _ if size == self.size => Ok(self.root()),
+            _ => self.range(0, size, shelf),
+        }
+    }
+
     /// The hashes that lead from a leaf to the root of the first `size` leaves (RFC 6962, section 2.1.1).
     ///
     /// The leaf has to be one of them, and there have to be as many.
@@ -201,6 +210,34 @@ impl Tree {
         };
         let hashes = hashes.filter(|hashes| hashes.len() == count);
         hashes.map(fold).ok_or(ReadError::Derived("the tree lacks a tile"))
+    }
+}
+
+/// Whether a proof shows that one tree begins with another (RFC 6962, section 2.1.2, taken apart as it is put together).
+pub(crate) fn grows(old: TreeHead, new: TreeHead, proof: &[TreeHash]) -> bool {
+    if old.size == 0 {
+        return proof.is_empty() && old.root == TreeHash::of_nothing();
+    }
+    old.size <= new.size && roots(old.size, new.size, Some(old.root), proof) == Some((old.root, new.root))
+}
+
+/// Both roots that a proof leads to. `whole` is the root of the old tree as long as that may be a subtree of the new one.
+fn roots(old: u64, size: u64, whole: Option<TreeHash>, proof: &[TreeHash]) -> Option<(TreeHash, TreeHash)> {
+    if old == size {
+        return match (whole, proof) {
+            (Some(root), []) => Some((root, root)),
+            (None, [hash]) => Some((*hash, *hash)),
+            _ => None,
+        };
+    }
+    let (beside, below) = proof.split_last()?;
+    let middle = split(size);
+    if old <= middle {
+        let (before, now) = roots(old, middle, whole, below)?;
+        Some((before, TreeHash::above(now, *beside)))
+    } else {
+        let (before, now) = roots(old - middle, size - middle, None, below)?;
+        Some((TreeHash::above(*beside, before), TreeHash::above(*beside, now)))
     }
 }
 

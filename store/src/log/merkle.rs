@@ -21,6 +21,14 @@ impl<B: Backend> Inner<B> {
         self.with_tree(|tree| Ok(TreeHead { size: tree.size(), root: tree.root() }))
     }
 
+    /// How many leaves the tree has, and the root over the first `size` of them if there are as many.
+    pub(super) fn tree_root_at(&self, size: u64) -> Result<(u64, Option<TreeHash>), ReadError> {
+        self.with_tree(|tree| {
+            let root = (size <= tree.size()).then(|| tree.root_at(size, self)).transpose()?;
+            Ok((tree.size(), root))
+        })
+    }
+
     pub(super) fn prove_entry(&self, position: Position, size: u64) -> Result<Option<Vec<TreeHash>>, ReadError> {
         self.with_tree(|tree| {
             let there = position.0 < size && size <= tree.size();
@@ -45,12 +53,18 @@ impl<B: Backend> Inner<B> {
         self.save_checkpoint(EDGE, Position(size), EDGE_FINGERPRINT, &blocks)
     }
 
+    /// A tile as it was kept, if it is whole.
+    pub(super) fn kept_tile(&self, tier: u8, number: u64) -> Result<Option<Vec<TreeHash>>, ReadError> {
+        let found = self.backend.get(Table::Tiles, &tile_key(tier, number))?;
+        Ok(found.and_then(|bytes| hashes_of(bytes.as_ref())).filter(|hashes| hashes.len() == TILE_WIDTH))
+    }
+
     pub(super) fn forget_tree(&self) {
         *self.tree.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     /// Asks the tree over everything that is durable by now.
-    fn with_tree<T>(&self, ask: impl FnOnce(&Tree) -> Result<T, ReadError>) -> Result<T, ReadError> {
+    pub(super) fn with_tree<T>(&self, ask: impl FnOnce(&Tree) -> Result<T, ReadError>) -> Result<T, ReadError> {
         let mut slot = self.tree.lock().unwrap_or_else(PoisonError::into_inner);
         let mut tree = match slot.take() {
             Some(tree) => tree,
@@ -91,9 +105,7 @@ impl<B: Backend> Shelf for Inner<B> {
         if tier == 0 {
             return self.leaves(number * TILE_WIDTH as u64, TILE_WIDTH);
         }
-        let found = self.backend.get(Table::Tiles, &tile_key(tier, number))?;
-        let found = found.and_then(|bytes| hashes_of(bytes.as_ref())).filter(|hashes| hashes.len() == TILE_WIDTH);
-        if let Some(hashes) = found {
+        if let Some(hashes) = self.kept_tile(tier, number)? {
             return Ok(hashes);
         }
         let below = (0..TILE_WIDTH as u64).map(|nth| self.tile(tier - 1, number * TILE_WIDTH as u64 + nth));

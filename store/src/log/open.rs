@@ -26,12 +26,30 @@ impl<B: Backend> Log<B> {
     /// # Errors
     /// See [`OpenError`]; the backend is not written to unless it is empty.
     pub fn with_backend(backend: B, ring: Arc<dyn KeyRing>, options: Options) -> Result<Self, OpenError> {
+        Self::open_named(backend, ring, options, None)
+    }
+
+    /// The same, for a log that is to sign itself under a name: by convention a URL without a scheme, such as
+    /// `example.com/mfa`. Without one, a log is called after its first key.
+    ///
+    /// # Errors
+    /// As above; [`OpenError::OtherOrigin`] when the log has another name already.
+    pub fn with_origin(backend: B, ring: Arc<dyn KeyRing>, options: Options, origin: &str) -> Result<Self, OpenError> {
+        Self::open_named(backend, ring, options, Some(origin))
+    }
+
+    fn open_named(
+        backend: B,
+        ring: Arc<dyn KeyRing>,
+        options: Options,
+        origin: Option<&str>,
+    ) -> Result<Self, OpenError> {
         let (head, last_leaf) = find_end(&backend)?;
         let acked = backend.high_water()?.unwrap_or(0);
         if head.0 < acked {
             return Err(OpenError::LogShorterThanAcked { found: head.0, acked });
         }
-        let sealer = Sealer::open(ring, &backend, head.0 == 0)?;
+        let sealer = Sealer::open(ring.clone(), &backend, head.0 == 0)?;
         let mut index = Index::new(load_runs(&backend, head)?);
         let covered = replay(&backend, &mut index, head)?;
         let window = match load_window(&backend, head) {
@@ -53,6 +71,7 @@ impl<B: Backend> Log<B> {
             shared: RwLock::new(Shared { index, window, last_leaf }),
             chunks: Mutex::new(ChunkCache::default()),
             tree: Mutex::new(None),
+            signing: Mutex::new(None),
             deriving: Mutex::new(()),
             head: AtomicU64::new(head.0),
             read_only: options.read_only,
@@ -61,6 +80,7 @@ impl<B: Backend> Log<B> {
             tail,
             bell: bell.clone(),
         });
+        inner.open_signing(ring, origin)?;
         let keeper = if options.maintenance && !options.read_only {
             Some(Keeper::start(Arc::downgrade(&inner), bell)?)
         } else {
@@ -188,6 +208,7 @@ impl<B: Backend> Inner<B> {
         self.checkpoint_index()?;
         self.checkpoint_tree()?;
         self.raise_high_water()?;
-        self.written(self.backend.sync())
+        self.written(self.backend.sync())?;
+        self.sign_growth()
     }
 }
