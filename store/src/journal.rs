@@ -352,6 +352,13 @@ pub trait Journal: Send + Sync + 'static {
     /// See [`SignError`].
     fn receipt(&self, position: Position) -> Result<Option<String>, SignError>;
 
+    /// The last checkpoint, below the hashes that show that its log begins with the first `old` entries: what a witness is
+    /// asked with (C2SP `tlog-witness`). `None` when fewer were signed, or none.
+    ///
+    /// # Errors
+    /// See [`SignError`].
+    fn growth(&self, old: u64) -> Result<Option<String>, SignError>;
+
     /// Destroys the data key of a stream: what was sealed under it is gone, and every leaf stays
     /// valid. Returns the id of the key, or `None` when the stream never had one.
     ///

@@ -244,6 +244,10 @@ impl<B: Backend> Journal for Log<B> {
         self.inner.receipt(position)
     }
 
+    fn growth(&self, old: u64) -> Result<Option<String>, SignError> {
+        self.inner.growth(old)
+    }
+
     fn destroy_key(&self, stream: StreamId) -> Result<Option<u64>, KeyError> {
         self.inner.destroy_key(stream)
     }

@@ -15,8 +15,8 @@ use crate::journal::Recorded;
 use crate::keys::KeyRing;
 use crate::limits::SIGNING_KEYS_MAX;
 use crate::signing::{
-    Rotated, SignedHead, Signers, SigningKey, checkpoint_text, is_origin, read_checkpoint, read_rotation, receipt_text,
-    sign, state_rotation, text_signed_by,
+    Rotated, SignedHead, Signers, SigningKey, checkpoint_text, growth_text, is_origin, read_checkpoint, read_rotation,
+    receipt_text, sign, state_rotation, text_signed_by,
 };
 use crate::tree::{TreeHead, grows};
 
@@ -48,6 +48,17 @@ impl<B: Backend> Inner<B> {
 
     /// Takes up the keys and the last checkpoint, or makes the first key of a log that has none yet.
     pub(super) fn open_signing(&self, ring: Arc<dyn KeyRing>, origin: Option<&str>) -> Result<(), OpenError> {
+        match self.try_open_signing(ring, origin) {
+            // Who only reads may look at what is left of a damaged log.
+            Err(cause @ (OpenError::Signers(_) | OpenError::Checkpoint(_) | OpenError::Key(_))) if self.read_only => {
+                tracing::warn!(%cause, "what the log signed of itself is not taken up");
+                Ok(())
+            }
+            other => other,
+        }
+    }
+
+    fn try_open_signing(&self, ring: Arc<dyn KeyRing>, origin: Option<&str>) -> Result<(), OpenError> {
         let found = self.backend.document(Document::Signers)?;
         let note = self.backend.document(Document::Checkpoint)?;
         let rotation = self.last_rotation()?;
@@ -258,6 +269,15 @@ impl<B: Backend> Inner<B> {
         let Some(proof) = self.prove_entry(position, signed.head.size)? else { return Ok(None) };
         let entry = self.with_entry(position, |entry| entry.entry.to_vec())?;
         Ok(Some(receipt_text(&entry, position, &proof, &signed.note)))
+    }
+}
+
+impl<B: Backend> Inner<B> {
+    /// Shows that the first `old` entries are what the last checkpoint begins with.
+    pub(super) fn growth(&self, old: u64) -> Result<Option<String>, SignError> {
+        let Some(signed) = self.last_checkpoint() else { return Ok(None) };
+        let proof = self.prove_growth(old, signed.head.size)?;
+        Ok(proof.map(|proof| growth_text(old, &proof, &signed.note)))
     }
 }
 

@@ -15,7 +15,7 @@ use countersign_domain::ids::Position;
 
 pub(crate) use key::{SigningKey, is_origin};
 pub(crate) use note::{checkpoint_text, read_checkpoint, sign, text_signed_by};
-pub(crate) use receipt::text as receipt_text;
+pub(crate) use receipt::{growth_text, text as receipt_text};
 pub(crate) use rotation::{read as read_rotation, state as state_rotation};
 pub(crate) use signers::Signers;
 
