@@ -64,9 +64,9 @@ fn play_on(world: &mut World, round: u32) {
 fn every_entry_has_a_receipt_that_one_key_is_enough_for() {
     let Kept { dir, keys, rotations, .. } = kept();
     let mut trust = Trust::new(key(&keys[0]));
-    let changes = rotations.iter().map(|rotation| {
-        receipt(dir.path(), Which::At(rotation.position), None).unwrap().parse().unwrap()
-    });
+    let changes = rotations
+        .iter()
+        .map(|rotation| receipt(dir.path(), Which::At(rotation.position), None).unwrap().parse().unwrap());
     trust.follow_receipts(&changes.collect::<Vec<Receipt>>()).unwrap();
     assert_eq!(trust.current().to_string(), keys[2]);
     let journal = crate::world::sled(dir.path());
@@ -80,7 +80,10 @@ fn every_entry_has_a_receipt_that_one_key_is_enough_for() {
         let (entry, stored) = (Entry::read(&bytes).unwrap(), journal.read_at(position).unwrap().unwrap());
         assert_eq!(entry.event_type, stored.header.event_type);
         assert_eq!((entry.time_ms, entry.version), (stored.header.time.0, stored.header.version.0));
-        assert_eq!((&entry.stream, &entry.command), (stored.header.stream.as_bytes(), stored.header.command.as_bytes()));
+        assert_eq!(
+            (&entry.stream, &entry.command),
+            (stored.header.stream.as_bytes(), stored.header.command.as_bytes())
+        );
         assert_eq!((entry.body, entry.key_id.is_some()), (stored.body.as_stored(), stored.header.is_sealed()));
         let mut forged = bytes.clone();
         forged[87] ^= 1;
