@@ -32,6 +32,9 @@ pub struct Config {
     pub entropy: Arc<dyn Entropy>,
     /// Who keeps the keys of sealed bodies; `None` makes a key file in the store's directory.
     pub key_ring: Option<Arc<dyn KeyRing>>,
+    /// The name that the log signs its checkpoints with: by convention a URL without a scheme, such as `example.com/mfa`. It is
+    /// for good. `None` calls a new log after its first key, and takes any name that an old one has.
+    pub origin: Option<String>,
     /// Whom security keys are registered with (R30).
     pub relying_party: RelyingParty,
     /// What sends codes by SMS and mail, and makes calls.
@@ -50,6 +53,7 @@ impl Default for Config {
             clock: Arc::new(SystemClock),
             entropy: Arc::new(SystemEntropy),
             key_ring: None,
+            origin: None,
             relying_party: RelyingParty::default(),
             transports: Transports::default(),
             sms_text: SmsText { service: "Countersign".to_owned(), host: None },

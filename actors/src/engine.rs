@@ -5,6 +5,7 @@ mod keys;
 mod messages;
 mod outbox;
 mod people;
+mod proof;
 mod queries;
 mod records;
 mod recovery;
@@ -23,7 +24,9 @@ use std::sync::Arc;
 
 use countersign_domain::ids::{PrincipalId, UnixMillis};
 use countersign_domain::policy::Policy;
-use countersign_store::{EphemeralKeyRing, FileKeyRing, Journal, KeyRing, MemoryJournal, SledJournal, StoreOptions};
+use countersign_store::{
+    EphemeralKeyRing, FileKeyRing, Journal, KeyRing, MemoryBackend, MemoryJournal, Options, SledJournal, StoreOptions,
+};
 use zeroize::Zeroizing;
 
 use crate::answer::{Ack, Proof, Request};
@@ -102,7 +105,11 @@ impl Countersign {
             Some(ring) => Arc::clone(ring),
             None => Arc::new(FileKeyRing::open_or_create(&layout.key_file)?),
         };
-        let journal = SledJournal::open(&layout.store, Arc::clone(&ring), StoreOptions::default())?;
+        let (store, options) = (&layout.store, StoreOptions::default());
+        let journal = match &config.origin {
+            Some(origin) => SledJournal::open_with_origin(store, Arc::clone(&ring), options, origin)?,
+            None => SledJournal::open(store, Arc::clone(&ring), options)?,
+        };
         Self::on(Arc::new(journal), ring, config)
     }
 
@@ -122,7 +129,11 @@ impl Countersign {
             Some(ring) => Arc::clone(ring),
             None => Arc::new(EphemeralKeyRing::new()?),
         };
-        let journal = MemoryJournal::new(Arc::clone(&ring))?;
+        let (backend, options) = (MemoryBackend::new(), Options::default());
+        let journal = match &config.origin {
+            Some(origin) => MemoryJournal::with_origin(backend, Arc::clone(&ring), options, origin)?,
+            None => MemoryJournal::with_backend(backend, Arc::clone(&ring), options)?,
+        };
         Self::on(Arc::new(journal), ring, config)
     }
 
