@@ -173,7 +173,9 @@ impl From<KeyError> for Error {
 impl From<ReadError> for Error {
     fn from(cause: ReadError) -> Self {
         match cause {
-            ReadError::Corrupt { .. } | ReadError::UnknownEnvelope { .. } | ReadError::Forked { .. } => Self::history(cause),
+            ReadError::Corrupt { .. } | ReadError::UnknownEnvelope { .. } | ReadError::Forked { .. } => {
+                Self::history(cause)
+            }
             _ => Self::unavailable(cause),
         }
     }

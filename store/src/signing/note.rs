@@ -19,7 +19,7 @@ pub(crate) fn sign(text: &str, keys: &[&SigningKey]) -> String {
 /// The text of a note, when the key has signed it.
 pub(crate) fn text_signed_by<'a>(note: &'a str, key: &PublicKey) -> Option<&'a str> {
     let end = note.rfind("\n\n")?;
-    let (text, below) = (note.get(..=end)?, note.get(end + 2..)?);
+    let (text, below) = (note.get(..=end)?, note.get(end + 2..)?.strip_suffix('\n')?);
     let signed = below.lines().filter_map(|line| line.strip_prefix("— ")?.split_once(' ')).any(|(name, signature)| {
         let bytes = BASE64.decode(signature.as_bytes()).unwrap_or_default();
         let Some((id, signature)) = bytes.split_first_chunk() else { return false };
