@@ -29,6 +29,7 @@ use countersign_store::{
 };
 use zeroize::Zeroizing;
 
+use crate::anchor::Anchoring;
 use crate::answer::{Ack, Proof, Request};
 use crate::config::Config;
 use crate::error::Error;
@@ -69,6 +70,7 @@ pub struct Countersign {
     runtime: Arc<Runtime>,
     ring: Arc<dyn KeyRing>,
     transports: Transports,
+    anchoring: Arc<Anchoring>,
 }
 
 impl std::fmt::Debug for Countersign {
@@ -169,8 +171,10 @@ impl Countersign {
             marks: MarkKey::new(key("codes of sign-ins")?),
             numbers: MarkKey::new(key("telephone numbers")?),
         };
-        let runtime = Arc::new(Runtime::start(journal, secrets, config)?);
-        Ok(Self { runtime, ring, transports })
+        let (anchors, every) = (config.anchors.clone(), config.limits.anchor_every);
+        let runtime = Arc::new(Runtime::start(Arc::clone(&journal), secrets, config)?);
+        let anchoring = Arc::new(Anchoring::start(journal, &anchors, every)?);
+        Ok(Self { runtime, ring, transports, anchoring })
     }
 
     /// Refuses new commands, waits for those under way and writes checkpoints.

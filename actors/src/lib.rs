@@ -22,6 +22,7 @@ pub use countersign_domain::secret::Seed;
 pub use countersign_domain::settings::{AccountAlias, AliasError, Preset, Settings, SmsEligibility};
 pub use countersign_domain::sms::{Countries, Country, PhoneFault, Prefix, RouteName, SmsBudget, SmsErrand};
 
+mod anchor;
 mod answer;
 mod code;
 mod config;
@@ -47,6 +48,7 @@ mod views;
 mod webauthn;
 mod writer;
 
+pub use anchor::{ANCHORS_MAX, Anchor, AnchorError, AnchorState, DirectoryAnchor, Publication};
 pub use answer::{Ack, HostEntry, NewVirtualDevice, Proof, Refusal, Request};
 pub use code::{Code, CodeFormat};
 pub use config::{Config, Limits};

@@ -286,6 +286,12 @@ pub trait Journal: Send + Sync + 'static {
     /// When the log cannot be read.
     fn tree_head(&self) -> Result<TreeHead, ReadError>;
 
+    /// The root over the first `size` entries; `None` when there are fewer.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    fn tree_root_at(&self, size: u64) -> Result<Option<TreeHash>, ReadError>;
+
     /// The hashes that lead from an entry to the root of the first `size` entries, from its neighbour up (RFC 6962,
     /// section 2.1.1). `None` when the entry is not one of them, or the log has fewer.
     ///

@@ -4,6 +4,7 @@ use countersign_domain::ids::Position;
 use countersign_store::Rotated;
 
 use super::Countersign;
+use crate::anchor::AnchorState;
 use crate::error::Error;
 
 impl Countersign {
@@ -73,6 +74,22 @@ impl Countersign {
     /// ```
     pub fn growth(&self, old: u64) -> Result<Option<String>, Error> {
         Ok(self.runtime.shared.journal.growth(old)?)
+    }
+
+    /// How it stands with each place that checkpoints are brought to ([`crate::Config::anchors`]). A place that refused is an
+    /// alarm: it has a checkpoint of a log that is not this one.
+    ///
+    /// ```
+    /// # use countersign::*;
+    /// # use std::sync::Arc;
+    /// let anchors: Vec<Arc<dyn Anchor>> = vec![Arc::new(DirectoryAnchor::new("/mnt/elsewhere"))];
+    /// let engine = Countersign::in_memory(Config { anchors, ..Config::default() })?;
+    /// assert_eq!(engine.anchors()[0].refused, None);
+    /// # Ok::<(), OpenError>(())
+    /// ```
+    #[must_use]
+    pub fn anchors(&self) -> Vec<AnchorState> {
+        self.anchoring.states()
     }
 
     /// The public keys that the log was signed with, as `NAME+ID+KEY`; the last one signs now. Whoever is to check receipts

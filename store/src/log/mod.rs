@@ -216,6 +216,10 @@ impl<B: Backend> Journal for Log<B> {
         self.inner.tree_head()
     }
 
+    fn tree_root_at(&self, size: u64) -> Result<Option<TreeHash>, ReadError> {
+        self.inner.tree_root_at(size).map(|(_, root)| root)
+    }
+
     fn prove_entry(&self, position: Position, size: u64) -> Result<Option<Vec<TreeHash>>, ReadError> {
         self.inner.prove_entry(position, size)
     }
