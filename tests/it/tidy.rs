@@ -47,6 +47,7 @@ fn packages_depend_downwards_only() {
         ("countersign-smpp", vec!["countersign"]),
         ("countersign-sms-http", vec!["countersign"]),
         ("countersign-sns", vec!["countersign", "countersign-sms-http"]),
+        ("countersign-witness", vec!["countersign", "countersign-sms-http", "countersign-proof"]),
         ("countersign-replay", vec!["countersign-store", "countersign-domain", "countersign-proof"]),
         ("countersign-proof", vec![]),
     ]);
