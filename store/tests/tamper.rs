@@ -63,7 +63,7 @@ fn scene(seed: u64) -> Scene {
     let (backend, mut dice) = (MemoryBackend::new(), Dice(seed));
     let journal = open(&backend).unwrap();
     grow(&journal, &mut dice, 6 + seed as usize % 20);
-    if seed % 3 == 0 {
+    if seed.is_multiple_of(3) {
         journal.rotate_signing_key(UnixMillis(1_700_000_000_000)).unwrap();
     }
     journal.close().unwrap();
