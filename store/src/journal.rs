@@ -2,15 +2,14 @@
 
 use std::fmt;
 use std::ops::ControlFlow;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::time::{Duration, Instant};
 
 use countersign_domain::ids::{CommandId, Position, StreamId, UnixMillis, Version};
 
 use crate::append::{Append, Committed};
-use crate::error::{AppendError, KeyError, Problem, ReadError, SignError};
+use crate::error::{AppendError, KeyError, Problem, ReadError};
 use crate::header::{Header, Leaf};
-use crate::signing::{Rotated, SignedHead};
+use crate::signing::{Rotated, SignError, SignedHead};
+use crate::subscription::Subscription;
 use crate::tree::{TreeHash, TreeHead};
 
 /// The last entry of a stream.
@@ -386,51 +385,4 @@ pub trait Journal: Send + Sync + 'static {
     /// # Errors
     /// What does not hold, in the order of the log, at most [`crate::limits::PROBLEMS_MAX`] of it.
     fn verify(&self) -> Result<Verified, Vec<Problem>>;
-}
-
-/// The durable end of the log, and who waits for it to move.
-#[derive(Debug, Default)]
-pub(crate) struct Tail {
-    head: Mutex<u64>,
-    moved: Condvar,
-}
-
-impl Tail {
-    pub(crate) fn advance(&self, head: u64) {
-        *self.head.lock().unwrap_or_else(PoisonError::into_inner) = head;
-        self.moved.notify_all();
-    }
-}
-
-/// Follows the end of the log.
-#[derive(Clone, Debug)]
-pub struct Subscription {
-    tail: Arc<Tail>,
-}
-
-impl Subscription {
-    pub(crate) fn new(tail: Arc<Tail>) -> Self {
-        Self { tail }
-    }
-
-    /// How many entries are durable.
-    #[must_use]
-    pub fn current(&self) -> Position {
-        Position(*self.tail.head.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// Waits until more than `after` entries are durable, or until the time is up; returns how many are.
-    #[must_use]
-    pub fn wait(&self, after: Position, timeout: Duration) -> Position {
-        let until = Instant::now().checked_add(timeout);
-        let mut head = self.tail.head.lock().unwrap_or_else(PoisonError::into_inner);
-        while *head <= after.0 {
-            let left = until.map_or(timeout, |until| until.saturating_duration_since(Instant::now()));
-            if left.is_zero() {
-                break;
-            }
-            head = self.tail.moved.wait_timeout(head, left).unwrap_or_else(PoisonError::into_inner).0;
-        }
-        Position(*head)
-    }
 }

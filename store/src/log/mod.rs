@@ -29,11 +29,12 @@ pub(crate) use self::signing::own_stream;
 use self::window::Window;
 use crate::append::{Append, Committed};
 use crate::backend::Backend;
-use crate::error::{AppendError, KeyError, Problem, ReadError, SignError};
+use crate::error::{AppendError, KeyError, Problem, ReadError};
 use crate::header::{Header, Leaf};
-use crate::journal::{Checkpoint, EntryRef, Head, Journal, Recorded, Snapshot, Subscription, Tail, Verified};
+use crate::journal::{Checkpoint, EntryRef, Head, Journal, Recorded, Snapshot, Verified};
 use crate::keys::{Randomness, Sealer};
-use crate::signing::{Rotated, SignedHead};
+use crate::signing::{Rotated, SignError, SignedHead};
+use crate::subscription::{Subscription, Tail};
 use crate::tree::{Tree, TreeHash, TreeHead};
 
 /// How an engine runs over its backend.

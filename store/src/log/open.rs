@@ -17,8 +17,8 @@ use crate::backend::Backend;
 use crate::chunk::Chunk;
 use crate::error::{OpenError, ReadError};
 use crate::header::Leaf;
-use crate::journal::Tail;
 use crate::keys::{KeyRing, Randomness, Sealer};
+use crate::subscription::Tail;
 
 impl<B: Backend> Log<B> {
     /// Opens the log that a backend holds, or an empty one.

@@ -10,13 +10,13 @@ use countersign_domain::wire;
 use super::Inner;
 use crate::append::{Append, NewEntry, StreamAppend};
 use crate::backend::{Backend, Document};
-use crate::error::{AppendError, OpenError, ReadError, SignError};
+use crate::error::{AppendError, OpenError, ReadError};
 use crate::journal::Recorded;
 use crate::keys::KeyRing;
 use crate::limits::SIGNING_KEYS_MAX;
 use crate::signing::{
-    Rotated, SignedHead, Signers, SigningKey, checkpoint_text, growth_text, is_origin, read_checkpoint, read_rotation,
-    receipt_text, sign, state_rotation, text_signed_by,
+    Rotated, SignError, SignedHead, Signers, SigningKey, checkpoint_text, growth_text, is_origin, read_checkpoint,
+    read_rotation, receipt_text, sign, state_rotation, text_signed_by,
 };
 use crate::tree::{TreeHead, grows};
 

@@ -2,6 +2,7 @@
 //!
 //! The texts are those of the C2SP specifications `signed-note`, `tlog-checkpoint` and `tlog-proof`.
 
+mod error;
 mod key;
 mod note;
 mod receipt;
@@ -13,6 +14,7 @@ use std::sync::Arc;
 
 use countersign_domain::ids::Position;
 
+pub use error::SignError;
 pub(crate) use key::{SigningKey, is_origin};
 pub(crate) use note::{checkpoint_text, read_checkpoint, sign, text_signed_by};
 pub(crate) use receipt::{growth_text, text as receipt_text};
