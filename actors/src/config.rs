@@ -7,6 +7,7 @@ use std::time::Duration;
 use countersign_domain::policy::Policy;
 use countersign_store::KeyRing;
 
+use crate::anchor::Anchor;
 use crate::ports::{Clock, Entropy, SystemClock, SystemEntropy};
 use crate::sms::SmsText;
 use crate::transports::Transports;
@@ -32,6 +33,11 @@ pub struct Config {
     pub entropy: Arc<dyn Entropy>,
     /// Who keeps the keys of sealed bodies; `None` makes a key file in the store's directory.
     pub key_ring: Option<Arc<dyn KeyRing>>,
+    /// The name that the log signs its checkpoints with: by convention a URL without a scheme, such as `example.com/mfa`. It is
+    /// for good. `None` calls a new log after its first key, and takes any name that an old one has.
+    pub origin: Option<String>,
+    /// Places outside that the log's checkpoints are brought to, at most [`crate::ANCHORS_MAX`].
+    pub anchors: Vec<Arc<dyn Anchor>>,
     /// Whom security keys are registered with (R30).
     pub relying_party: RelyingParty,
     /// What sends codes by SMS and mail, and makes calls.
@@ -50,6 +56,8 @@ impl Default for Config {
             clock: Arc::new(SystemClock),
             entropy: Arc::new(SystemEntropy),
             key_ring: None,
+            origin: None,
+            anchors: Vec::new(),
             relying_party: RelyingParty::default(),
             transports: Transports::default(),
             sms_text: SmsText { service: "Countersign".to_owned(), host: None },
@@ -98,6 +106,8 @@ pub struct Limits {
     pub snapshot_every: u64,
     /// Entries of the log since the last checkpoint of the views that make a new one worth its while.
     pub checkpoint_every: u64,
+    /// How long apart checkpoints are brought to places outside, while the log grows.
+    pub anchor_every: Duration,
 }
 
 impl Default for Limits {
@@ -113,6 +123,7 @@ impl Default for Limits {
             sms_wait: Duration::from_millis(1500),
             snapshot_every: 32,
             checkpoint_every: 65_536,
+            anchor_every: Duration::from_secs(60),
         }
     }
 }

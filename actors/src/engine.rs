@@ -5,6 +5,7 @@ mod keys;
 mod messages;
 mod outbox;
 mod people;
+mod proof;
 mod queries;
 mod records;
 mod recovery;
@@ -23,9 +24,12 @@ use std::sync::Arc;
 
 use countersign_domain::ids::{PrincipalId, UnixMillis};
 use countersign_domain::policy::Policy;
-use countersign_store::{EphemeralKeyRing, FileKeyRing, Journal, KeyRing, MemoryJournal, SledJournal, StoreOptions};
+use countersign_store::{
+    EphemeralKeyRing, FileKeyRing, Journal, KeyRing, MemoryBackend, MemoryJournal, Options, SledJournal, StoreOptions,
+};
 use zeroize::Zeroizing;
 
+use crate::anchor::Anchoring;
 use crate::answer::{Ack, Proof, Request};
 use crate::config::Config;
 use crate::error::Error;
@@ -66,6 +70,7 @@ pub struct Countersign {
     runtime: Arc<Runtime>,
     ring: Arc<dyn KeyRing>,
     transports: Transports,
+    anchoring: Arc<Anchoring>,
 }
 
 impl std::fmt::Debug for Countersign {
@@ -102,7 +107,11 @@ impl Countersign {
             Some(ring) => Arc::clone(ring),
             None => Arc::new(FileKeyRing::open_or_create(&layout.key_file)?),
         };
-        let journal = SledJournal::open(&layout.store, Arc::clone(&ring), StoreOptions::default())?;
+        let (store, options) = (&layout.store, StoreOptions::default());
+        let journal = match &config.origin {
+            Some(origin) => SledJournal::open_with_origin(store, Arc::clone(&ring), options, origin)?,
+            None => SledJournal::open(store, Arc::clone(&ring), options)?,
+        };
         Self::on(Arc::new(journal), ring, config)
     }
 
@@ -122,7 +131,11 @@ impl Countersign {
             Some(ring) => Arc::clone(ring),
             None => Arc::new(EphemeralKeyRing::new()?),
         };
-        let journal = MemoryJournal::new(Arc::clone(&ring))?;
+        let (backend, options) = (MemoryBackend::new(), Options::default());
+        let journal = match &config.origin {
+            Some(origin) => MemoryJournal::with_origin(backend, Arc::clone(&ring), options, origin)?,
+            None => MemoryJournal::with_backend(backend, Arc::clone(&ring), options)?,
+        };
         Self::on(Arc::new(journal), ring, config)
     }
 
@@ -158,8 +171,10 @@ impl Countersign {
             marks: MarkKey::new(key("codes of sign-ins")?),
             numbers: MarkKey::new(key("telephone numbers")?),
         };
-        let runtime = Arc::new(Runtime::start(journal, secrets, config)?);
-        Ok(Self { runtime, ring, transports })
+        let (anchors, every) = (config.anchors.clone(), config.limits.anchor_every);
+        let runtime = Arc::new(Runtime::start(Arc::clone(&journal), secrets, config)?);
+        let anchoring = Arc::new(Anchoring::start(journal, &anchors, every)?);
+        Ok(Self { runtime, ring, transports, anchoring })
     }
 
     /// Refuses new commands, waits for those under way and writes checkpoints.

@@ -5,7 +5,7 @@ use std::fmt;
 use countersign_domain::Corrupt;
 use countersign_domain::rejection::Rejection;
 use countersign_domain::wire::WireError;
-use countersign_store::{AppendError, KeyError, ReadError};
+use countersign_store::{AppendError, KeyError, ReadError, SignError};
 
 use crate::ports::NoEntropy;
 
@@ -173,8 +173,21 @@ impl From<KeyError> for Error {
 impl From<ReadError> for Error {
     fn from(cause: ReadError) -> Self {
         match cause {
-            ReadError::Corrupt { .. } | ReadError::UnknownEnvelope { .. } => Self::history(cause),
+            ReadError::Corrupt { .. } | ReadError::UnknownEnvelope { .. } | ReadError::Forked { .. } => {
+                Self::history(cause)
+            }
             _ => Self::unavailable(cause),
+        }
+    }
+}
+
+impl From<SignError> for Error {
+    fn from(cause: SignError) -> Self {
+        match cause {
+            SignError::Read(cause) => cause.into(),
+            SignError::Append(cause) => cause.into(),
+            SignError::Key(cause) => cause.into(),
+            other => Self::unavailable(other),
         }
     }
 }

@@ -22,6 +22,7 @@ pub use countersign_domain::secret::Seed;
 pub use countersign_domain::settings::{AccountAlias, AliasError, Preset, Settings, SmsEligibility};
 pub use countersign_domain::sms::{Countries, Country, PhoneFault, Prefix, RouteName, SmsBudget, SmsErrand};
 
+mod anchor;
 mod answer;
 mod code;
 mod config;
@@ -49,6 +50,7 @@ mod writer;
 
 pub mod manual;
 
+pub use anchor::{ANCHORS_MAX, Anchor, AnchorError, AnchorState, DirectoryAnchor, Publication};
 pub use answer::{Ack, HostEntry, NewVirtualDevice, Proof, Refusal, Request};
 pub use code::{Code, CodeFormat};
 pub use config::{Config, Limits};

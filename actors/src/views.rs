@@ -210,6 +210,7 @@ impl Views {
             | Event::AlternativeIssued(_)
             | Event::AlternativeProven(_)
             | Event::AlternativeRefused(_)
+            | Event::SigningKeyRotated(_)
             | Event::HostRecord(_) => {}
         }
     }

@@ -9,9 +9,9 @@ pub use crate::wire::v1::{
     HardwareTokenImported, HostRecord, KeyAccepted, KeyChallengeIssued, KeyRefused, KeyRegistered, NameClaimed,
     NameReleased, PairRefused, PasswordRefused, PasswordsLocked, PolicyChosen, PrincipalRegistered, PrincipalRemoved,
     PrincipalRenamed, ResyncRefused, RootLinked, SecurityKeyCreated, SignInRefused, SignInStarted, SignInsEnded,
-    SignedIn, SmsCodeAccepted, SmsCodeIssued, SmsCodeRefused, SmsDeviceCreated, SmsDropped, SmsEligibilityChanged,
-    SmsPrefixBlocked, SmsPrefixCleared, SmsQueued, SmsRedriven, SmsReported, SmsSubmitFailed, SmsSubmitted,
-    SmsSubmitting, UserAdded, UserRemoved, VirtualDeviceCreated,
+    SignedIn, SigningKeyRotated, SmsCodeAccepted, SmsCodeIssued, SmsCodeRefused, SmsDeviceCreated, SmsDropped,
+    SmsEligibilityChanged, SmsPrefixBlocked, SmsPrefixCleared, SmsQueued, SmsRedriven, SmsReported, SmsSubmitFailed,
+    SmsSubmitted, SmsSubmitting, UserAdded, UserRemoved, VirtualDeviceCreated,
 };
 
 use crate::wire_enum;
@@ -341,5 +341,6 @@ events!(
     AlternativeRefused,
     SmsPrefixBlocked,
     SmsPrefixCleared,
+    SigningKeyRotated,
     HostRecord,
 );

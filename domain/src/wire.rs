@@ -55,6 +55,13 @@ pub const HOST_TYPES: u16 = 0x8000;
 /// record alone.
 pub const HOST_VERSION: u16 = 2;
 
+/// Type ids of what the log writes of itself. Nobody else may use them.
+pub const LOG_TYPES: core::ops::RangeInclusive<u16> = 0x7f00..=0x7fff;
+/// The parts of the name of the log's own stream.
+pub const LOG_STREAM: [&str; 1] = ["log"];
+/// The type id of the log's change from one signing key to the next.
+pub const SIGNING_KEY_ROTATED: u16 = 0x7f01;
+
 /// Whether the store keeps a body readable or seals it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sealing {
@@ -136,6 +143,12 @@ macro_rules! table {
         pub fn encode(event: &Event) -> Result<Encoded, WireError> {
             match event {
                 $( Event::$name(body) => pack($id, $version, Sealing::$sealing, body), )*
+                Event::SigningKeyRotated(rotated) => Ok(Encoded {
+                    event_type: SIGNING_KEY_ROTATED,
+                    type_version: 1,
+                    sealing: Sealing::Clear,
+                    body: rotated.statement.as_bytes().to_vec(),
+                }),
                 Event::HostRecord(record) if record.kind >= HOST_TYPES => Err(WireError::HostKind),
                 Event::HostRecord(record) => {
                     let told = (record.by, &record.client, &record.body);
@@ -151,6 +164,12 @@ macro_rules! table {
         pub fn decode(event_type: u16, type_version: u16, body: &[u8]) -> Result<Event, WireError> {
             match (event_type, type_version) {
                 $( ($id, $version) => unpack::<v1::$name>(event_type, type_version, body).map(Event::$name), )*
+                // The store writes it, and knows no encoding of ours: the body is the text itself.
+                (SIGNING_KEY_ROTATED, 1) => {
+                    let statement = core::str::from_utf8(body);
+                    let statement = statement.map_err(|_| WireError::Malformed { event_type, type_version })?;
+                    Ok(Event::SigningKeyRotated(v1::SigningKeyRotated { statement: statement.into() }))
+                }
                 (HOST_TYPES.., 1) => {
                     let (kind, by, client) = (event_type & !HOST_TYPES, None, Client::default());
                     Ok(Event::HostRecord(v1::HostRecord { kind, by, client, body: body.to_vec() }))

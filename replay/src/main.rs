@@ -12,7 +12,7 @@ use countersign_replay::ask::plain;
 /// reports of AWS accounts, told apart by their content.
 ///
 /// A store and audit logs may be asked together: each is told by itself, and the answers are listed together.
-/// `explain`, `what-if`, `forecast`, `step` and `rebuild` ask what only a store knows.
+/// `explain`, `what-if`, `forecast`, `step`, `rebuild`, `receipt` and `growth` ask what only a store knows.
 ///
 /// Exit codes: 0 answered; 1 something was found that was asked to fail on; 2 usage; 3 a part of the input could not
 /// be read, and the rest was used; 4 the log was changed. Where several are true, it is the first of 4, 3 and 1: what may
@@ -41,6 +41,8 @@ enum Question {
     Forecast(cmd::forecast::Ask),
     Step(cmd::step::Ask),
     Rebuild(cmd::rebuild::Ask),
+    Receipt(cmd::receipt::Ask),
+    Growth(cmd::receipt::Growth),
 }
 
 /// Says what is wrong with the arguments, without any character of theirs that a terminal obeys.
@@ -76,6 +78,8 @@ fn main() -> ExitCode {
         Question::Forecast(ask) => cmd::forecast::run(&ask),
         Question::Step(ask) => cmd::step::run(&ask),
         Question::Rebuild(ask) => cmd::rebuild::run(&ask),
+        Question::Receipt(ask) => cmd::receipt::run(&ask),
+        Question::Growth(ask) => cmd::receipt::run_growth(&ask),
     };
     answered.unwrap_or_else(|failure| failure.exit())
 }

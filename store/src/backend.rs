@@ -19,11 +19,13 @@ pub enum Table {
     Snapshots,
     /// Checkpoints of projections.
     Checkpoints,
+    /// Whole tiles of the tree over all entries.
+    Tiles,
 }
 
 impl Table {
     /// All tables.
-    pub const ALL: [Self; 3] = [Self::Index, Self::Snapshots, Self::Checkpoints];
+    pub const ALL: [Self; 4] = [Self::Index, Self::Snapshots, Self::Checkpoints, Self::Tiles];
 
     /// The name that the table has on disk.
     #[must_use]
@@ -32,6 +34,30 @@ impl Table {
             Self::Index => "index",
             Self::Snapshots => "snapshots",
             Self::Checkpoints => "checkpoints",
+            Self::Tiles => "tiles",
+        }
+    }
+}
+
+/// A small text that is replaced as a whole, and that the log cannot do without.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Document {
+    /// The keys that the log is signed with: public ones in the clear, private ones wrapped.
+    Signers,
+    /// The last checkpoint that was signed.
+    Checkpoint,
+}
+
+impl Document {
+    /// All documents.
+    pub const ALL: [Self; 2] = [Self::Signers, Self::Checkpoint];
+
+    /// The name of its file.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Signers => "signers",
+            Self::Checkpoint => "checkpoint",
         }
     }
 }
@@ -119,4 +145,16 @@ pub trait Backend: Send + Sync + 'static {
     /// # Errors
     /// When the medium fails.
     fn raise_high_water(&self, entries: u64) -> Result<(), Fault>;
+
+    /// Reads a document; `None` when it was never written. At most [`crate::limits::DOCUMENT_BYTES_MAX`] bytes.
+    ///
+    /// # Errors
+    /// When the medium fails, or the document is longer.
+    fn document(&self, document: Document) -> Result<Option<Vec<u8>>, Fault>;
+
+    /// Puts another text in a document's place, durably: whatever happens, the old one or the new one is there.
+    ///
+    /// # Errors
+    /// When the medium fails.
+    fn replace_document(&self, document: Document, bytes: &[u8]) -> Result<(), Fault>;
 }

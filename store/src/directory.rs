@@ -1,15 +1,18 @@
 //! The directory of a store: what is in it, who may use it, and how it comes to be.
 //!
 //! `FORMAT` says what wrote it, `LOCK` is held while it is open, `keys` has the key slots,
-//! `high-water` the mark that the log must not fall short of, and `log` belongs to the engine.
+//! `high-water` the mark that the log must not fall short of, `signers` the keys that the log is signed with, `checkpoint`
+//! what was signed last, and `log` belongs to the engine.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 
 use crate::FORMAT_TEXT;
+use crate::backend::Document;
 use crate::error::{Fault, OpenError};
 use crate::keys::SLOT_BYTES;
+use crate::limits::DOCUMENT_BYTES_MAX;
 
 const FORMAT: &str = "FORMAT";
 const FORMAT_DRAFT: &str = "FORMAT.tmp";
@@ -55,6 +58,9 @@ impl Directory {
         };
         let (keys, high_water) = (open(KEYS)?, open(HIGH_WATER)?);
         let directory = Self { path: path.to_owned(), keys, high_water, _lock: lock };
+        if !read_only {
+            directory.remove_drafts()?;
+        }
         let was_written = directory.high_water.metadata().map_or(true, |file| file.len() > 0);
         if !read_only && !was_written && !directory.log().exists() {
             // Before there is a log: an emptied mark is then told from one that was never written.
@@ -107,6 +113,46 @@ impl Directory {
         let at = at.ok_or_else(|| Fault::new("the slot number is out of range"))?;
         let written = write_all_at(&self.keys, slots.as_flattened(), at).and_then(|()| self.keys.sync_data());
         written.map_err(|cause| Fault::because("the key file", cause))
+    }
+
+    pub(crate) fn document(&self, document: Document) -> Result<Option<Vec<u8>>, Fault> {
+        let path = self.path.join(document.name());
+        let mut bytes = Vec::new();
+        let read = File::open(&path).and_then(|file| file.take(DOCUMENT_BYTES_MAX as u64 + 1).read_to_end(&mut bytes));
+        match read {
+            Err(cause) if cause.kind() == ErrorKind::NotFound => Ok(None),
+            Err(cause) => Err(fault("could not read", &path, &cause)),
+            Ok(length) if length > DOCUMENT_BYTES_MAX => Err(Fault::new(format!("`{}` is too long", path.display()))),
+            Ok(_) => Ok(Some(bytes)),
+        }
+    }
+
+    pub(crate) fn replace_document(&self, document: Document, bytes: &[u8]) -> Result<(), Fault> {
+        let (path, draft) = (self.path.join(document.name()), self.draft(document));
+        let written = open_private(&draft).and_then(|mut file| {
+            file.set_len(0)?;
+            file.write_all(bytes)?;
+            file.sync_all()
+        });
+        let named = written.and_then(|()| fs::rename(&draft, &path));
+        named.and_then(|()| File::open(&self.path)?.sync_all()).map_err(|cause| fault("could not write", &path, &cause))
+    }
+
+    fn draft(&self, document: Document) -> PathBuf {
+        self.path.join(format!("{}.tmp", document.name()))
+    }
+
+    /// Removes what an interrupted replacement left: a key that was given up is not to live on in it.
+    fn remove_drafts(&self) -> Result<(), Fault> {
+        for draft in Document::ALL.map(|document| self.draft(document)) {
+            match fs::remove_file(&draft) {
+                Err(cause) if cause.kind() != ErrorKind::NotFound => {
+                    return Err(fault("could not remove", &draft, &cause));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
     }
 
     pub(crate) fn high_water(&self) -> Result<Option<u64>, Fault> {

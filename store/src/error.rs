@@ -133,6 +133,13 @@ pub enum ReadError {
     },
     /// A snapshot, a checkpoint or the index is over a limit or broken. The log itself is not concerned.
     Derived(&'static str),
+    /// The log does not begin with what was signed of it: it was changed. Nothing more is signed.
+    Forked {
+        /// Entries that were signed.
+        signed: u64,
+        /// Entries found.
+        found: u64,
+    },
     /// A key is missing.
     Key(KeyError),
     /// The medium failed.
@@ -148,6 +155,10 @@ impl fmt::Display for ReadError {
                 "the entry at position {position} has envelope version {version}, which this release does not know"
             ),
             Self::Derived(what) => write!(f, "derived data: {what}"),
+            Self::Forked { signed, found } => write!(
+                f,
+                "the log was changed: it has {found} entries and does not begin with the {signed} that were signed"
+            ),
             Self::Key(cause) => cause.fmt(f),
             Self::Unavailable(cause) => write!(f, "the read failed: {cause}"),
         }
@@ -249,6 +260,24 @@ pub enum OpenError {
         /// Entries known to have been acknowledged.
         acked: u64,
     },
+    /// The log does not begin with the entries that its last checkpoint is of: it was changed.
+    Forked {
+        /// Entries that were signed.
+        signed: u64,
+        /// Entries found.
+        found: u64,
+    },
+    /// The list of the keys that the log is signed with is not what was written.
+    Signers(&'static str),
+    /// The last checkpoint is not what was written.
+    Checkpoint(&'static str),
+    /// The log signs itself under another name than it is asked to.
+    OtherOrigin {
+        /// The name that it has.
+        found: String,
+        /// The name that was asked for.
+        asked: String,
+    },
     /// The log engine could not read its own files.
     Corrupt(String),
     /// The end of the log could not be read.
@@ -277,6 +306,16 @@ impl fmt::Display for OpenError {
                 f,
                 "the log has {found} entries, but {acked} were acknowledged; do not write to it, restore a backup"
             ),
+            Self::Forked { signed, found } => write!(
+                f,
+                "the log was changed: it has {found} entries and does not begin with the {signed} that were signed; do \
+                 not write to it, restore a backup"
+            ),
+            Self::Signers(what) => write!(f, "the list of signing keys: {what}; restore it from a backup"),
+            Self::Checkpoint(what) => write!(f, "the last checkpoint: {what}; restore a backup"),
+            Self::OtherOrigin { found, asked } => {
+                write!(f, "the log signs itself as `{found}`, and not as `{asked}`: its name is for good")
+            }
             Self::Corrupt(what) => write!(f, "the log engine could not read its files: {what}; restore a backup"),
             Self::Read(cause) => write!(f, "the end of the log could not be read: {cause}"),
             Self::Key(cause) => cause.fmt(f),

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use countersign_domain::ids::Position;
 
-use crate::backend::{Backend, Change, Table};
+use crate::backend::{Backend, Change, Document, Table};
 use crate::error::Fault;
 use crate::keys::SLOT_BYTES;
 
@@ -24,6 +24,10 @@ pub enum Operation {
     PutSlots,
     /// A write of the high-water mark.
     RaiseHighWater,
+    /// A replacement of a document, before anything of it is written.
+    ReplaceDocument,
+    /// A replacement of a document, after it is done.
+    ReplaceDocumentAfterWriting,
     /// Any read.
     Read,
 }
@@ -141,5 +145,16 @@ impl<B: Backend> Backend for FaultyBackend<B> {
     fn raise_high_water(&self, entries: u64) -> Result<(), Fault> {
         self.faults.check(Operation::RaiseHighWater)?;
         self.inner.raise_high_water(entries)
+    }
+
+    fn document(&self, document: Document) -> Result<Option<Vec<u8>>, Fault> {
+        self.faults.check(Operation::Read)?;
+        self.inner.document(document)
+    }
+
+    fn replace_document(&self, document: Document, bytes: &[u8]) -> Result<(), Fault> {
+        self.faults.check(Operation::ReplaceDocument)?;
+        self.inner.replace_document(document, bytes)?;
+        self.faults.check(Operation::ReplaceDocumentAfterWriting)
     }
 }

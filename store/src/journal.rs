@@ -2,14 +2,15 @@
 
 use std::fmt;
 use std::ops::ControlFlow;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::time::{Duration, Instant};
 
-use countersign_domain::ids::{CommandId, Position, StreamId, Version};
+use countersign_domain::ids::{CommandId, Position, StreamId, UnixMillis, Version};
 
 use crate::append::{Append, Committed};
 use crate::error::{AppendError, KeyError, Problem, ReadError};
 use crate::header::{Header, Leaf};
+use crate::signing::{Rotated, SignError, SignedHead};
+use crate::subscription::Subscription;
+use crate::tree::{TreeHash, TreeHead};
 
 /// The last entry of a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -278,6 +279,91 @@ pub trait Journal: Send + Sync + 'static {
     /// When the log cannot be read.
     fn forget_derived(&self) -> Result<(), ReadError>;
 
+    /// The size and the root of the Merkle tree over everything that is durable by now (RFC 6962, section 2.1).
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    fn tree_head(&self) -> Result<TreeHead, ReadError>;
+
+    /// The root over the first `size` entries; `None` when there are fewer.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    fn tree_root_at(&self, size: u64) -> Result<Option<TreeHash>, ReadError>;
+
+    /// The hashes that lead from an entry to the root of the first `size` entries, from its neighbour up (RFC 6962,
+    /// section 2.1.1). `None` when the entry is not one of them, or the log has fewer.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    fn prove_entry(&self, position: Position, size: u64) -> Result<Option<Vec<TreeHash>>, ReadError>;
+
+    /// The hashes that show that the first `size` entries begin with the first `old` ones (RFC 6962, section 2.1.2).
+    /// `None` when there are not as many.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    fn prove_growth(&self, old: u64, size: u64) -> Result<Option<Vec<TreeHash>>, ReadError>;
+
+    /// A signed checkpoint of the log as it is now, which is kept as the last one.
+    ///
+    /// It is shown first that the log begins with what was signed before; a log of which that is not true is never signed.
+    /// While the log grows one is signed each second, and one when it is closed.
+    ///
+    /// # Errors
+    /// See [`SignError`]. [`ReadError::Forked`] poisons the journal.
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use countersign_store::{EphemeralKeyRing, Journal, MemoryJournal};
+    /// let journal = MemoryJournal::new(Arc::new(EphemeralKeyRing::new()?))?;
+    /// let signed = journal.checkpoint()?;
+    /// let origin = journal.verifier_keys()[0].split('+').next().unwrap_or_default().to_owned();
+    /// assert!(signed.note.starts_with(&format!("{origin}\n0\n")));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    fn checkpoint(&self) -> Result<SignedHead, SignError>;
+
+    /// The checkpoint that was signed last.
+    fn last_checkpoint(&self) -> Option<SignedHead>;
+
+    /// The keys that the log was signed with, each as `NAME+ID+KEY` (C2SP `signed-note`), the one that signs now last.
+    fn verifier_keys(&self) -> Vec<String>;
+
+    /// Passes on to a fresh signing key while everything goes on. The log gets an entry that both keys have signed, and so
+    /// is the first checkpoint after it; then the old private key is forgotten.
+    ///
+    /// # Errors
+    /// See [`SignError`]. After one that poisoned the journal, the next open finds out how far it came.
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use countersign_domain::ids::UnixMillis;
+    /// # use countersign_store::{EphemeralKeyRing, Journal, MemoryJournal};
+    /// # let journal = MemoryJournal::new(Arc::new(EphemeralKeyRing::new()?))?;
+    /// let rotated = journal.rotate_signing_key(UnixMillis::from_secs(1_700_000_000))?;
+    /// assert_eq!(journal.verifier_keys(), [rotated.old, rotated.new]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    fn rotate_signing_key(&self, at: UnixMillis) -> Result<Rotated, SignError>;
+
+    /// A receipt of an entry: a text (C2SP `tlog-proof`) with the entry as it is stored, its place, the way from it to a
+    /// root, and the checkpoint with that root. Who has it and the log's public key needs nothing else to check it.
+    /// `None` past the end.
+    ///
+    /// It shows the header to whoever reads it: type, stream, version, time and command. A sealed body stays sealed.
+    ///
+    /// # Errors
+    /// See [`SignError`].
+    fn receipt(&self, position: Position) -> Result<Option<String>, SignError>;
+
+    /// The last checkpoint, below the hashes that show that its log begins with the first `old` entries: what a witness is
+    /// asked with (C2SP `tlog-witness`). `None` when fewer were signed, or none.
+    ///
+    /// # Errors
+    /// See [`SignError`].
+    fn growth(&self, old: u64) -> Result<Option<String>, SignError>;
+
     /// Destroys the data key of a stream: what was sealed under it is gone, and every leaf stays
     /// valid. Returns the id of the key, or `None` when the stream never had one.
     ///
@@ -299,51 +385,4 @@ pub trait Journal: Send + Sync + 'static {
     /// # Errors
     /// What does not hold, in the order of the log, at most [`crate::limits::PROBLEMS_MAX`] of it.
     fn verify(&self) -> Result<Verified, Vec<Problem>>;
-}
-
-/// The durable end of the log, and who waits for it to move.
-#[derive(Debug, Default)]
-pub(crate) struct Tail {
-    head: Mutex<u64>,
-    moved: Condvar,
-}
-
-impl Tail {
-    pub(crate) fn advance(&self, head: u64) {
-        *self.head.lock().unwrap_or_else(PoisonError::into_inner) = head;
-        self.moved.notify_all();
-    }
-}
-
-/// Follows the end of the log.
-#[derive(Clone, Debug)]
-pub struct Subscription {
-    tail: Arc<Tail>,
-}
-
-impl Subscription {
-    pub(crate) fn new(tail: Arc<Tail>) -> Self {
-        Self { tail }
-    }
-
-    /// How many entries are durable.
-    #[must_use]
-    pub fn current(&self) -> Position {
-        Position(*self.tail.head.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// Waits until more than `after` entries are durable, or until the time is up; returns how many are.
-    #[must_use]
-    pub fn wait(&self, after: Position, timeout: Duration) -> Position {
-        let until = Instant::now().checked_add(timeout);
-        let mut head = self.tail.head.lock().unwrap_or_else(PoisonError::into_inner);
-        while *head <= after.0 {
-            let left = until.map_or(timeout, |until| until.saturating_duration_since(Instant::now()));
-            if left.is_zero() {
-                break;
-            }
-            head = self.tail.moved.wait_timeout(head, left).unwrap_or_else(PoisonError::into_inner).0;
-        }
-        Position(*head)
-    }
 }

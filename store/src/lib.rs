@@ -57,18 +57,24 @@ pub mod keys;
 pub mod limits;
 mod log;
 mod memory;
+mod signing;
 mod sled_backend;
+mod subscription;
+mod tree;
 
 pub use append::{Append, Committed, NewEntry, StreamAppend};
-pub use backend::{Backend, Change, Table};
+pub use backend::{Backend, Change, Document, Table};
 pub use directory::{HIGH_WATER_BYTES, decode_high_water, encode_high_water};
 pub use error::{AppendError, Fault, KeyError, OpenError, Problem, ReadError};
 pub use header::{Header, Leaf};
-pub use journal::{Body, Checkpoint, EntryRef, Head, Journal, Recorded, Snapshot, Subscription, Verified};
+pub use journal::{Body, Checkpoint, EntryRef, Head, Journal, Recorded, Snapshot, Verified};
 pub use keys::{DataKey, EphemeralKeyRing, FileKeyRing, KeyRing};
 pub use log::{Log, Options};
 pub use memory::{MemoryBackend, MemoryJournal};
+pub use signing::{Rotated, SignError, SignedHead};
 pub use sled_backend::{SledBackend, SledJournal, StoreOptions};
+pub use subscription::Subscription;
+pub use tree::{TreeHash, TreeHead};
 
 /// The only line of a store's format file.
 pub const FORMAT_TEXT: &str = "countersign store 1";

@@ -50,3 +50,11 @@ pub const PROBLEMS_MAX: usize = 100;
 pub const HIGH_WATER_EVERY_MS: u64 = 1_000;
 /// Memory for the log engine's page cache unless the options say otherwise, in bytes.
 pub const PAGE_CACHE_BYTES_DEFAULT: u64 = 64 * 1024 * 1024;
+/// Longest time between two signed checkpoints while the log grows, in milliseconds.
+pub const CHECKPOINT_EVERY_MS: u64 = HIGH_WATER_EVERY_MS;
+/// Keys that a log is signed with in its life, the retired ones included.
+pub const SIGNING_KEYS_MAX: usize = 1_024;
+/// Bytes of a log's name.
+pub const ORIGIN_BYTES_MAX: usize = 128;
+/// Bytes of the list of signing keys, and of a checkpoint with its signatures.
+pub const DOCUMENT_BYTES_MAX: usize = 512 * 1024;

@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use countersign_domain::ids::Position;
 
-use crate::backend::{Backend, Change, Table};
+use crate::backend::{Backend, Change, Document, Table};
 use crate::error::{Fault, KeyError, OpenError};
 use crate::keys::{KeyRing, SLOT_BYTES};
 use crate::log::{Log, Options};
@@ -20,6 +20,7 @@ struct Content {
     tables: BTreeMap<(Table, Vec<u8>), Arc<[u8]>>,
     slots: Vec<[u8; SLOT_BYTES]>,
     high_water: Option<u64>,
+    documents: BTreeMap<Document, Vec<u8>>,
 }
 
 /// Keeps everything in memory. A clone is another handle of the same content.
@@ -44,6 +45,7 @@ impl MemoryBackend {
             tables: from.tables.clone(),
             slots: from.slots.clone(),
             high_water: from.high_water,
+            documents: from.documents.clone(),
         };
         Self { content: Arc::new(RwLock::new(content)) }
     }
@@ -69,6 +71,11 @@ impl MemoryBackend {
         let content = self.read();
         let rows = content.tables.iter().filter(|((of, _), _)| *of == table);
         rows.map(|((_, key), value)| (key.clone(), value.to_vec())).collect()
+    }
+
+    /// Takes a document away, as its loss would.
+    pub fn remove_document(&self, document: Document) {
+        self.write().documents.remove(&document);
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Content> {
@@ -168,6 +175,15 @@ impl Backend for MemoryBackend {
 
     fn raise_high_water(&self, entries: u64) -> Result<(), Fault> {
         self.write().high_water = Some(entries);
+        Ok(())
+    }
+
+    fn document(&self, document: Document) -> Result<Option<Vec<u8>>, Fault> {
+        Ok(self.read().documents.get(&document).cloned())
+    }
+
+    fn replace_document(&self, document: Document, bytes: &[u8]) -> Result<(), Fault> {
+        self.write().documents.insert(document, bytes.to_vec());
         Ok(())
     }
 }

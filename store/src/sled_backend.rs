@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use countersign_domain::ids::Position;
 use sled::{Batch, Config, Db, IVec, Tree};
 
-use crate::backend::{Backend, Change, Table};
+use crate::backend::{Backend, Change, Document, Table};
 use crate::directory::Directory;
 use crate::error::{Fault, OpenError};
 use crate::keys::{KeyRing, SLOT_BYTES};
@@ -77,6 +77,20 @@ impl SledJournal {
         let backend = SledBackend::open(dir, options)?;
         Self::with_backend(backend, ring, Options { maintenance: true, read_only: options.read_only })
     }
+
+    /// Opens or makes a store whose log signs itself under a name that the host gives; see [`Log::with_origin`].
+    ///
+    /// # Errors
+    /// See [`SledJournal::open`] and [`Log::with_origin`].
+    pub fn open_with_origin(
+        dir: &Path,
+        ring: Arc<dyn KeyRing>,
+        options: StoreOptions,
+        origin: &str,
+    ) -> Result<Self, OpenError> {
+        let backend = SledBackend::open(dir, options)?;
+        Self::with_origin(backend, ring, Options { maintenance: true, read_only: options.read_only }, origin)
+    }
 }
 
 /// Waits until an engine of this process that was dropped lets go of its file.
@@ -122,11 +136,11 @@ impl SledBackend {
             .segment_size(SEGMENT_BYTES)
             .cache_capacity(options.page_cache_bytes)
             .flush_every_ms(None);
-        let opened = catch_unwind(AssertUnwindSafe(|| -> sled::Result<(Db, Tree, [Tree; 3])> {
+        let opened = catch_unwind(AssertUnwindSafe(|| -> sled::Result<(Db, Tree, [Tree; Table::ALL.len()])> {
             let db = config.open()?;
             let log = db.open_tree("log")?;
             let open = |table: Table| db.open_tree(table.name());
-            let tables = [open(Table::ALL[0])?, open(Table::ALL[1])?, open(Table::ALL[2])?];
+            let tables = [open(Table::ALL[0])?, open(Table::ALL[1])?, open(Table::ALL[2])?, open(Table::ALL[3])?];
             Ok((db, log, tables))
         }));
         let (db, log, tables) = match opened {
@@ -241,5 +255,13 @@ impl Backend for SledBackend {
 
     fn raise_high_water(&self, entries: u64) -> Result<(), Fault> {
         self.directory.raise_high_water(entries)
+    }
+
+    fn document(&self, document: Document) -> Result<Option<Vec<u8>>, Fault> {
+        self.directory.document(document)
+    }
+
+    fn replace_document(&self, document: Document, bytes: &[u8]) -> Result<(), Fault> {
+        self.directory.replace_document(document, bytes)
     }
 }

@@ -13,10 +13,13 @@ use countersign_domain::ids::Position;
 use countersign_store::backend::Backend;
 use countersign_store::chunk::Chunk;
 use countersign_store::keys::{SLOT_BYTES, Slot};
-use countersign_store::{Header, Journal, MemoryBackend, MemoryJournal, Options, decode_high_water, encode_high_water};
+use countersign_store::{
+    Document, Header, Journal, MemoryBackend, MemoryJournal, OpenError, Options, decode_high_water, encode_high_water,
+};
 use media::ring;
 
-const NAMES: [&str; 6] = ["chunk", "header", "high-water", "key-slot-0", "key-slot-1", "key-slot-1-destroyed"];
+const NAMES: [&str; 8] =
+    ["checkpoint", "chunk", "header", "high-water", "key-slot-0", "key-slot-1", "key-slot-1-destroyed", "signers"];
 
 fn folder() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden")
@@ -49,13 +52,33 @@ fn show_header(header: &Header) -> String {
     text
 }
 
-/// A journal of the golden chunk and the golden keys.
-fn journal() -> MemoryJournal {
+/// A journal of the golden chunk and the golden keys, and whatever lies beside them.
+fn journal_with(documents: &[(Document, &[u8])]) -> Result<MemoryJournal, OpenError> {
     let backend = MemoryBackend::new();
+    documents.iter().for_each(|(document, bytes)| backend.replace_document(*document, bytes).unwrap());
     backend.set_chunk(Position(0), Some(bytes_of("chunk")));
     let slots = ["key-slot-0", "key-slot-1"].map(|name| <[u8; SLOT_BYTES]>::try_from(bytes_of(name)).unwrap());
     backend.put_slots(0, &slots).unwrap();
-    MemoryJournal::with_backend(backend, ring(), Options::default()).unwrap()
+    MemoryJournal::with_backend(backend, ring(), Options::default())
+}
+
+fn journal() -> MemoryJournal {
+    let (signers, checkpoint) = (bytes_of("signers"), bytes_of("checkpoint"));
+    journal_with(&[(Document::Signers, &signers), (Document::Checkpoint, &checkpoint)]).unwrap()
+}
+
+/// What the log signed of itself, once it is believed.
+fn show_signed(signers: &[u8], checkpoint: Option<&[u8]>) -> Option<String> {
+    let documents =
+        [(Document::Signers, signers)].into_iter().chain(checkpoint.map(|note| (Document::Checkpoint, note)));
+    let journal = journal_with(&documents.collect::<Vec<_>>()).ok()?;
+    let mut text = String::new();
+    for (at, key) in journal.verifier_keys().iter().enumerate() {
+        writeln!(text, "signing key {}: {key}", at + 1).unwrap();
+    }
+    let head = journal.last_checkpoint()?.head;
+    writeln!(text, "signed: {} entries with the root {:?}", head.size, head.root).unwrap();
+    Some(text)
 }
 
 fn show_chunk(bytes: &[u8]) -> Option<String> {
@@ -86,6 +109,8 @@ fn show_slot(key_id: u64, bytes: &[u8]) -> Option<String> {
 fn show(name: &str, bytes: &[u8]) -> Option<String> {
     match name {
         "chunk" => show_chunk(bytes),
+        "signers" => show_signed(bytes, None),
+        "checkpoint" => show_signed(&bytes_of("signers"), Some(bytes)),
         "header" => Header::decode(bytes).ok().map(|header| format!("header\n{}", show_header(&header))),
         "high-water" => {
             decode_high_water(bytes.try_into().ok()?).map(|entries| format!("at least {entries} entries\n"))
@@ -137,6 +162,8 @@ fn golden_bytes_are_what_is_still_written() {
         let slot: [u8; SLOT_BYTES] = bytes_of(name).try_into().unwrap();
         assert_eq!(Slot::decode(key_id, &slot).unwrap().encode(key_id).unwrap(), slot);
     }
+    let signed = journal_with(&[(Document::Signers, &bytes_of("signers"))]).unwrap().checkpoint().unwrap();
+    assert_eq!(signed.note.as_bytes(), bytes_of("checkpoint"), "a signature is the same each time");
     let verified = journal().verify().unwrap();
     assert_eq!((verified.entries, verified.streams, verified.sealed), (4, 2, 1));
 }

@@ -47,7 +47,9 @@ fn packages_depend_downwards_only() {
         ("countersign-smpp", vec!["countersign"]),
         ("countersign-sms-http", vec!["countersign"]),
         ("countersign-sns", vec!["countersign", "countersign-sms-http"]),
-        ("countersign-replay", vec!["countersign-store", "countersign-domain"]),
+        ("countersign-witness", vec!["countersign", "countersign-sms-http", "countersign-proof"]),
+        ("countersign-replay", vec!["countersign-store", "countersign-domain", "countersign-proof"]),
+        ("countersign-proof", vec![]),
     ]);
     let packages = dependencies();
     let ours: BTreeSet<&str> = packages.keys().map(String::as_str).collect();

@@ -16,9 +16,11 @@
 //! | `--development-transports` | `COUNTERSIGN_DEVELOPMENT_TRANSPORTS` | `development-transports` | `false` |
 //! | `--log` | `COUNTERSIGN_LOG` | `log` | `info` |
 //! | | | `[sms]`, see [`SmsSettings`] | no codes by SMS |
+//! | | | `[anchor]`, see [`AnchorSettings`] | checkpoints are kept beside the log alone |
 //!
 //! In the file, a name may be written with hyphens or with underscores.
 
+mod anchor;
 mod sms;
 
 use std::fmt;
@@ -30,6 +32,7 @@ use clap::ValueEnum;
 use serde::Deserialize;
 use toml::{Table, Value};
 
+pub use self::anchor::AnchorSettings;
 pub use self::sms::{
     GatewaySettings, SmppSettings, SmsRouteSettings, SmsSettings, SnsSettings, TwilioSettings, WebhookSettings,
 };
@@ -138,6 +141,9 @@ pub struct Layer {
     /// Codes by SMS: in the file alone.
     #[arg(skip)]
     pub sms: Option<SmsSettings>,
+    /// Where the log's checkpoints are kept outside: in the file alone.
+    #[arg(skip)]
+    pub anchor: Option<AnchorSettings>,
 }
 
 /// The settings that hold.
@@ -167,6 +173,8 @@ pub struct Settings {
     pub allow_plain_http: bool,
     /// Codes by SMS.
     pub sms: Option<SmsSettings>,
+    /// Where the log's checkpoints are kept outside.
+    pub anchor: Option<AnchorSettings>,
 }
 
 /// Why the settings do not work.
@@ -219,6 +227,7 @@ impl Layer {
             )?,
             log: chosen("COUNTERSIGN_LOG", get("COUNTERSIGN_LOG"))?,
             sms: None,
+            anchor: None,
         })
     }
 
@@ -256,6 +265,7 @@ impl Layer {
             development_transports: self.development_transports.or(other.development_transports),
             log: self.log.or(other.log),
             sms: self.sms.or(other.sms),
+            anchor: self.anchor.or(other.anchor),
         }
     }
 
@@ -283,6 +293,7 @@ impl Layer {
                 return Err(ConfigError(text.into()));
             }
         }
+        self.anchor.as_ref().map_or(Ok(()), AnchorSettings::check).map_err(ConfigError)?;
         Ok(Settings {
             data: self.data.unwrap_or_else(|| DATA_DEFAULT.into()),
             listen: self.listen.unwrap_or(LISTEN_DEFAULT),
@@ -296,6 +307,7 @@ impl Layer {
             log: self.log.unwrap_or(LogLevel::Info),
             allow_plain_http: self.allow_plain_http.unwrap_or(false),
             sms: self.sms,
+            anchor: self.anchor,
         })
     }
 }

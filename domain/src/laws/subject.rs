@@ -19,6 +19,7 @@ pub(super) enum Subject {
     Device(Box<Option<Device>>),
     Principal(Box<Option<Principal>>),
     Host,
+    Log,
     Door,
     Guard,
     /// Something of it could not be read.
@@ -31,6 +32,7 @@ impl Subject {
         let after = match (before, event) {
             (Self::Unread, _) => return Self::Unread,
             (Self::Host | Self::Nothing, Event::HostRecord(_)) => Ok(Self::Host),
+            (Self::Log | Self::Nothing, Event::SigningKeyRotated(_)) => Ok(Self::Log),
             (Self::Door | Self::Nothing, Event::PasswordRefused(_) | Event::PasswordsLocked(_)) => Ok(Self::Door),
             (Self::Guard | Self::Nothing, Event::SmsPrefixBlocked(_) | Event::SmsPrefixCleared(_)) => Ok(Self::Guard),
             (Self::Nothing, Event::AccountOpened(_)) => {
@@ -49,7 +51,7 @@ impl Subject {
             }
             (Self::Nothing, _) => in_place(Box::default(), |state| Device::evolve(state, event, at)).map(Self::Device),
             (Self::Device(state), _) => in_place(state, |state| Device::evolve(state, event, at)).map(Self::Device),
-            (Self::Host | Self::Door | Self::Guard | Self::Broken, _) => return Self::Broken,
+            (Self::Host | Self::Log | Self::Door | Self::Guard | Self::Broken, _) => return Self::Broken,
         };
         after.unwrap_or(Self::Broken)
     }

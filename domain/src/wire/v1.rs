@@ -235,6 +235,16 @@ bodies! {
     }
 }
 
+/// The log is signed with another key from here on. The log's own stream; clear.
+///
+/// The body is the statement and nothing else: a signed note (C2SP `signed-note`) with the name of the log, the old key, the
+/// new one and the log's size then, signed by both keys. Whoever trusts the old key can trust the new one by it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SigningKeyRotated {
+    /// The signed note. Nothing in it is secret.
+    pub statement: String,
+}
+
 /// A record of the embedding platform in the same log: opaque here. Host stream; sealed.
 ///
 /// Its type id is `0x8000` plus `kind`, so that the host can tell its records apart.

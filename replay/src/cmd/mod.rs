@@ -9,6 +9,7 @@ pub(crate) mod heard;
 pub(crate) mod inputs;
 mod progress;
 pub(crate) mod rebuild;
+pub(crate) mod receipt;
 pub(crate) mod report;
 pub(crate) mod rotations;
 pub(crate) mod signins;

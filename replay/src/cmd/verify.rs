@@ -3,11 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use countersign_proof::VerifierKey;
 use countersign_replay::own::policy_file::Preset;
-use countersign_replay::own::verify::verify;
+use countersign_replay::own::verify::{Outside, verify_against};
 use countersign_replay::trail::files_of;
 
 use super::heard::{self, Input, is_store};
+use super::receipt::checkpoint;
 use super::stores::policy_of;
 use super::{Answered, Ended, Failure, complain, show};
 
@@ -23,6 +25,12 @@ pub(crate) struct Ask {
     /// The same from a file: `preset = "classic"` and the fields that differ from it.
     #[arg(long, value_name = "FILE", conflicts_with = "policy")]
     policy_file: Option<PathBuf>,
+    /// The public key that the store's log is signed with, as somebody keeps it elsewhere. Changes of keys are followed.
+    #[arg(long, value_name = "KEY")]
+    key: Option<VerifierKey>,
+    /// An earlier checkpoint of the store's log, kept elsewhere: the log has to begin with what it is of.
+    #[arg(long = "checkpoint", value_name = "FILE")]
+    checkpoints: Vec<PathBuf>,
 }
 
 pub(crate) fn run(ask: &Ask) -> Answered {
@@ -49,7 +57,10 @@ fn of_files(input: &Input) -> Answered {
 
 fn of_store(ask: &Ask, dir: &Path) -> Answered {
     let policy = policy_of(ask.policy, ask.policy_file.as_deref())?;
-    let report = verify(dir, ask.input.keys.as_deref(), &policy)?;
+    let named = |path: &PathBuf| Ok((path.display().to_string(), checkpoint(path)?));
+    let checkpoints = ask.checkpoints.iter().map(named).collect::<Result<_, Failure>>()?;
+    let outside = Outside { key: ask.key.clone(), checkpoints };
+    let report = verify_against(dir, ask.input.keys.as_deref(), &policy, &outside)?;
     show(&report, ask.input.json, ToString::to_string)?;
     let (changed, partial) = (!report.is_intact(), report.keys_unreadable.is_some());
     Ok(Ended { changed, partial, found: !report.violations.is_empty() }.code())

@@ -120,6 +120,7 @@ fn proof(stream: StreamId, event: &Event, names: &dyn Names) -> String {
             };
             format!("a sign-in of {} was refused{}: {why}", who(), from(&refused.client))
         }
+        Event::SigningKeyRotated(_) => "the log passed on to another signing key".to_owned(),
         Event::HostRecord(record) => format!("a record of the platform, of kind {}", record.kind),
         other => spelled(other.name()),
     }

@@ -46,6 +46,8 @@ pub enum OwnError {
         /// Entries known to have been acknowledged.
         acked: u64,
     },
+    /// What was signed, or the keys that sign, is not what the log has.
+    NotSigned(String),
     /// A file cannot be read.
     Unavailable(Fault),
     /// What was asked for makes no sense.
@@ -61,6 +63,7 @@ impl OwnError {
             | Self::Key { .. }
             | Self::Event { .. }
             | Self::Short { .. }
+            | Self::NotSigned(_)
             | Self::Open(OpenError::Corrupt(_) | OpenError::LogShorterThanAcked { .. }) => true,
             Self::Open(OpenError::Key(cause)) => matches!(cause, KeyError::Corrupt(_) | KeyError::Missing(_)),
             _ => false,
@@ -87,6 +90,7 @@ impl fmt::Display for OwnError {
             Self::Short { found, acked } => {
                 write!(f, "the log has {found} entries, but {acked} were acknowledged; do not write to it")
             }
+            Self::NotSigned(what) => f.write_str(what),
             Self::Unavailable(cause) => cause.fmt(f),
             Self::Usage(what) => f.write_str(what),
         }

@@ -10,6 +10,7 @@
 //! | [`tell`](mod@tell) | the log in the vocabulary that it shares with foreign ones |
 //! | [`cloudtrail`] | the log as records of CloudTrail |
 //! | [`verify`](mod@verify), [`rebuild`](mod@rebuild) | whether the log, and what is derived from it, is what was written |
+//! | [`receipt`](mod@receipt) | receipts of entries, for anybody |
 //! | [`explain`](mod@explain), [`what_if`](mod@what_if), [`again`] | decisions made again, under the same policy or another |
 //! | [`forecast`](mod@forecast) | which device will leave the code window, and when |
 //! | [`step`] | a walk through the log, command by command |
@@ -27,6 +28,7 @@ mod place;
 pub mod policy_file;
 mod read;
 pub mod rebuild;
+pub mod receipt;
 pub mod scene;
 pub mod state;
 pub mod states;

@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use countersign_domain::ids::{Position, StreamId, Version};
 use countersign_domain::principal::Principal;
-use countersign_store::{Checkpoint, Fault, FileKeyRing, Journal, SledJournal, Snapshot, StoreOptions};
+use countersign_store::{Checkpoint, Document, Fault, FileKeyRing, Journal, SledJournal, Snapshot, StoreOptions};
 use serde::Serialize;
 
 use super::error::OwnError;
@@ -275,13 +275,14 @@ fn changed_at(store: &Path) -> Option<(std::time::SystemTime, u64)> {
     Some((metadata.modified().ok()?, metadata.len()))
 }
 
-/// Copies the files of a store. The mark that the log must not fall short of comes before the log, and the keys, to which
-/// more are only ever added, after it: each entry of the copy has its key.
+/// Copies the files of a store. What the log must not fall short of, its mark and its last checkpoint, comes before the log,
+/// and the keys, to which more are only ever added, after it: each entry of the copy has its key.
 fn copy_store(store: &Path, target: &Path) -> io::Result<()> {
     fs::create_dir_all(target.join("log"))?;
     for name in ["FORMAT", "high-water"] {
         copy_file(&store.join(name), &target.join(name))?;
     }
+    copy_if_there(store, target, Document::Checkpoint)?;
     let mut names: Vec<PathBuf> = Vec::new();
     for entry in fs::read_dir(store.join("log"))? {
         let entry = entry?;
@@ -299,7 +300,15 @@ fn copy_store(store: &Path, target: &Path) -> io::Result<()> {
         }
     }
     copy_file(&store.join("keys"), &target.join("keys"))?;
-    Ok(())
+    copy_if_there(store, target, Document::Signers)
+}
+
+/// A store of a former release has no such file.
+fn copy_if_there(store: &Path, target: &Path, document: Document) -> io::Result<()> {
+    match copy_file(&store.join(document.name()), &target.join(document.name())) {
+        Err(cause) if cause.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => other,
+    }
 }
 
 fn copy_file(from: &Path, to: &Path) -> io::Result<()> {
@@ -307,6 +316,7 @@ fn copy_file(from: &Path, to: &Path) -> io::Result<()> {
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    io::copy(&mut File::open(from)?.take(u64::MAX), &mut options.open(to)?)?;
+    let from = File::open(from)?;
+    io::copy(&mut from.take(u64::MAX), &mut options.open(to)?)?;
     Ok(())
 }

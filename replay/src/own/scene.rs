@@ -80,6 +80,7 @@ impl Scene {
             | Event::CredentialClaimed(_)
             | Event::CredentialReleased(_) => fold(&mut self.claims, stream, event, at, Claim::evolve),
             Event::HostRecord(_)
+            | Event::SigningKeyRotated(_)
             | Event::PasswordRefused(_)
             | Event::PasswordsLocked(_)
             | Event::SmsPrefixBlocked(_)

@@ -1,6 +1,7 @@
 //! Whether a store is what was written, and whether what was written obeys the laws.
 
 mod audit;
+mod signed;
 
 use std::fmt;
 use std::ops::ControlFlow;
@@ -14,13 +15,15 @@ use countersign_store::{EntryRef, KeyError, OpenError};
 use serde::Serialize;
 
 use super::error::OwnError;
-use super::medium::{Image, Keys, Stretch, check_side_files};
+use super::medium::{Image, Keys, Signed, Stretch, check_side_files};
 use super::place::locate;
 use super::read::{Sealed, fact};
 use super::words::counted;
 use crate::ask::Sealing;
 use audit::Audit;
 use countersign_domain::wire;
+use signed::Seals;
+pub use signed::{Outside, SignedUpTo};
 use zeroize::Zeroizing;
 
 /// Problems and violations that are kept, each; a log that has more is bad enough.
@@ -45,6 +48,8 @@ pub struct Report {
     pub sealed_entries: u64,
     /// Keys in use that were destroyed on purpose.
     pub keys_destroyed: u64,
+    /// How far the entries are those that the log has signed; nothing for a store of a former release.
+    pub signed: Option<SignedUpTo>,
     /// What is not as it was written, in the order of the log; at most a thousand.
     pub problems: Vec<Problem>,
     /// Laws that the history breaks; at most a thousand.
@@ -113,6 +118,14 @@ impl fmt::Display for Report {
             f,
             "{entries} entries in {streams} streams and {chunks} chunks, {sealed_entries} sealed; {file_bytes} bytes of log"
         )?;
+        if let Some(SignedUpTo { origin, entries, outside, pinned, .. }) = &self.signed {
+            let by = if *pinned { "by the key that was given" } else { "by its own word" };
+            let also = match outside {
+                0 => String::new(),
+                count => format!("; {} from outside agree", counted(*count, "checkpoint", "checkpoints")),
+            };
+            writeln!(f, "signed up to {entries} entries as `{origin}`, {by}{also}")?;
+        }
         for Problem { position, byte, what } in &self.problems {
             let place = position.map_or_else(String::new, |position| format!("position {position}: "));
             let byte = byte.map_or_else(String::new, |byte| format!(" (byte {byte} of log/db)"));
@@ -159,11 +172,33 @@ impl fmt::Display for Report {
 /// # Errors
 /// When there is no store of a known format, or a file cannot be read.
 pub fn verify(path: &Path, ring: Option<&Path>, policy: &Policy) -> Result<Report, OwnError> {
+    verify_against(path, ring, policy, &Outside::default())
+}
+
+/// The same, held against what somebody has kept outside: the log's public key, and earlier checkpoints.
+///
+/// Without any of it, a log that was written anew as a whole by somebody with all its keys is not told from the true one.
+///
+/// # Errors
+/// As [`verify`].
+pub fn verify_against(
+    path: &Path,
+    ring: Option<&Path>,
+    policy: &Policy,
+    outside: &Outside,
+) -> Result<Report, OwnError> {
     let (store, ring) = locate(path, ring)?;
+    let signed = Signed::read(&store)?;
     let mut report = Report { schema: 1, ..Report::default() };
     let image = Image::open(&store)?;
     let keys = keys_of(&store, ring.as_deref(), &mut report)?;
-    let mut pass = Pass { report, audit: Audit::default(), laws: Some(LawBook::new(policy.clone())), keys: &keys };
+    let mut pass = Pass {
+        report,
+        audit: Audit::default(),
+        laws: Some(LawBook::new(policy.clone())),
+        keys: &keys,
+        seals: Seals::new(signed, outside),
+    };
     image.stretches(countersign_domain::ids::Position(0), &mut |first, stretch| {
         match stretch {
             Stretch::Chunk(bytes) => pass.chunk(first, bytes),
@@ -220,19 +255,26 @@ struct Pass<'a> {
     /// `None` once something is missing: nothing that follows could be judged by what comes before.
     laws: Option<LawBook>,
     keys: &'a Keys,
+    seals: Seals,
 }
 
 impl Pass<'_> {
     fn chunk(&mut self, first: countersign_domain::ids::Position, bytes: &[u8]) {
         let chunk = match Chunk::open(first, bytes) {
             Ok(chunk) => chunk,
-            Err(cause) => return self.report.blame(Some(first.0), cause.to_string()),
+            Err(cause) => {
+                self.seals.gap();
+                return self.report.blame(Some(first.0), cause.to_string());
+            }
         };
         self.report.chunks += 1;
         for entry in chunk.entries() {
             match entry {
                 Ok(entry) => self.entry(&entry),
-                Err(cause) => self.report.blame(Some(first.0), cause.to_string()),
+                Err(cause) => {
+                    self.seals.gap();
+                    self.report.blame(Some(first.0), cause.to_string());
+                }
             }
         }
     }
@@ -244,6 +286,7 @@ impl Pass<'_> {
         };
         self.report.blame(Some(from), what);
         self.audit.gap();
+        self.seals.gap();
         self.stop_laws(from);
     }
 
@@ -256,6 +299,7 @@ impl Pass<'_> {
 
     fn entry(&mut self, entry: &EntryRef<'_>) {
         self.report.entries += 1;
+        self.seals.entry(entry);
         self.report.sealed_entries += u64::from(entry.header.is_sealed());
         for what in self.audit.entry(entry) {
             self.report.blame(Some(entry.position.0), what);
@@ -302,6 +346,9 @@ impl Pass<'_> {
             self.report.add(laws.finish());
             self.report.streams_not_judged_wholly = laws.unread_streams() as u64;
         }
+        let (signed, doubts) = self.seals.finish();
+        self.report.signed = signed;
+        doubts.into_iter().for_each(|(position, what)| self.report.blame(position, what));
         if self.audit.is_torn() {
             self.report.blame(Some(image.head().0), "the last append is torn");
         }

@@ -7,6 +7,7 @@ mod forecast;
 mod killed;
 mod medium;
 mod scripts;
+mod signed;
 mod verify;
 mod walk;
 mod what_if;

@@ -59,7 +59,14 @@ fn run(dir: &Path, arguments: &str, input: &str) -> String {
         .unwrap();
     child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
     let output = child.wait_with_output().unwrap();
-    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap().replace(&dir.display().to_string(), "DIR");
+    // The store's key is another one each time.
+    let signers = std::fs::read_to_string(dir.join("store").join("signers")).unwrap();
+    let key = signers.lines().nth(1).unwrap().split(' ').nth(1).unwrap().to_owned();
+    let origin = key.split('+').next().unwrap().to_owned();
+    let text = |bytes: Vec<u8>| {
+        let said = String::from_utf8(bytes).unwrap().replace(&dir.display().to_string(), "DIR");
+        said.replace(&key, "KEY").replace(&origin, "ORIGIN")
+    };
     let mut said = text(output.stdout);
     for line in text(output.stderr).lines() {
         writeln!(said, "! {line}").unwrap();

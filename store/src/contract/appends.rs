@@ -12,7 +12,8 @@ use crate::limits::{APPEND_BYTES_MAX, APPEND_ENTRIES_MAX, APPEND_STREAMS_MAX};
 
 /// A new journal has no entry, no stream and no command.
 pub fn an_empty_journal_is_empty<M: Medium>() {
-    let journal = M::fresh().open();
+    let medium = M::fresh();
+    let journal = medium.open();
     assert_eq!(journal.head(), Position(0));
     assert_eq!(journal.stream_head(stream(1)), Ok(None));
     assert_eq!(journal.read_stream(stream(1), Version::NONE, 10), Ok(vec![]));
@@ -25,7 +26,8 @@ pub fn an_empty_journal_is_empty<M: Medium>() {
 
 /// Several streams move together or not at all.
 pub fn an_append_over_several_streams_is_atomic<M: Medium>() {
-    let journal = M::fresh().open();
+    let medium = M::fresh();
+    let journal = medium.open();
     let both = append(1, vec![on(1, 0, vec![clear(b"a"), sealed(b"b")]), on(2, 0, vec![clear(b"c")])]);
     let done = journal.append(both).expect("it commits");
     assert_eq!(done, Committed { first: Position(0), count: 3 });
@@ -41,7 +43,8 @@ pub fn an_append_over_several_streams_is_atomic<M: Medium>() {
 
 /// A wrong expected version is refused with the right one.
 pub fn a_conflict_changes_nothing_and_says_why<M: Medium>() {
-    let journal = M::fresh().open();
+    let medium = M::fresh();
+    let journal = medium.open();
     let conflict = |expected, actual| {
         Err(AppendError::Conflict { stream: stream(1), expected: Version(expected), actual: Version(actual) })
     };
@@ -57,7 +60,8 @@ pub fn a_conflict_changes_nothing_and_says_why<M: Medium>() {
 
 /// Inside a group, the order counts, and a refusal does not disturb its neighbours.
 pub fn appends_of_a_group_see_the_ones_before<M: Medium>() {
-    let journal = M::fresh().open();
+    let medium = M::fresh();
+    let journal = medium.open();
     let answers = journal.append_group(vec![
         append(1, vec![on(1, 0, vec![sealed(b"a")])]),
         append(2, vec![on(1, 0, vec![clear(b"late")])]),
@@ -91,7 +95,8 @@ pub fn a_command_is_done_once<M: Medium>() {
 
 /// Every limit is kept, and what is exactly at it passes.
 pub fn limits_are_kept<M: Medium>() {
-    let journal = M::fresh().open();
+    let medium = M::fresh();
+    let journal = medium.open();
     let too_large = |what, found, max| Err(AppendError::TooLarge { what, found, max });
     let wide = |count| append(1, (0..count as u64).map(|n| on(n, 0, vec![clear(b"a")])).collect());
     let long = |count| append(2, vec![on(100, 0, vec![clear(b"a"); count])]);
@@ -112,7 +117,8 @@ pub fn limits_are_kept<M: Medium>() {
 
 /// What makes no sense is refused before anything else is looked at.
 pub fn malformed_appends_are_refused<M: Medium>() {
-    let journal = M::fresh().open();
+    let medium = M::fresh();
+    let journal = medium.open();
     let malformed = |asked| assert!(matches!(journal.append(asked), Err(AppendError::Malformed(_))));
     malformed(append(1, vec![]));
     malformed(append(1, vec![on(1, 0, vec![])]));
@@ -154,7 +160,8 @@ pub fn writers_in_parallel_leave_no_gap<M: Medium>() {
 
 /// After `close`, nothing is appended, and everything can be read.
 pub fn a_closed_journal_takes_no_more<M: Medium>() {
-    let journal = M::fresh().open();
+    let medium = M::fresh();
+    let journal = medium.open();
     journal.append(append(1, vec![on(1, 0, vec![clear(b"a")])])).expect("it commits");
     journal.close().expect("it closes");
     journal.close().expect("it closes twice");

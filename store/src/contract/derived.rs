@@ -51,7 +51,8 @@ pub fn snapshots_come_back_and_can_be_dropped<M: Medium>() {
 
 /// A snapshot that does not match the log is not there; one ahead of it is not taken.
 pub fn a_snapshot_of_another_history_is_ignored<M: Medium>() {
-    let journal = M::fresh().open();
+    let medium = M::fresh();
+    let journal = medium.open();
     journal.append(append(1, vec![on(1, 0, vec![clear(b"a"), clear(b"b")])])).expect("it commits");
     let good = snapshot_of(&journal, 1, b"state");
     let (leaf, version, position) = (Leaf([9; 32]), Version(1), Position(0));
@@ -141,7 +142,8 @@ pub fn the_index_can_be_checkpointed_at_any_time<M: Medium>() {
 /// Readers and writers find every head while the index is written and merged under them.
 pub fn heads_stay_right_while_the_index_is_written<M: Medium>() {
     const STREAMS: u64 = 300;
-    let journal = Arc::new(M::fresh().open());
+    let medium = M::fresh();
+    let journal = Arc::new(medium.open());
     let done = Arc::new(AtomicBool::new(false));
     let in_a_loop = |work: fn(&M::Journal)| {
         let (journal, done) = (journal.clone(), done.clone());

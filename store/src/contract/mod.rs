@@ -5,10 +5,12 @@
 mod appends;
 mod derived;
 mod reads;
+mod signing;
 
 pub use appends::*;
 pub use derived::*;
 pub use reads::*;
+pub use signing::*;
 
 use countersign_domain::ids::{CommandId, StreamId, UnixMillis, Version};
 
@@ -109,6 +111,10 @@ macro_rules! contract_suite {
                 the_index_can_be_checkpointed_at_any_time
                 heads_stay_right_while_the_index_is_written
                 derived_data_can_be_forgotten
+                a_checkpoint_is_signed_on_demand_and_at_close
+                signing_keys_rotate_while_the_log_grows
+                only_the_log_writes_of_itself
+                a_receipt_has_the_entry_and_a_checkpoint
             );
         }
     };

@@ -35,7 +35,8 @@ fn fill(journal: &impl Journal) {
 
 /// The global order, the streams, single entries and heads tell the same story.
 pub fn reads_and_scan_agree<M: Medium>() {
-    let journal = M::fresh().open();
+    let medium = M::fresh();
+    let journal = medium.open();
     fill(&journal);
     let all = all_entries(&journal);
     assert_eq!(all.len() as u64, journal.head().0);
@@ -63,7 +64,8 @@ pub fn reads_and_scan_agree<M: Medium>() {
 
 /// `after` and `limit` cut a stream into pages.
 pub fn a_long_stream_reads_in_pages<M: Medium>() {
-    let journal = M::fresh().open();
+    let medium = M::fresh();
+    let journal = medium.open();
     let asked = (0..100).map(|number| append(number, vec![on(1, number, vec![clear(&number.to_be_bytes())])]));
     assert!(journal.append_group(asked.collect()).iter().all(Result::is_ok));
     let (mut after, mut seen) = (Version::NONE, Vec::new());
@@ -82,7 +84,8 @@ pub fn a_long_stream_reads_in_pages<M: Medium>() {
 
 /// A scan begins at any position, and goes on where it stopped.
 pub fn a_scan_starts_and_stops_anywhere<M: Medium>() {
-    let journal = M::fresh().open();
+    let medium = M::fresh();
+    let journal = medium.open();
     fill(&journal);
     let head = journal.head().0;
     for from in [0, 1, 63, 64, 65, head - 1, head, head + 5] {
@@ -112,7 +115,8 @@ pub fn a_scan_starts_and_stops_anywhere<M: Medium>() {
 
 /// A subscriber sleeps until there is more, and finds it durable.
 pub fn a_subscription_wakes_after_the_commit<M: Medium>() {
-    let journal = Arc::new(M::fresh().open());
+    let medium = M::fresh();
+    let journal = Arc::new(medium.open());
     let subscription = journal.subscribe();
     assert_eq!(subscription.current(), Position(0));
     assert_eq!(subscription.wait(Position(0), Duration::ZERO), Position(0));

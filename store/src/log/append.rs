@@ -3,10 +3,12 @@
 use std::sync::atomic::Ordering;
 
 use countersign_domain::ids::{CommandId, Position, StreamId, Version};
+use countersign_domain::wire::LOG_TYPES;
 
 use foldhash::fast::RandomState;
 
 use super::index::{IdMap, Row, Rows};
+use super::signing::own_stream;
 use super::{Inner, Writer};
 use crate::append::{Append, Committed, NewEntry, Shape};
 use crate::backend::Backend;
@@ -51,7 +53,8 @@ impl Staging {
 }
 
 impl<B: Backend> Inner<B> {
-    pub(super) fn append_group(&self, group: Vec<Append>) -> Vec<Answer> {
+    /// Appends a group, which the log itself has made or, as always but then, somebody else.
+    pub(super) fn append_group_of(&self, group: Vec<Append>, is_own: bool) -> Vec<Answer> {
         let refuse = |cause: AppendError| vec![Err(cause); group.len()];
         let Ok(mut writer) = self.writer.lock() else {
             // A panic while writing: what the backend has is not known.
@@ -67,7 +70,9 @@ impl<B: Backend> Inner<B> {
         let mut staging = Staging::new(self.head(), group.len().min(GROUP_APPENDS_MAX));
         let mut answers: Vec<Answer> = Vec::with_capacity(group.len());
         for append in &group {
-            answers.push(self.stage(&mut writer, &mut staging, append));
+            let ours = is_own || !touches_own(append);
+            let staged = if ours { self.stage(&mut writer, &mut staging, append) } else { Err(NOT_YOURS) };
+            answers.push(staged);
         }
         if staging.order.is_empty() {
             return answers;
@@ -199,6 +204,17 @@ impl<B: Backend> Inner<B> {
         self.bell.appended(head.0);
         Ok(())
     }
+}
+
+const NOT_YOURS: AppendError = AppendError::Malformed("only the log writes of itself");
+
+/// Whether an append says something in the log's name.
+fn touches_own(append: &Append) -> bool {
+    let own = own_stream();
+    append
+        .streams
+        .iter()
+        .any(|stream| stream.stream == own || stream.entries.iter().any(|entry| LOG_TYPES.contains(&entry.event_type)))
 }
 
 /// Turns every answer that depends on the failed commit into its failure.

@@ -1,4 +1,4 @@
-//! What happens behind the acks: the high-water mark and index checkpoints.
+//! What happens behind the acks: the high-water mark, signed checkpoints, and index checkpoints.
 
 use std::fmt;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
@@ -93,9 +93,9 @@ fn keep<B: Backend>(inner: &Weak<Inner<B>>, bell: &Bell) {
         if state.stop || inner.is_poisoned() {
             return;
         }
-        let done = inner
-            .raise_high_water()
-            .and_then(|()| if state.index_is_due() { inner.checkpoint_index() } else { Ok(()) });
+        let done = inner.raise_high_water().and_then(|()| inner.sign_growth()).and_then(|()| {
+            if state.index_is_due() { inner.checkpoint_index().and_then(|()| inner.checkpoint_tree()) } else { Ok(()) }
+        });
         if let Err(cause) = done {
             tracing::error!(%cause, "maintenance stopped");
             inner.poison();

@@ -5,9 +5,11 @@ mod bloom;
 mod derived;
 mod index;
 mod maintenance;
+mod merkle;
 mod open;
 mod read;
 mod runs;
+mod signing;
 mod verify;
 mod window;
 
@@ -16,18 +18,24 @@ use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use countersign_domain::ids::{CommandId, Position, StreamId, Version};
+use countersign_domain::ids::{CommandId, Position, StreamId, UnixMillis, Version};
 
 use self::index::Index;
 use self::maintenance::{Bell, Keeper};
 use self::read::ChunkCache;
+use self::signing::Signing;
+#[cfg(feature = "contract")]
+pub(crate) use self::signing::own_stream;
 use self::window::Window;
 use crate::append::{Append, Committed};
 use crate::backend::Backend;
 use crate::error::{AppendError, KeyError, Problem, ReadError};
 use crate::header::{Header, Leaf};
-use crate::journal::{Checkpoint, EntryRef, Head, Journal, Recorded, Snapshot, Subscription, Tail, Verified};
+use crate::journal::{Checkpoint, EntryRef, Head, Journal, Recorded, Snapshot, Verified};
 use crate::keys::{Randomness, Sealer};
+use crate::signing::{Rotated, SignError, SignedHead};
+use crate::subscription::{Subscription, Tail};
+use crate::tree::{Tree, TreeHash, TreeHead};
 
 /// How an engine runs over its backend.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -50,6 +58,10 @@ struct Inner<B: Backend> {
     writer: Mutex<Writer>,
     shared: RwLock<Shared>,
     chunks: Mutex<ChunkCache<B::Bytes>>,
+    /// The tree over the entries, as far as somebody wanted it.
+    tree: Mutex<Option<Tree>>,
+    /// What the log is signed with. Whoever holds it may append and ask the tree; nobody does it the other way round.
+    signing: Mutex<Option<Signing>>,
     /// Held by whoever writes derived data that replaces what was there.
     deriving: Mutex<()>,
     head: AtomicU64,
@@ -125,7 +137,7 @@ impl<B: Backend> Drop for Log<B> {
 
 impl<B: Backend> Journal for Log<B> {
     fn append_group(&self, group: Vec<Append>) -> Vec<Result<Committed, AppendError>> {
-        self.inner.append_group(group)
+        self.inner.append_group_of(group, false)
     }
 
     fn head(&self) -> Position {
@@ -199,6 +211,46 @@ impl<B: Backend> Journal for Log<B> {
 
     fn forget_derived(&self) -> Result<(), ReadError> {
         self.inner.forget_derived()
+    }
+
+    fn tree_head(&self) -> Result<TreeHead, ReadError> {
+        self.inner.tree_head()
+    }
+
+    fn tree_root_at(&self, size: u64) -> Result<Option<TreeHash>, ReadError> {
+        self.inner.tree_root_at(size).map(|(_, root)| root)
+    }
+
+    fn prove_entry(&self, position: Position, size: u64) -> Result<Option<Vec<TreeHash>>, ReadError> {
+        self.inner.prove_entry(position, size)
+    }
+
+    fn prove_growth(&self, old: u64, size: u64) -> Result<Option<Vec<TreeHash>>, ReadError> {
+        self.inner.prove_growth(old, size)
+    }
+
+    fn checkpoint(&self) -> Result<SignedHead, SignError> {
+        self.inner.checkpoint()
+    }
+
+    fn last_checkpoint(&self) -> Option<SignedHead> {
+        self.inner.last_checkpoint()
+    }
+
+    fn verifier_keys(&self) -> Vec<String> {
+        self.inner.verifier_keys()
+    }
+
+    fn rotate_signing_key(&self, at: UnixMillis) -> Result<Rotated, SignError> {
+        self.inner.rotate_signing_key(at)
+    }
+
+    fn receipt(&self, position: Position) -> Result<Option<String>, SignError> {
+        self.inner.receipt(position)
+    }
+
+    fn growth(&self, old: u64) -> Result<Option<String>, SignError> {
+        self.inner.growth(old)
     }
 
     fn destroy_key(&self, stream: StreamId) -> Result<Option<u64>, KeyError> {

@@ -17,8 +17,8 @@ use crate::backend::Backend;
 use crate::chunk::Chunk;
 use crate::error::{OpenError, ReadError};
 use crate::header::Leaf;
-use crate::journal::Tail;
 use crate::keys::{KeyRing, Randomness, Sealer};
+use crate::subscription::Tail;
 
 impl<B: Backend> Log<B> {
     /// Opens the log that a backend holds, or an empty one.
@@ -26,12 +26,30 @@ impl<B: Backend> Log<B> {
     /// # Errors
     /// See [`OpenError`]; the backend is not written to unless it is empty.
     pub fn with_backend(backend: B, ring: Arc<dyn KeyRing>, options: Options) -> Result<Self, OpenError> {
+        Self::open_named(backend, ring, options, None)
+    }
+
+    /// The same, for a log that is to sign itself under a name: by convention a URL without a scheme, such as
+    /// `example.com/mfa`. Without one, a log is called after its first key.
+    ///
+    /// # Errors
+    /// As above; [`OpenError::OtherOrigin`] when the log has another name already.
+    pub fn with_origin(backend: B, ring: Arc<dyn KeyRing>, options: Options, origin: &str) -> Result<Self, OpenError> {
+        Self::open_named(backend, ring, options, Some(origin))
+    }
+
+    fn open_named(
+        backend: B,
+        ring: Arc<dyn KeyRing>,
+        options: Options,
+        origin: Option<&str>,
+    ) -> Result<Self, OpenError> {
         let (head, last_leaf) = find_end(&backend)?;
         let acked = backend.high_water()?.unwrap_or(0);
         if head.0 < acked {
             return Err(OpenError::LogShorterThanAcked { found: head.0, acked });
         }
-        let sealer = Sealer::open(ring, &backend, head.0 == 0)?;
+        let sealer = Sealer::open(ring.clone(), &backend, head.0 == 0)?;
         let mut index = Index::new(load_runs(&backend, head)?);
         let covered = replay(&backend, &mut index, head)?;
         let window = match load_window(&backend, head) {
@@ -52,6 +70,8 @@ impl<B: Backend> Log<B> {
             writer: Mutex::new(Writer { next_slot, randomness: Randomness::new() }),
             shared: RwLock::new(Shared { index, window, last_leaf }),
             chunks: Mutex::new(ChunkCache::default()),
+            tree: Mutex::new(None),
+            signing: Mutex::new(None),
             deriving: Mutex::new(()),
             head: AtomicU64::new(head.0),
             read_only: options.read_only,
@@ -60,6 +80,7 @@ impl<B: Backend> Log<B> {
             tail,
             bell: bell.clone(),
         });
+        inner.open_signing(ring, origin)?;
         let keeper = if options.maintenance && !options.read_only {
             Some(Keeper::start(Arc::downgrade(&inner), bell)?)
         } else {
@@ -172,6 +193,7 @@ impl<B: Backend> Inner<B> {
         let mut index = Index::default();
         replay(&self.backend, &mut index, self.head())?;
         self.shared_mut().index = index;
+        self.forget_tree();
         self.bell.covered(0);
         Ok(())
     }
@@ -184,7 +206,9 @@ impl<B: Backend> Inner<B> {
             return Ok(());
         }
         self.checkpoint_index()?;
+        self.checkpoint_tree()?;
         self.raise_high_water()?;
-        self.written(self.backend.sync())
+        self.written(self.backend.sync())?;
+        self.sign_growth()
     }
 }

@@ -14,6 +14,7 @@ use crate::header::Leaf;
 use crate::journal::{EntryRef, Verified};
 use crate::keys::Slot;
 use crate::limits::PROBLEMS_MAX;
+use crate::tree::{TILE_WIDTH, Tile, Tree, TreeHead};
 
 /// What a verification knows at some position of the log.
 struct Audit {
@@ -23,6 +24,11 @@ struct Audit {
     keys: HashMap<u64, (StreamId, Position)>,
     append: Option<(CommandId, u16, u16)>,
     problems: Vec<Problem>,
+    /// The tree over what the entries hash to, and the tiles that are whole now.
+    tree: Tree,
+    tiles: Vec<Tile>,
+    /// What was signed last.
+    signed: Option<TreeHead>,
 }
 
 impl Audit {
@@ -65,8 +71,13 @@ impl Audit {
     fn entry(&mut self, entry: &EntryRef<'_>) {
         let (position, header) = (entry.position, &entry.header);
         self.counts.entries += 1;
-        if Leaf::of(entry.entry) != entry.leaf {
+        let leaf = Leaf::of(entry.entry);
+        if leaf != entry.leaf {
             self.blame(position, "the entry does not have its leaf");
+        }
+        self.tree.push(leaf.into(), &mut self.tiles);
+        if self.signed.is_some_and(|signed| signed.size == self.tree.size() && signed.root != self.tree.root()) {
+            self.blame(position, "the entries up to this one are not those that were signed");
         }
         let before = self.rows.get(&header.stream).copied();
         let chained = match before {
@@ -110,6 +121,9 @@ impl<B: Backend> Inner<B> {
             keys: HashMap::new(),
             append: None,
             problems: Vec::new(),
+            tree: Tree::default(),
+            tiles: Vec::new(),
+            signed: self.last_checkpoint().map(|signed| signed.head),
         };
         let visited = self.backend.chunks_from(Position(0), &mut |first, bytes| {
             if first < head {
@@ -129,9 +143,30 @@ impl<B: Backend> Inner<B> {
             audit.blame(audit.next, "the last append is torn");
         }
         audit.counts.streams = audit.rows.len() as u64;
+        if let Some(signed) = audit.signed.filter(|signed| signed.size > audit.tree.size()) {
+            let what = format!("{} entries were signed, and fewer are here", signed.size);
+            audit.blame(Position(audit.tree.size()), what);
+        }
+        self.verify_tiles(&mut audit);
         self.verify_index(&mut audit, head);
         self.verify_keys(&mut audit);
         if audit.problems.is_empty() { Ok(audit.counts) } else { Err(audit.problems) }
+    }
+
+    /// Compares the tiles of the tree that are kept with those that the entries make. A tile that is not there is no fault.
+    fn verify_tiles(&self, audit: &mut Audit) {
+        for (tier, number, hashes) in std::mem::take(&mut audit.tiles) {
+            let kept = match self.kept_tile(tier, number) {
+                Ok(kept) => kept,
+                Err(cause) => return audit.blame(Position(0), cause.to_string()),
+            };
+            let Some(kept) = kept.filter(|kept| *kept != hashes) else { continue };
+            let differs = kept.iter().zip(&hashes).position(|(kept, found)| kept != found).unwrap_or_default();
+            let below = 1 << (u32::from(tier) * 8);
+            let first = (number * TILE_WIDTH as u64 + differs as u64) * below;
+            let what = format!("the tree has another hash of the {below} entries from here on");
+            audit.blame(Position(first), what);
+        }
     }
 
     /// Streams that moved on since the verification began are left out.

@@ -16,7 +16,7 @@ use countersign::domain::event::*;
 use countersign::domain::settings::{Preset, SmsEligibility};
 use countersign::domain::sms::{PhoneFault, SmsBudget};
 use countersign::domain::totp::Budget;
-use countersign::domain::wire::{self, HOST_TYPES, HOST_VERSION, Sealing, TYPES};
+use countersign::domain::wire::{self, HOST_TYPES, HOST_VERSION, LOG_TYPES, SIGNING_KEY_ROTATED, Sealing, TYPES};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::{Config as Cases, TestRunner};
@@ -48,6 +48,12 @@ fn every_event_comes_back_as_it_was_under_its_type_and_version() {
     proptest!(Cases { failure_persistence: None, ..Cases::with_cases(100) }, |(event in any_event("HostRecord"))| {
         let encoded = wire::encode(&event).unwrap();
         prop_assert!(encoded.event_type >= HOST_TYPES && encoded.sealing == Sealing::Sealed);
+        prop_assert_eq!(wire::decode(encoded.event_type, encoded.type_version, &encoded.body), Ok(event));
+    });
+    proptest!(Cases { failure_persistence: None, ..Cases::with_cases(100) }, |(statement in ".{0,300}")| {
+        let event = Event::from(SigningKeyRotated { statement });
+        let encoded = wire::encode(&event).unwrap();
+        prop_assert!(LOG_TYPES.contains(&encoded.event_type) && encoded.sealing == Sealing::Clear);
         prop_assert_eq!(wire::decode(encoded.event_type, encoded.type_version, &encoded.body), Ok(event));
     });
 }
@@ -155,10 +161,13 @@ fn numbers_of_stored_choices_never_change() {
 
 // ---- golden bytes ----
 
-/// The types of the table, and one record of the host.
+/// The types of the table, what the log says of itself, and one record of the host.
 fn golden_names() -> BTreeMap<String, &'static str> {
-    let host = [(HOST_TYPES | 7, HOST_VERSION, "HostRecord", Sealing::Sealed)];
-    let all = TYPES.iter().chain(&host);
+    let others = [
+        (SIGNING_KEY_ROTATED, 1, "SigningKeyRotated", Sealing::Clear),
+        (HOST_TYPES | 7, HOST_VERSION, "HostRecord", Sealing::Sealed),
+    ];
+    let all = TYPES.iter().chain(&others);
     all.map(|(event_type, version, name, _)| (format!("{event_type:04x}-v{version}-{name}"), *name)).collect()
 }
 

@@ -164,6 +164,11 @@ fn ceremony_sample(name_of_type: &str) -> Event {
         }
         "AlternativeProven" => AlternativeProven { attempt, factor: AlternativeFactor::Mail, client }.into(),
         "AlternativeRefused" => AlternativeRefused { attempt, factor: AlternativeFactor::Phone, client }.into(),
+        "SigningKeyRotated" => SigningKeyRotated {
+            statement: "countersign signing key rotation v1\nexample.com/mfa\nOLD\nNEW\n7\n\n— example.com/mfa AAAA\n"
+                .to_owned(),
+        }
+        .into(),
         "HostRecord" => HostRecord { kind: 7, by: Some(by), client, body: b"hello".to_vec() }.into(),
         _ => outbox_sample(name_of_type),
     }

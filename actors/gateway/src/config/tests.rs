@@ -122,3 +122,18 @@ fn this_machine_has_three_names() {
         assert!(!is_this_machine(other), "{other}");
     }
 }
+
+#[test]
+fn places_for_checkpoints_are_named_in_the_file_alone() {
+    let settled =
+        file("[anchor]\norigin = 'example.com/mfa'\ndirectories = ['/mnt/a', '/mnt/b']\nevery_s = 5").unwrap().settle();
+    let anchor = settled.unwrap().anchor.unwrap();
+    let mut config = crate::engine::Config::default();
+    anchor.govern(&mut config);
+    assert_eq!((config.origin.as_deref(), config.anchors.len()), (Some("example.com/mfa"), 2));
+    assert_eq!(config.limits.anchor_every, std::time::Duration::from_secs(5));
+    for bad in ["directories = ['a']", "every-s = 0", "every-s = 86401"] {
+        assert!(file(&format!("[anchor]\n{bad}")).unwrap().settle().is_err(), "{bad}");
+    }
+    assert!(file("[anchor]\nwhere = 'there'").is_err());
+}

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use countersign_domain::ids::Position;
 use countersign_store::keys::{SLOT_BYTES, Slot};
 use countersign_store::{
-    Backend, Change, Fault, FileKeyRing, Header, Journal, KeyError, Log, OpenError, Options, Table,
+    Backend, Change, Document, Fault, FileKeyRing, Header, Journal, KeyError, Log, OpenError, Options, Table,
 };
 
 use super::read_exact_at;
@@ -144,6 +144,14 @@ impl Backend for Slots {
     }
 
     fn raise_high_water(&self, _entries: u64) -> Result<(), Fault> {
+        Err(Fault::new(READ_ONLY))
+    }
+
+    fn document(&self, _document: Document) -> Result<Option<Vec<u8>>, Fault> {
+        Ok(None)
+    }
+
+    fn replace_document(&self, _document: Document, _bytes: &[u8]) -> Result<(), Fault> {
         Err(Fault::new(READ_ONLY))
     }
 }

@@ -5,6 +5,7 @@ mod frame;
 mod image;
 mod keys;
 mod side;
+mod signed;
 
 use std::fs::File;
 use std::io;
@@ -13,6 +14,7 @@ pub use file::Broken;
 pub use image::{Image, Stretch};
 pub use keys::Keys;
 pub use side::check as check_side_files;
+pub use signed::Signed;
 
 /// Reads some bytes at a place; 0 at the end of the file.
 #[cfg(unix)]
