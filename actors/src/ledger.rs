@@ -281,7 +281,8 @@ impl LedgerCore {
         let present = self.at.state.as_ref().and_then(|account| account.settings.alias.as_ref());
         let (present, wanted) = (present.map(Claim::alias_stream), wanted.as_ref().map(Claim::alias_stream));
         let read = move |shared: &Shared| {
-            let fold = |stream| history::fold_stream(&*shared.journal, stream, At::nothing(), Claim::evolve);
+            let fold =
+                |stream| history::fold_stream(&*shared.journal, stream, At::nothing(), (Claim::evolve, history::never));
             let mut versions = Vec::new();
             if let Some(present) = present {
                 versions.push((present, fold(present)?.version));
@@ -301,8 +302,9 @@ impl LedgerCore {
         let (principal, claim) = (id.stream(), self.name_stream(&id, &name));
         let read = move |shared: &Shared| {
             let journal = &*shared.journal;
-            let principal = history::fold_stream(journal, principal, At::nothing(), Principal::evolve)?;
-            Ok((principal, history::fold_stream(journal, claim, At::nothing(), Claim::evolve)?))
+            let principal =
+                history::fold_stream(journal, principal, At::nothing(), (Principal::evolve, history::never))?;
+            Ok((principal, history::fold_stream(journal, claim, At::nothing(), (Claim::evolve, history::never))?))
         };
         self.shared.blocking(read).await
     }
@@ -354,8 +356,9 @@ impl LedgerCore {
     async fn reload(&mut self) -> Result<(), Error> {
         if let LedgerKey::Account(account) = self.key {
             let stream = Account::stream(account);
-            let fold =
-                move |shared: &Shared| history::fold_stream(&*shared.journal, stream, At::nothing(), Account::evolve);
+            let fold = move |shared: &Shared| {
+                history::fold_stream(&*shared.journal, stream, At::nothing(), (Account::evolve, history::never))
+            };
             self.at = self.shared.blocking(fold).await?;
         }
         Ok(())

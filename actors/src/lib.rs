@@ -40,6 +40,7 @@ mod resident;
 mod runtime;
 mod sent;
 mod shared;
+mod shredder;
 mod sms;
 mod totp;
 mod transports;

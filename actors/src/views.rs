@@ -190,6 +190,7 @@ impl Views {
             | Event::NameClaimed(_)
             | Event::NameReleased(_)
             | Event::DeviceAssigned(_)
+            | Event::SeedStored(_)
             | Event::DeviceReleased(_)
             | Event::PairRefused(_)
             | Event::BudgetSpent(_)

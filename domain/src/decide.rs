@@ -336,7 +336,7 @@ fn released(owner: StreamId, enabled: &Enabled, by: By) -> Vec<(StreamId, Event)
     let device = enabled.device;
     let mut writes = vec![(device, DeviceReleased { owner, learned: enabled.learned.clone() }.into())];
     if !enabled.kind.is_totp() {
-        writes.push((device, DeviceDeleted { by }.into()));
+        writes.push((device, DeviceDeleted { by, life: enabled.life }.into()));
     }
     if let Some(key) = enabled.key {
         writes.push((key.credential, CredentialReleased { holder: device }.into()));

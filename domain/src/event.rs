@@ -8,10 +8,10 @@ pub use crate::wire::v1::{
     DeviceAssigned, DeviceDeactivated, DeviceDeleted, DeviceEnabled, DeviceReleased, DeviceRemoved, DeviceResynced,
     HardwareTokenImported, HostRecord, KeyAccepted, KeyChallengeIssued, KeyRefused, KeyRegistered, NameClaimed,
     NameReleased, PairRefused, PasswordRefused, PasswordsLocked, PolicyChosen, PrincipalRegistered, PrincipalRemoved,
-    PrincipalRenamed, ResyncRefused, RootLinked, SecurityKeyCreated, SignInRefused, SignInStarted, SignInsEnded,
-    SignedIn, SmsCodeAccepted, SmsCodeIssued, SmsCodeRefused, SmsDeviceCreated, SmsDropped, SmsEligibilityChanged,
-    SmsPrefixBlocked, SmsPrefixCleared, SmsQueued, SmsRedriven, SmsReported, SmsSubmitFailed, SmsSubmitted,
-    SmsSubmitting, UserAdded, UserRemoved, VirtualDeviceCreated,
+    PrincipalRenamed, ResyncRefused, RootLinked, SecurityKeyCreated, SeedStored, SignInRefused, SignInStarted,
+    SignInsEnded, SignedIn, SmsCodeAccepted, SmsCodeIssued, SmsCodeRefused, SmsDeviceCreated, SmsDropped,
+    SmsEligibilityChanged, SmsPrefixBlocked, SmsPrefixCleared, SmsQueued, SmsRedriven, SmsReported, SmsSubmitFailed,
+    SmsSubmitted, SmsSubmitting, UserAdded, UserRemoved, VirtualDeviceCreated,
 };
 
 use crate::wire_enum;
@@ -317,6 +317,7 @@ events!(
     CredentialReleased,
     SecurityKeyCreated,
     SmsDeviceCreated,
+    SeedStored,
     SignInStarted,
     SignedIn,
     SignInRefused,

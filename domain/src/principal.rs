@@ -71,6 +71,8 @@ pub struct Enabled {
     pub device: StreamId,
     /// Its kind.
     pub kind: DeviceKind,
+    /// Which life of its serial it is in.
+    pub life: u32,
     /// When it was enabled; a resync does not change it (R117).
     pub enabled_at: UnixMillis,
     /// When its time was last learned, by enable or resync (R95).
@@ -208,6 +210,7 @@ impl Registered {
                 self.devices.push(Enabled {
                     device: enabled.device,
                     kind: enabled.kind,
+                    life: enabled.life,
                     enabled_at: at,
                     learned_at: at,
                     latest: at,

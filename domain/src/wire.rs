@@ -191,6 +191,7 @@ table! {
     0x0207 1 Clear  BudgetSpent;
     0x0208 1 Sealed SecurityKeyCreated;
     0x0209 1 Sealed SmsDeviceCreated;
+    0x0210 1 Sealed SeedStored;
     0x0301 1 Sealed PrincipalRegistered;
     0x0302 1 Sealed PrincipalRenamed;
     0x0303 1 Clear  PrincipalRemoved;

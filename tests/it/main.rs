@@ -2,6 +2,7 @@
 
 mod door;
 mod faults;
+mod forget;
 mod model;
 mod negative;
 mod outbox;

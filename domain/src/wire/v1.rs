@@ -91,8 +91,8 @@ bodies! {
         account: AccountId,
         /// Its ARN (R20).
         serial: Serial,
-        /// Its shared secret (R15).
-        seed: Seed,
+        /// The stream that holds its shared secret (R15), and nothing else.
+        seed: StreamId,
         /// Who created it.
         by: By,
     }
@@ -100,12 +100,19 @@ bodies! {
     HardwareTokenImported {
         /// The vendor's serial number.
         serial: Serial,
-        /// Its shared secret.
-        seed: Seed,
+        /// The stream that holds its shared secret, and nothing else.
+        seed: StreamId,
         /// The vendor, as the import said.
         manufacturer: String,
         /// Who imported it.
         by: By,
+    }
+    /// The shared secret of one life of a device. A stream of its own, so that it is destroyed alone (A36); sealed.
+    SeedStored {
+        /// The device.
+        device: StreamId,
+        /// The secret.
+        seed: Seed,
     }
     /// The device got an owner. Device stream.
     DeviceAssigned {
@@ -119,10 +126,13 @@ bodies! {
         /// What is known of its codes.
         learned: Learned,
     }
-    /// The entity was deleted and its serial is free (R73). Device stream.
+    /// The entity was deleted and its serial is free (R73). Device stream. The tombstone of this life's seed: once
+    /// it is durable, the key of the seed's stream is destroyed (A36).
     DeviceDeleted {
         /// Who deleted it.
         by: By,
+        /// Which life of the serial ended, from 1 on.
+        life: u32,
     }
     /// A pair for enabling an unassigned device was refused (R64). Device stream.
     PairRefused {
@@ -171,6 +181,8 @@ bodies! {
         device: StreamId,
         /// Its kind.
         kind: DeviceKind,
+        /// Which life of its serial it is in, from 1 on.
+        life: u32,
         /// Who enabled it.
         by: By,
         /// What is known of its codes, the accepted pair included (R82).

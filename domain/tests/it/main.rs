@@ -16,6 +16,7 @@ mod people;
 mod receipts;
 mod recovery;
 mod registrations;
+mod seeds;
 mod senders;
 mod settings;
 mod shown;

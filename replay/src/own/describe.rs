@@ -41,6 +41,7 @@ pub fn describe(stream: StreamId, event: &Event, names: &dyn Names) -> String {
         Event::DeviceReleased(released) => {
             format!("{} was released by {}", device(stream), names.principal(released.owner))
         }
+        Event::SeedStored(stored) => format!("the seed of {} was stored", device(stored.device)),
         Event::DeviceDeleted(deleted) => format!("{} was deleted by {}", device(stream), by(deleted.by, names)),
         Event::DeviceEnabled(enabled) if enabled.kind.is_totp() => format!(
             "{} was enabled for {} by {}: {}",

@@ -25,7 +25,7 @@ use super::scene::Scene;
 /// How often a store that is being written is copied before it is given up.
 const COPIES_MAX: usize = 8;
 /// The number under which the engine stores the states of principals in the form that is read here.
-const STATE_FINGERPRINT: u64 = 3;
+const STATE_FINGERPRINT: u64 = 4;
 /// Checkpoints that the engine is known to keep.
 const CHECKPOINTS: &[&str] = &["views"];
 /// Differences that are listed.

@@ -284,6 +284,12 @@ impl World {
         self.commands += 1;
         let command = CommandId::from_bytes(u128::from(self.commands).to_be_bytes());
         self.journal.append(Append { command, streams }).unwrap();
+        for (stream, event) in &writes {
+            // As the engine does once the tombstone is durable.
+            if let Event::DeviceDeleted(gone) = event {
+                self.journal.destroy_key(seed_stream(*stream, gone.life)).unwrap();
+            }
+        }
         verdict
     }
 
@@ -305,6 +311,7 @@ impl World {
                 Event::AccountOpened(_) => {
                     self.accounts.insert(stream, Account::evolve(None, event, at).unwrap());
                 }
+                Event::SeedStored(_) => {}
                 Event::NameClaimed(_) | Event::CredentialClaimed(_) => {
                     self.claims.insert(stream, Claim::evolve(None, event, at).unwrap());
                 }

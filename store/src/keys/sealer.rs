@@ -129,10 +129,14 @@ impl Sealer {
         self.cache().insert(key_id, (stream, cipher));
     }
 
-    /// Overwrites the slot of a key in place.
+    /// Overwrites the slot of a key in place, unless that was done before.
     pub(crate) fn destroy<B: Backend>(&self, backend: &B, stream: StreamId, key_id: u64) -> Result<(), KeyError> {
         let mut cache = self.cache();
         cache.remove(key_id);
+        let before = backend.slot(key_id)?.map(|bytes| Slot::decode(key_id, &bytes));
+        if before == Some(Ok(Slot::Destroyed { stream })) {
+            return Ok(());
+        }
         backend.put_slots(key_id, &[Slot::Destroyed { stream }.encode(key_id)?])?;
         Ok(())
     }

@@ -146,14 +146,15 @@ pub fn any_event(name_of_type: &str) -> BoxedStrategy<Event> {
         "NameClaimed" => body!(NameClaimed { holder: stream() }),
         "NameReleased" => body!(NameReleased { holder: stream() }),
         "VirtualDeviceCreated" => {
-            body!(VirtualDeviceCreated { account: account(), serial: serial(), seed: seed(), by: by() })
+            body!(VirtualDeviceCreated { account: account(), serial: serial(), seed: stream(), by: by() })
         }
         "HardwareTokenImported" => {
-            body!(HardwareTokenImported { serial: serial(), seed: seed(), manufacturer: ".{0,60}", by: by() })
+            body!(HardwareTokenImported { serial: serial(), seed: stream(), manufacturer: ".{0,60}", by: by() })
         }
         "DeviceAssigned" => body!(DeviceAssigned { owner: stream() }),
         "DeviceReleased" => body!(DeviceReleased { owner: stream(), learned: learned() }),
-        "DeviceDeleted" => body!(DeviceDeleted { by: by() }),
+        "SeedStored" => body!(SeedStored { device: stream(), seed: seed() }),
+        "DeviceDeleted" => body!(DeviceDeleted { by: by(), life: any::<u32>() }),
         "PairRefused" => {
             body!(PairRefused { owner: stream(), by: by(), window: window(), fault: select(PairFault::ALL) })
         }
@@ -163,7 +164,7 @@ pub fn any_event(name_of_type: &str) -> BoxedStrategy<Event> {
         "PrincipalRemoved" => body!(PrincipalRemoved { by: by() }),
         "DeviceEnabled" => {
             let kind = select(DeviceKind::ALL);
-            body!(DeviceEnabled { device: stream(), kind: kind, by: by(), learned: learned() })
+            body!(DeviceEnabled { device: stream(), kind: kind, life: any::<u32>(), by: by(), learned: learned() })
         }
         "DeviceResynced" => {
             let (counter, offset) = (any::<u64>(), any::<i64>());
