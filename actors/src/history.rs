@@ -4,6 +4,7 @@ use countersign_domain::Corrupt;
 use countersign_domain::device::Device;
 use countersign_domain::event::Event;
 use countersign_domain::ids::{Position, StreamId, UnixMillis, Version};
+use countersign_domain::principal::Principal;
 use countersign_domain::secret::Seed;
 use countersign_domain::wire;
 use countersign_store::limits::READ_ENTRIES_MAX;
@@ -85,6 +86,11 @@ pub(crate) fn fold_stream<T>(
 /// A device, from its first event.
 pub(crate) fn device(journal: &dyn Journal, stream: StreamId) -> Result<At<Device>, Error> {
     fold_stream(journal, stream, At::nothing(), (Device::evolve, Device::resume))
+}
+
+/// A principal, from what is known of it on.
+pub(crate) fn principal(journal: &dyn Journal, stream: StreamId, from: At<Principal>) -> Result<At<Principal>, Error> {
+    fold_stream(journal, stream, from, (Principal::evolve, Principal::resume))
 }
 
 /// The shared secret that a stream of its own holds. Whoever checks a code asks for it; nobody else does.

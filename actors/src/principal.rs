@@ -1,6 +1,7 @@
 //! A principal's core: its state, its devices' generators, and its commands.
 
 mod challenges;
+mod forgetting;
 mod outgoing;
 mod sign_in;
 mod stored;
@@ -210,6 +211,14 @@ impl PrincipalCore {
                 read.extend(self.heads_for_removal().await?);
                 let decision = decide::remove_user(self.state(), *removal, &self.context(request, now));
                 self.write(request, now, decision, &read).await
+            }
+            PrincipalWork::Forget { reason, records } => {
+                let (stream, records) = (self.stream, records.clone());
+                let found = move |shared: &Shared| forgetting::belongings(&*shared.journal, stream, &records);
+                let belongings = self.shared.blocking(found).await?;
+                let context = self.context(request, now);
+                let decision = decide::forget((stream, self.state()), belongings, *reason, &context);
+                self.write(request, now, decision, &[]).await
             }
             PrincipalWork::Ceremony(work) => Box::pin(self.attempt_sign_in(request, work, now)).await,
         }

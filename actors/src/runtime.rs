@@ -349,6 +349,9 @@ fn restore_views(journal: &dyn Journal, window: (u64, u64)) -> Result<(Views, u6
         return Err(error);
     }
     // A crash between a tombstone and the end of its key is made up for before anybody is answered.
-    tombstones.iter().try_for_each(|(stream, event)| shredder::shred(journal, *stream, event))?;
-    Ok((views, checkpointed))
+    let mut renewed = false;
+    for (stream, event) in &tombstones {
+        renewed |= shredder::shred(journal, *stream, event)?;
+    }
+    Ok((views, if renewed { 0 } else { checkpointed }))
 }

@@ -85,7 +85,17 @@ impl Writer {
         let places = usize::try_from(limits.in_flight_max).unwrap_or(usize::MAX).saturating_add(SENDERS_MAX + 1);
         let (queue, jobs) = sync_channel(places);
         let alive = Arc::new(AtomicBool::new(true));
-        let loop_state = Loop { journal, views, limits, jobs, checkpointed, unshredded: false, completed, sms_queued };
+        let loop_state = Loop {
+            journal,
+            views,
+            limits,
+            jobs,
+            checkpointed,
+            unshredded: false,
+            renewed: false,
+            completed,
+            sms_queued,
+        };
         let flag = AliveFlag(Arc::clone(&alive));
         let thread = Builder::new().name("countersign-writer".to_owned()).spawn(move || {
             let _flag = flag;
@@ -131,6 +141,8 @@ struct Loop {
     checkpointed: u64,
     /// A key that should be gone is there: no checkpoint may say that all is done up to it.
     unshredded: bool,
+    /// What was derived was thrown away, and is to be written afresh.
+    renewed: bool,
     completed: mpsc::UnboundedSender<Completed>,
     /// Tells the senders that there is something for them in the log.
     sms_queued: watch::Sender<u64>,
@@ -144,7 +156,12 @@ impl Loop {
                     if self.drain(job, reply) {
                         break;
                     }
-                    self.maintain(self.overdue());
+                    if std::mem::take(&mut self.renewed) {
+                        self.checkpointed = 0;
+                        self.maintain(1);
+                    } else {
+                        self.maintain(self.overdue());
+                    }
                 }
                 Ok(Message::Stop) | Err(RecvTimeoutError::Disconnected) => break,
                 Err(RecvTimeoutError::Timeout) => self.maintain(self.limits.checkpoint_every),
@@ -216,9 +233,12 @@ impl Loop {
     fn shred(&mut self, answers: &[Result<Committed, AppendError>], jobs: &[Waiting]) {
         let written = answers.iter().zip(jobs).filter(|(answer, _)| answer.is_ok());
         for (stream, event) in written.flat_map(|(_, job)| &job.facts) {
-            if let Err(error) = shredder::shred(&*self.journal, *stream, event) {
-                self.unshredded = true;
-                tracing::error!(%error, %stream, "a key was not destroyed; that is made up for at the next start");
+            match shredder::shred(&*self.journal, *stream, event) {
+                Ok(renewed) => self.renewed |= renewed,
+                Err(error) => {
+                    self.unshredded = true;
+                    tracing::error!(%error, %stream, "a key was not destroyed; that is made up for at the next start");
+                }
             }
         }
     }

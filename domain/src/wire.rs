@@ -195,6 +195,7 @@ table! {
     0x0301 1 Sealed PrincipalRegistered;
     0x0302 1 Sealed PrincipalRenamed;
     0x0303 1 Clear  PrincipalRemoved;
+    0x0304 1 Clear  PrincipalForgotten;
     0x0310 1 Clear  DeviceEnabled;
     0x0311 1 Clear  DeviceResynced;
     0x0312 1 Clear  ResyncRefused;

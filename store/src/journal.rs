@@ -285,6 +285,22 @@ pub trait Journal: Send + Sync + 'static {
     /// When the key's slot cannot be overwritten.
     fn destroy_key(&self, stream: StreamId) -> Result<Option<u64>, KeyError>;
 
+    /// Destroys the data key that sealed one entry of a stream, and what else of the stream it sealed: as
+    /// [`Journal::destroy_key`], for a stream that has had more than one ([`crate::StreamAppend::fresh_key`]). `None` when
+    /// there is no such entry, or it is not sealed.
+    ///
+    /// # Errors
+    /// As [`Journal::destroy_key`].
+    fn destroy_key_of(&self, stream: StreamId, version: Version) -> Result<Option<u64>, KeyError>;
+
+    /// Forgets everything that was derived from the log: a new key seals it from now on, and the one that sealed it is
+    /// destroyed, so that what the medium still has of it in freed pages is of no use to anybody. The stream index has
+    /// nothing of anybody, and stays.
+    ///
+    /// # Errors
+    /// When the new key cannot be written; the journal takes nothing more then.
+    fn renew_derived(&self) -> Result<(), KeyError>;
+
     /// Writes what is derived and refuses appends from now on. Reading goes on.
     ///
     /// # Errors

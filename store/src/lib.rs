@@ -20,7 +20,7 @@
 //! };
 //! let append = Append {
 //!     command: CommandId::derive(&["request", "42"]),
-//!     streams: vec![StreamAppend { stream, expected: Version::NONE, entries: vec![event] }],
+//!     streams: vec![StreamAppend { stream, expected: Version::NONE, fresh_key: false, entries: vec![event] }],
 //! };
 //! let committed = journal.append(append)?;
 //!

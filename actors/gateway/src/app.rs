@@ -12,12 +12,13 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use zeroize::Zeroizing;
 
-use crate::cli::{Cli, Command, Import, Init, Tokens};
+use crate::cli::{Cli, Command, Forget, Import, Init, Tokens};
 use crate::config::{Layer, Settings};
 use crate::console::Console;
 use crate::directory::{Founded, Founding, Standalone, is_email};
 use crate::engine::{
-    AccountId, Caller, Config, Countersign, DeactivateReason, DeviceName, PhoneNumber, Rejection, Request,
+    AccountId, Caller, Config, Countersign, DeactivateReason, DeviceName, PhoneNumber, PrincipalId, Rejection, Request,
+    UserId,
 };
 use crate::gateway::Gateway;
 use crate::secret_file::{KEY_FILE_BYTES_MAX, first_line, read_file};
@@ -55,6 +56,7 @@ fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Some(Command::Init(init)) => initialise(&settings, &init)?,
         Some(Command::Tokens(Tokens::Import(import))) => return import_tokens(&settings, &import),
         Some(Command::Release { user }) => release(&settings, &user)?,
+        Some(Command::Forget(ask)) => forget(&settings, &ask)?,
         Some(Command::Completions { .. }) => {}
     }
     Ok(ExitCode::SUCCESS)
@@ -286,6 +288,25 @@ fn release(settings: &Settings, user: &str) -> Result<(), Failure> {
         writeln!(out, "released {}", device.serial)?;
     }
     writeln!(out, "{} has no device any more", found.name)?;
+    Ok(out.flush()?)
+}
+
+// ---- forget ----
+
+fn forget(settings: &Settings, ask: &Forget) -> Result<(), Failure> {
+    if !settings.data.is_dir() {
+        return Err(no_account(settings));
+    }
+    let engine = open(settings, &Site::of(settings)?)?;
+    let directory = Standalone::open(engine.clone())?;
+    let account = directory.account().ok_or_else(|| no_account(settings))?;
+    let user = PrincipalId::User(account, UserId::new(ask.user_id.as_str())?);
+    actix_rt::System::new().block_on(async {
+        engine.forget(Request::by(Caller::operator()), &user, ask.reason.into(), &[]).await?;
+        engine.close().await
+    })?;
+    let mut out = io::stdout().lock();
+    writeln!(out, "forgot {user}; a copy of `{}` made before could still tell", settings.data.display())?;
     Ok(out.flush()?)
 }
 

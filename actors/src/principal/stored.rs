@@ -58,7 +58,7 @@ pub(super) fn read(shared: &Shared, stream: StreamId) -> Result<Read, Error> {
     });
     let from = known.unwrap_or(At::nothing());
     let snapshot = from.version;
-    let at = history::fold_stream(&*shared.journal, stream, from, (Principal::evolve, history::never))?;
+    let at = history::principal(&*shared.journal, stream, from)?;
     let held = hold(shared, &enabled_devices(at.state.as_ref()))?;
     Ok((at, held, snapshot))
 }

@@ -30,8 +30,8 @@ use serde::{Deserialize, Serialize};
 use crate::caller::By;
 use crate::client::Client;
 use crate::device::{DeviceKind, DeviceName, Path, Serial};
-use crate::event::{CodeFault, DeactivateReason, PairFault, Purpose};
-use crate::ids::{AccountId, PrincipalId, StreamId};
+use crate::event::{CodeFault, DeactivateReason, ForgetReason, PairFault, Purpose};
+use crate::ids::{AccountId, PrincipalId, StreamId, Version};
 use crate::secret::Seed;
 use crate::totp::{Budget, Learned};
 
@@ -174,6 +174,24 @@ bodies! {
     PrincipalRemoved {
         /// Who removed it.
         by: By,
+    }
+    /// A principal that was removed is forgotten. Principal stream. The tombstone of keys: once it is durable, they are
+    /// destroyed, and what they sealed is gone. It is never sealed itself, and says nothing of the person.
+    PrincipalForgotten {
+        /// Who asked.
+        by: By,
+        /// Why.
+        reason: ForgetReason,
+        /// Entries whose keys are to be destroyed, each the first that its key sealed; at most
+        /// [`FORGOTTEN_MAX`](crate::decide::FORGOTTEN_MAX).
+        keys: Vec<Forgotten>,
+    }
+    /// A sealed entry whose key is to be destroyed. Part of an event.
+    Forgotten {
+        /// Its stream.
+        stream: StreamId,
+        /// Its version in the stream.
+        version: Version,
     }
     /// A device was associated and activated at once (R50). Principal stream.
     DeviceEnabled {

@@ -4,6 +4,7 @@ mod forged_messages;
 mod forged_sign_ins;
 mod forger;
 mod forgeries;
+mod forgetting;
 mod journeys;
 mod keys;
 mod laws;

@@ -246,7 +246,8 @@ fn what_differs(stored: &Principal, state: &Principal) -> &'static str {
             }
         }
         (Principal::Removed(_), Principal::Removed(_)) => "who it was, or when it was removed",
-        _ => "whether it was removed",
+        (Principal::Forgotten(_), Principal::Forgotten(_)) => "when it was forgotten",
+        _ => "whether it was removed or forgotten",
     }
 }
 

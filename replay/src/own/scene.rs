@@ -102,6 +102,9 @@ impl Scene {
         if let Some(device) = Device::resume(event, at) {
             self.devices.insert(stream, device);
             self.dark.remove(&stream);
+        } else if let Some(principal) = Principal::resume(event, at) {
+            self.people.insert(stream, principal);
+            self.dark.remove(&stream);
         }
     }
 
@@ -117,6 +120,7 @@ impl Scene {
         let id = match self.people.get(&principal)? {
             Principal::Registered(registered) => &registered.id,
             Principal::Removed(removed) => &removed.id,
+            Principal::Forgotten(_) => return None,
         };
         self.accounts.get(&Account::stream(id.account()))
     }

@@ -79,9 +79,10 @@ impl Person {
     #[must_use]
     pub fn id(&self) -> Option<&PrincipalId> {
         match &self.life {
-            Life::Known(principal) => principal.as_ref().as_ref().map(|principal| match principal {
-                Principal::Registered(registered) => &registered.id,
-                Principal::Removed(removed) => &removed.id,
+            Life::Known(principal) => principal.as_ref().as_ref().and_then(|principal| match principal {
+                Principal::Registered(registered) => Some(&registered.id),
+                Principal::Removed(removed) => Some(&removed.id),
+                Principal::Forgotten(_) => None,
             }),
             Life::Sealed { .. } => None,
         }

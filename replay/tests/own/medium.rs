@@ -57,6 +57,7 @@ pub fn append(journal: &dyn Journal, versions: &mut BTreeMap<u64, u64>, salt: u6
     let streams = vec![StreamAppend {
         stream: StreamId::from_bytes(u128::from(stream + 1).to_be_bytes()),
         expected: Version(*version),
+        fresh_key: false,
         entries: (0..count).map(|_| entry.clone()).collect(),
     }];
     *version += count;

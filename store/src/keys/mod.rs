@@ -18,7 +18,7 @@ pub(crate) use cipher::{Cipher, Randomness, seal_onto};
 pub use cipher::{NONCE_BYTES, SEAL_BYTES, TAG_BYTES};
 pub use file_ring::FileKeyRing;
 pub use local_ring::EphemeralKeyRing;
-pub(crate) use sealer::Sealer;
+pub(crate) use sealer::{FIRST_SLOT, Sealer};
 pub use slot::{SLOT_BYTES, Slot};
 
 use crate::error::KeyError;

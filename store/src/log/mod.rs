@@ -205,6 +205,14 @@ impl<B: Backend> Journal for Log<B> {
         self.inner.destroy_key(stream)
     }
 
+    fn destroy_key_of(&self, stream: StreamId, version: Version) -> Result<Option<u64>, KeyError> {
+        self.inner.destroy_key_of(stream, version)
+    }
+
+    fn renew_derived(&self) -> Result<(), KeyError> {
+        self.inner.renew_derived()
+    }
+
     fn close(&self) -> Result<(), ReadError> {
         self.inner.close()
     }

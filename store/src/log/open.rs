@@ -18,7 +18,7 @@ use crate::chunk::Chunk;
 use crate::error::{OpenError, ReadError};
 use crate::header::Leaf;
 use crate::journal::Tail;
-use crate::keys::{KeyRing, Randomness, Sealer};
+use crate::keys::{FIRST_SLOT, KeyRing, Randomness, Sealer};
 
 impl<B: Backend> Log<B> {
     /// Opens the log that a backend holds, or an empty one.
@@ -31,7 +31,7 @@ impl<B: Backend> Log<B> {
         if head.0 < acked {
             return Err(OpenError::LogShorterThanAcked { found: head.0, acked });
         }
-        let sealer = Sealer::open(ring, &backend, head.0 == 0)?;
+        let sealer = Sealer::open(ring, &backend, (head.0 == 0, options.read_only))?;
         let mut index = Index::new(load_runs(&backend, head)?);
         let covered = replay(&backend, &mut index, head)?;
         let window = match load_window(&backend, head) {
@@ -42,7 +42,7 @@ impl<B: Backend> Log<B> {
             }
             other => other?,
         };
-        let next_slot = backend.slots()?.max(1);
+        let next_slot = backend.slots()?.max(FIRST_SLOT);
         let tail = Arc::new(Tail::default());
         tail.advance(head.0);
         let bell = Arc::new(Bell::new(head.0, covered));

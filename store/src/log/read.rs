@@ -8,7 +8,7 @@ use countersign_domain::ids::{Position, StreamId, Version};
 
 use super::Inner;
 use super::index::Row;
-use crate::backend::Backend;
+use crate::backend::{Backend, Table};
 use crate::chunk::Chunk;
 use crate::error::{KeyError, ReadError};
 use crate::header::{Header, Leaf};
@@ -219,13 +219,37 @@ impl<B: Backend> Inner<B> {
     }
 
     pub(super) fn destroy_key(&self, stream: StreamId) -> Result<Option<u64>, KeyError> {
-        self.check_writable().map_err(|cause| KeyError::Ring(cause.to_string()))?;
         // Nobody appends meanwhile, so that no key of the stream is made behind our back.
         let _writer = self.writer.lock();
         let row = self.row(stream).map_err(|cause| KeyError::Ring(cause.to_string()))?;
-        let Some(key_id) = row.map(|row| row.key_id).filter(|key_id| *key_id != 0) else { return Ok(None) };
+        self.destroy(stream, row.map_or(0, |row| row.key_id))
+    }
+
+    pub(super) fn destroy_key_of(&self, stream: StreamId, version: Version) -> Result<Option<u64>, KeyError> {
+        let Some(before) = version.0.checked_sub(1) else { return Ok(None) };
+        let entry = self.read_stream(stream, Version(before), 1).map_err(|cause| KeyError::Ring(cause.to_string()))?;
+        let _writer = self.writer.lock();
+        self.destroy(stream, entry.first().map_or(0, |entry| entry.header.key_id))
+    }
+
+    fn destroy(&self, stream: StreamId, key_id: u64) -> Result<Option<u64>, KeyError> {
+        self.check_writable().map_err(|cause| KeyError::Ring(cause.to_string()))?;
+        if key_id == 0 {
+            return Ok(None);
+        }
         let destroyed = self.sealer.destroy(&self.backend, stream, key_id);
         destroyed.inspect_err(|_| self.poison())?;
         Ok(Some(key_id))
+    }
+
+    pub(super) fn renew_derived(&self) -> Result<(), KeyError> {
+        self.check_writable().map_err(|cause| KeyError::Ring(cause.to_string()))?;
+        // Nothing that is derived is read or written meanwhile, and no slot.
+        let _writer = self.writer.lock();
+        let _deriving = self.deriving();
+        self.sealer.renew_derived(&self.backend).inspect_err(|_| self.poison())?;
+        // A principal's snapshot is sealed under the key of its stream, and goes with that.
+        self.backend.clear(Table::Checkpoints).inspect_err(|_| self.poison())?;
+        Ok(self.backend.sync().inspect_err(|_| self.poison())?)
     }
 }

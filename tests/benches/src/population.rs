@@ -208,7 +208,7 @@ impl<'a> Scribe<'a> {
         for (stream, event) in events {
             let expected = self.versions.get(&stream).copied().unwrap_or(Version::NONE);
             self.versions.insert(stream, expected.next());
-            streams.push(StreamAppend { stream, expected, entries: vec![entry_of(&event, at)?] });
+            streams.push(StreamAppend { stream, expected, fresh_key: false, entries: vec![entry_of(&event, at)?] });
             self.entries += 1;
         }
         self.commands += 1;

@@ -51,8 +51,9 @@ pub fn tell_fact(at: u64, fact: &Fact, names: &Names) -> Vec<String> {
         }
         Fact::Deactivated { person, device } => vec![format!("deactivated {} {}", who(person), what(device))],
         Fact::PasswordRefused { account, who: whose, locked } => {
-            let door = Account::door(account.map(cast::account));
-            vec![format!("password {door} {:?} locked:{locked}", whose.as_ref().map(who))]
+            let whose = whose.as_ref().map(who);
+            let door = whose.map_or_else(|| Account::door(account.map(cast::account)), Account::door_of);
+            vec![format!("password {door} {whose:?} locked:{locked}")]
         }
         Fact::Started { person, attempt, until, associate, from } => {
             let associate = associate.as_ref().map(who);

@@ -162,6 +162,11 @@ pub fn any_event(name_of_type: &str) -> BoxedStrategy<Event> {
         "PrincipalRegistered" => body!(PrincipalRegistered { id: principal(), name: name(), path: path() }),
         "PrincipalRenamed" => body!(PrincipalRenamed { name: name(), path: path() }),
         "PrincipalRemoved" => body!(PrincipalRemoved { by: by() }),
+        "PrincipalForgotten" => {
+            let key =
+                (stream(), any::<u64>()).prop_map(|(stream, version)| Forgotten { stream, version: Version(version) });
+            body!(PrincipalForgotten { by: by(), reason: select(ForgetReason::ALL), keys: vec(key, 0..5) })
+        }
         "DeviceEnabled" => {
             let kind = select(DeviceKind::ALL);
             body!(DeviceEnabled { device: stream(), kind: kind, life: any::<u32>(), by: by(), learned: learned() })

@@ -57,6 +57,11 @@ pub fn sample(name_of_type: &str) -> Event {
         }
         "PrincipalRenamed" => PrincipalRenamed { name, path }.into(),
         "PrincipalRemoved" => PrincipalRemoved { by }.into(),
+        "PrincipalForgotten" => {
+            let keys =
+                vec![Forgotten { stream: lee, version: Version(1) }, Forgotten { stream: device, version: Version(7) }];
+            PrincipalForgotten { by, reason: ForgetReason::Retention, keys }.into()
+        }
         "DeviceEnabled" => DeviceEnabled { device, kind: DeviceKind::HardwareTotp, life: 1, by, learned }.into(),
         "DeviceResynced" => DeviceResynced { device, by, window, counter, offset: -1 }.into(),
         "ResyncRefused" => ResyncRefused { device, by, window, fault: PairFault::NoMatch }.into(),

@@ -314,6 +314,7 @@ fn caller_of(scene: &Scene, by: By, about: StreamId) -> Result<Caller, Untold> {
     let principal: PrincipalId = match scene.people.get(&who).ok_or(Untold::Sealed)? {
         Principal::Registered(registered) => registered.id.clone(),
         Principal::Removed(removed) => removed.id.clone(),
+        Principal::Forgotten(_) => return Err(Untold::Sealed),
     };
     let in_console = by.channel == Channel::Console;
     let credential = match (by.mfa, in_console) {
