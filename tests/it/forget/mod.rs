@@ -1,5 +1,6 @@
 //! What is forgotten is gone: from the log, from what is derived from it, from memory, and from every copy.
 
+mod canary;
 mod people;
 mod seeds;
 

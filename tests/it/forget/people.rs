@@ -3,6 +3,7 @@
 use countersign::domain::account::Account;
 use countersign::domain::device::seed_stream;
 use countersign::domain::event::{Event, Forgotten};
+use countersign::domain::ids::StreamId;
 use countersign::store::faults::Operation;
 use countersign::*;
 
@@ -62,7 +63,7 @@ async fn what_is_about_one_person_goes_and_what_is_about_others_stays() {
             assert_eq!(readable(device.serial.stream()), Some(kept));
             assert_eq!(readable(seed_stream(device.serial.stream(), 1)), Some(kept));
         }
-        assert_eq!(readable(countersign::domain::ids::StreamId::derive(&["host", "lee"])), Some(false));
+        assert_eq!(readable(StreamId::derive(&["host", "lee"])), Some(false));
         assert_eq!(readable(shared.serial.stream()), Some(true));
         assert!(world.engine.device(&shared.serial).is_some() && world.engine.device(&phone.serial).is_none());
         assert!(world.journal.verify().is_ok(), "every hash holds");

@@ -2,6 +2,7 @@
 
 use countersign::domain::device::seed_stream;
 use countersign::domain::event::Event;
+use countersign::domain::wire;
 use countersign::store::faults::Operation;
 use countersign::*;
 
@@ -56,7 +57,7 @@ async fn no_other_stream_and_no_snapshot_holds_a_seed() {
     let has = |bytes: &[u8]| bytes.windows(phone.secret.len()).any(|window| window == phone.secret);
     let holders: Vec<bool> = events(&*world.journal)
         .iter()
-        .filter(|(_, event)| has(&countersign::domain::wire::encode(event).unwrap().body))
+        .filter(|(_, event)| has(&wire::encode(event).unwrap().body))
         .map(|(_, event)| matches!(event, Event::SeedStored(_)))
         .collect();
     assert_eq!(holders, [true]);

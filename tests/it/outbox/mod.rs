@@ -7,7 +7,7 @@ mod alarm;
 mod budgets;
 mod busy;
 mod campaign;
-mod canary;
+pub mod canary;
 mod clock;
 mod flood;
 pub mod gateway;
