@@ -37,8 +37,6 @@ fn only_the_operator_forgets_and_only_who_was_removed() {
     assert_eq!(asked(&mut stage, &root(), &keys(1)), Err(Rejection::PrincipalNotRemoved), "root goes with its account");
     assert_eq!(asked(&mut stage, &user("nobody"), &keys(1)), Err(Rejection::PrincipalUnknown));
 
-    let removal =
-        |stage: &Stage, context: &_| remove_user(stage.principal(&user("lee")), Removal::TakeDevices, context);
     assert_eq!(removed(&mut stage), Ok(Verdict::Done));
     let left_behind = Belongings { left_behind: Some(phone("lee")), ..keys(1) };
     assert_eq!(asked(&mut stage, &lee, &left_behind), Err(Rejection::DeviceLeftBehind { serial: phone("lee") }));
@@ -55,8 +53,6 @@ fn the_fold_goes_on_at_the_tombstone() {
     let mut stage = Stage::new(Policy::classic());
     let lee = stage.user("lee");
     stage.caller = Some(Caller::operator());
-    let removal =
-        |stage: &Stage, context: &_| remove_user(stage.principal(&user("lee")), Removal::TakeDevices, context);
     removed(&mut stage).unwrap();
     asked(&mut stage, &lee, &keys(2)).unwrap();
     let (_, tombstone) = stage.log.last().unwrap();
