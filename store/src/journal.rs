@@ -165,6 +165,17 @@ pub struct Verified {
     pub keys_destroyed: u64,
 }
 
+/// How far the wrapping of keys came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rewrapped {
+    /// Keys that were wrapped anew.
+    pub done: u64,
+    /// The slot to go on from; `None` at the end.
+    pub next: Option<u64>,
+    /// How many slots there are.
+    pub total: u64,
+}
+
 /// An append-only log of many streams in one global order.
 ///
 /// An answer to an append is a promise: what was acknowledged is found after a crash and after a
@@ -300,6 +311,13 @@ pub trait Journal: Send + Sync + 'static {
     /// # Errors
     /// When the new key cannot be written; the journal takes nothing more then.
     fn renew_derived(&self) -> Result<(), KeyError>;
+
+    /// Wraps the keys in some slots anew, from one on, with the key that the ring wraps with now. Appends go on meanwhile.
+    /// Broken off at any instant, it is begun again without harm: what is wrapped already is passed over.
+    ///
+    /// # Errors
+    /// When a slot cannot be written; the journal takes nothing more then.
+    fn rewrap_keys(&self, from: u64) -> Result<Rewrapped, KeyError>;
 
     /// Writes what is derived and refuses appends from now on. Reading goes on.
     ///

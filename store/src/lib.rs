@@ -64,7 +64,7 @@ pub use backend::{Backend, Change, Table};
 pub use directory::{HIGH_WATER_BYTES, decode_high_water, encode_high_water};
 pub use error::{AppendError, Fault, KeyError, OpenError, Problem, ReadError};
 pub use header::{Header, Leaf};
-pub use journal::{Body, Checkpoint, EntryRef, Head, Journal, Recorded, Snapshot, Subscription, Verified};
+pub use journal::{Body, Checkpoint, EntryRef, Head, Journal, Recorded, Rewrapped, Snapshot, Subscription, Verified};
 pub use keys::{DataKey, EphemeralKeyRing, FileKeyRing, KeyRing};
 pub use log::{Log, Options};
 pub use memory::{MemoryBackend, MemoryJournal};

@@ -50,3 +50,5 @@ pub const PROBLEMS_MAX: usize = 100;
 pub const HIGH_WATER_EVERY_MS: u64 = 1_000;
 /// Memory for the log engine's page cache unless the options say otherwise, in bytes.
 pub const PAGE_CACHE_BYTES_DEFAULT: u64 = 64 * 1024 * 1024;
+/// Key slots that are looked at in one step when keys are wrapped anew.
+pub const REWRAP_SLOTS: u64 = 256;

@@ -2,11 +2,14 @@
 
 mod media;
 
+use std::sync::Arc;
+
 use countersign_domain::ids::{CommandId, Position, StreamId, UnixMillis, Version};
 use countersign_store::faults::{Faults, FaultyBackend, Operation};
 use countersign_store::keys::SLOT_BYTES;
 use countersign_store::{
-    Append, Backend, Journal, KeyError, Log, MemoryBackend, NewEntry, Options, StreamAppend, Table,
+    Append, Backend, FileKeyRing, Journal, KeyError, KeyRing, Log, MemoryBackend, NewEntry, Options, Rewrapped,
+    StreamAppend, Table,
 };
 use media::ring;
 
@@ -105,4 +108,51 @@ fn a_torn_write_of_a_slot_loses_no_key() {
         journal.save_checkpoint("views", Position(1), 5, vec![b"lee".to_vec()]).unwrap();
         assert!(open(&backend, &faults).load_checkpoint("views").unwrap().is_some());
     }
+}
+
+/// Broken off at each write, torn or not, and begun again: no key is lost, and at the end the new ring key wraps them all.
+#[test]
+fn keys_are_wrapped_anew_whenever_that_is_broken_off() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("ring");
+    let ring = || -> Arc<dyn KeyRing> { Arc::new(FileKeyRing::open_or_create(&path).unwrap()) };
+    let (backend, faults) = (MemoryBackend::new(), Faults::new());
+    let open = || {
+        let backend = FaultyBackend::new(backend.clone(), faults.clone());
+        Log::with_backend(backend, ring(), Options::default()).unwrap()
+    };
+    let journal = open();
+    for number in 1..=5 {
+        append(&journal, number, u64::from(number) - 1, true);
+    }
+    journal.destroy_key_of(stream(), Version(2)).unwrap();
+    let expected = opened(&journal);
+    assert_eq!(journal.rewrap_keys(0), Ok(Rewrapped { done: 0, next: None, total: 7 }));
+    drop(journal);
+    assert_eq!(FileKeyRing::add_key(&path), Ok(2));
+
+    for skip in 0..15 {
+        let journal = open();
+        faults.fail_after(Operation::PutSlots, skip % 3);
+        match journal.rewrap_keys(0) {
+            Ok(_) => break,
+            Err(_) => assert!(journal.is_poisoned()),
+        }
+        drop(journal);
+        let journal = open();
+        assert_eq!(opened(&journal), expected);
+        assert_eq!(backend.slot(1).unwrap(), Some([0; SLOT_BYTES]));
+    }
+    let journal = open();
+    append(&journal, 6, 5, false);
+    journal.rewrap_keys(0).unwrap();
+    assert_eq!(journal.rewrap_keys(0).unwrap().done, 0, "once");
+    drop(journal);
+    // Without the old key: everything opens all the same.
+    let text = std::fs::read_to_string(&path).unwrap();
+    let kept: Vec<&str> = text.lines().filter(|line| !line.starts_with("1 ")).collect();
+    std::fs::write(&path, kept.join("\n") + "\n").unwrap();
+    let journal = open();
+    assert_eq!(opened(&journal)[..5], expected);
+    assert_eq!(opened(&journal)[5], Ok(vec![6; 20]));
 }

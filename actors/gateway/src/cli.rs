@@ -44,6 +44,9 @@ pub enum Command {
     /// What was sealed under those keys cannot be read again, by anybody. An older copy of the store's file `keys` together
     /// with the key ring could still open it: destroy such copies as well.
     Forget(Forget),
+    /// Manage the key ring
+    #[command(subcommand)]
+    Keys(Keys),
     /// Manage hardware tokens
     #[command(subcommand)]
     Tokens(Tokens),
@@ -121,6 +124,16 @@ impl Default for Init {
     }
 }
 
+/// What to do with the key ring.
+#[derive(Clone, Copy, Debug, Subcommand)]
+pub enum Keys {
+    /// Add a key to the ring, and wrap every key of the store with it; the server has to be stopped
+    ///
+    /// When it is interrupted, run it again: it goes on where it was. The old key stays in the ring, as others are derived
+    /// from it.
+    Rotate,
+}
+
 /// What to do with tokens.
 #[derive(Clone, Debug, Subcommand)]
 pub enum Tokens {
@@ -193,6 +206,7 @@ mod tests {
         assert!(of("countersign --data d serve").settings.data.is_some());
         let cli = of("countersign forget AIDAX --reason retention --data d");
         assert!(matches!(cli.command, Some(Command::Forget(Forget { reason: Reason::Retention, .. }))));
+        assert!(matches!(of("countersign keys rotate --data d").command, Some(Command::Keys(Keys::Rotate))));
         let cli = of("countersign tokens import f --format csv --dry-run --data d");
         assert!(matches!(
             cli.command,

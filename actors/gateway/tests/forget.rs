@@ -10,6 +10,24 @@ fn countersign(data: &Path, arguments: &[&str]) -> Output {
 }
 
 #[test]
+fn the_keys_of_a_store_are_wrapped_by_a_new_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    assert!(countersign(&data, &["init", "--json"]).status.success());
+    let keys = || std::fs::read(data.join("store/keys")).unwrap();
+    let before = keys();
+    let rotated = countersign(&data, &["keys", "rotate"]);
+    let said = String::from_utf8_lossy(&rotated.stdout).into_owned();
+    assert!(rotated.status.success() && said.contains("key 2 is in"), "{said}");
+    // Each live slot begins its wrapped key with the number of the key that wrapped it.
+    let wrapped_by =
+        |keys: &[u8]| -> Vec<u8> { keys.chunks(128).filter(|slot| slot[4] == 1).map(|slot| slot[35]).collect() };
+    assert!(wrapped_by(&before).iter().all(|number| *number == 1));
+    assert!(wrapped_by(&keys()).iter().all(|number| *number == 2) && keys().len() >= before.len());
+    assert!(countersign(&data, &["keys", "rotate"]).status.success(), "everything still opens");
+}
+
+#[test]
 fn who_was_removed_is_forgotten_and_nobody_else() {
     let dir = tempfile::tempdir().unwrap();
     let data = dir.path().join("data");

@@ -76,6 +76,11 @@ pub trait KeyRing: Send + Sync {
     /// `WrongRing` or `Refused` when this ring did not wrap these bytes for this context.
     fn unwrap(&self, wrapped: &[u8], context: &[u8]) -> Result<DataKey, KeyError>;
 
+    /// Whether some bytes were wrapped by the key that this ring wraps with now. A ring of one key has no other.
+    fn is_current(&self, _wrapped: &[u8]) -> bool {
+        true
+    }
+
     /// Derives a key for a purpose, the same one each time.
     ///
     /// # Errors

@@ -156,6 +156,30 @@ impl Sealer {
         Ok(())
     }
 
+    /// Wraps the key in a slot anew, unless the key that the ring wraps with now did it. Says whether it did. A slot that
+    /// holds no key, or one that this ring cannot open, is left as it is.
+    pub(crate) fn rewrap<B: Backend>(&self, backend: &B, number: u64) -> Result<bool, KeyError> {
+        if number == REWRITTEN {
+            return Ok(false);
+        }
+        let Some(bytes) = backend.slot(number)? else { return Ok(false) };
+        let Ok(Slot::Live { stream, wrapped }) = Slot::decode(number, &bytes) else { return Ok(false) };
+        if self.ring.is_current(&wrapped) {
+            return Ok(false);
+        }
+        let context = context(stream, number);
+        let key = match self.ring.unwrap(&wrapped, &context) {
+            Err(cause @ (KeyError::Refused | KeyError::WrongRing)) => {
+                tracing::warn!(%cause, number, "the key in a slot was not wrapped anew");
+                return Ok(false);
+            }
+            key => key?,
+        };
+        let wrapped = self.ring.wrap(&key, &context)?;
+        rewrite(backend, number, &Slot::Live { stream, wrapped }.encode(number)?)?;
+        Ok(true)
+    }
+
     fn cache(&self) -> std::sync::MutexGuard<'_, Generations> {
         self.cache.lock().unwrap_or_else(PoisonError::into_inner)
     }

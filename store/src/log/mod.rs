@@ -26,7 +26,9 @@ use crate::append::{Append, Committed};
 use crate::backend::Backend;
 use crate::error::{AppendError, KeyError, Problem, ReadError};
 use crate::header::{Header, Leaf};
-use crate::journal::{Checkpoint, EntryRef, Head, Journal, Recorded, Snapshot, Subscription, Tail, Verified};
+use crate::journal::{
+    Checkpoint, EntryRef, Head, Journal, Recorded, Rewrapped, Snapshot, Subscription, Tail, Verified,
+};
 use crate::keys::{Randomness, Sealer};
 
 /// How an engine runs over its backend.
@@ -211,6 +213,10 @@ impl<B: Backend> Journal for Log<B> {
 
     fn renew_derived(&self) -> Result<(), KeyError> {
         self.inner.renew_derived()
+    }
+
+    fn rewrap_keys(&self, from: u64) -> Result<Rewrapped, KeyError> {
+        self.inner.rewrap_keys(from)
     }
 
     fn close(&self) -> Result<(), ReadError> {

@@ -12,8 +12,8 @@ use crate::backend::{Backend, Table};
 use crate::chunk::Chunk;
 use crate::error::{KeyError, ReadError};
 use crate::header::{Header, Leaf};
-use crate::journal::{EntryRef, Recorded};
-use crate::limits::{CHUNK_CACHE_MAX, READ_ENTRIES_MAX};
+use crate::journal::{EntryRef, Recorded, Rewrapped};
+use crate::limits::{CHUNK_CACHE_MAX, READ_ENTRIES_MAX, REWRAP_SLOTS};
 
 /// The chunks read last, their checksums verified. Oldest out first.
 #[derive(Debug)]
@@ -240,6 +240,19 @@ impl<B: Backend> Inner<B> {
         let destroyed = self.sealer.destroy(&self.backend, stream, key_id);
         destroyed.inspect_err(|_| self.poison())?;
         Ok(Some(key_id))
+    }
+
+    pub(super) fn rewrap_keys(&self, from: u64) -> Result<Rewrapped, KeyError> {
+        self.check_writable().map_err(|cause| KeyError::Ring(cause.to_string()))?;
+        let total = self.backend.slots()?;
+        let until = from.saturating_add(REWRAP_SLOTS).min(total);
+        let mut done = 0;
+        for number in from..until {
+            // One at a time, so that an append waits for one slot at most.
+            let _writer = self.writer.lock();
+            done += u64::from(self.sealer.rewrap(&self.backend, number).inspect_err(|_| self.poison())?);
+        }
+        Ok(Rewrapped { done, next: (until < total).then_some(until), total })
     }
 
     pub(super) fn renew_derived(&self) -> Result<(), KeyError> {
