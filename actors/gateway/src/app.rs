@@ -1,5 +1,7 @@
 //! What the commands of the binary do.
 
+mod custody;
+
 use std::io::{self, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
@@ -12,13 +14,12 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use zeroize::Zeroizing;
 
-use crate::cli::{Cli, Command, Forget, Import, Init, Keys, Tokens};
+use crate::cli::{Cli, Command, Import, Init, Keys, Tokens};
 use crate::config::{Layer, Settings};
 use crate::console::Console;
 use crate::directory::{Founded, Founding, Standalone, is_email};
 use crate::engine::{
-    AccountId, Caller, Config, Countersign, DeactivateReason, DeviceName, PhoneNumber, PrincipalId, Rejection, Request,
-    UserId,
+    AccountId, Caller, Config, Countersign, DeactivateReason, DeviceName, PhoneNumber, Rejection, Request,
 };
 use crate::gateway::Gateway;
 use crate::secret_file::{KEY_FILE_BYTES_MAX, first_line, read_file};
@@ -56,8 +57,8 @@ fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Some(Command::Init(init)) => initialise(&settings, &init)?,
         Some(Command::Tokens(Tokens::Import(import))) => return import_tokens(&settings, &import),
         Some(Command::Release { user }) => release(&settings, &user)?,
-        Some(Command::Keys(Keys::Rotate)) => rotate_keys(&settings)?,
-        Some(Command::Forget(ask)) => forget(&settings, &ask)?,
+        Some(Command::Keys(Keys::Rotate)) => custody::rotate_keys(&settings)?,
+        Some(Command::Forget(ask)) => custody::forget(&settings, &ask)?,
         Some(Command::Completions { .. }) => {}
     }
     Ok(ExitCode::SUCCESS)
@@ -290,57 +291,6 @@ fn release(settings: &Settings, user: &str) -> Result<(), Failure> {
     }
     writeln!(out, "{} has no device any more", found.name)?;
     Ok(out.flush()?)
-}
-
-// ---- forget ----
-
-fn forget(settings: &Settings, ask: &Forget) -> Result<(), Failure> {
-    if !settings.data.is_dir() {
-        return Err(no_account(settings));
-    }
-    let engine = open(settings, &Site::of(settings)?)?;
-    let directory = Standalone::open(engine.clone())?;
-    let account = directory.account().ok_or_else(|| no_account(settings))?;
-    let user = PrincipalId::User(account, UserId::new(ask.user_id.as_str())?);
-    actix_rt::System::new().block_on(async {
-        engine.forget(Request::by(Caller::operator()), &user, ask.reason.into(), &[]).await?;
-        engine.close().await
-    })?;
-    let mut out = io::stdout().lock();
-    writeln!(out, "forgot {user}; a copy of `{}` made before could still tell", settings.data.display())?;
-    Ok(out.flush()?)
-}
-
-// ---- keys rotate ----
-
-fn rotate_keys(settings: &Settings) -> Result<(), Failure> {
-    let ring = countersign::Layout::of(&settings.data).key_file;
-    if !settings.data.is_dir() {
-        return Err(no_account(settings));
-    }
-    let mut out = io::stdout().lock();
-    // What an interrupted rotation left to do comes before another key.
-    let (mut done, mut total) = rewrap(settings)?;
-    if done == 0 {
-        let number = countersign::store::FileKeyRing::add_key(&ring)?;
-        writeln!(out, "key {number} is in `{}`", ring.display())?;
-        (done, total) = rewrap(settings)?;
-    }
-    writeln!(out, "{done} keys were wrapped anew; the store has {total} slots")?;
-    Ok(out.flush()?)
-}
-
-/// Wraps what is not wrapped by the newest key of the ring; says how much that was, and how many slots there are.
-fn rewrap(settings: &Settings) -> Result<(u64, u64), Failure> {
-    let engine = open(settings, &Site::of(settings)?)?;
-    let (mut next, mut done, mut total) = (Some(0), 0, 0);
-    while let Some(from) = next {
-        let step = engine.rewrap_keys(from)?;
-        (next, done, total) = (step.next, done + step.done, step.total);
-        tracing::info!(slot = step.next.unwrap_or(total), total, "wrapping keys anew");
-    }
-    actix_rt::System::new().block_on(engine.close())?;
-    Ok((done, total))
 }
 
 // ---- tokens import ----
