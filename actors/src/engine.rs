@@ -1,6 +1,7 @@
 //! The facade: what an account platform calls.
 
 mod devices;
+mod forgetting;
 mod keys;
 mod messages;
 mod outbox;

@@ -31,8 +31,8 @@ pub(crate) enum LedgerKey {
     Account(AccountId),
     /// The inventory of hardware tokens.
     Inventory,
-    /// What is recorded of wrong passwords: of an account, or of none that exists.
-    Door(Option<AccountId>),
+    /// What is recorded of wrong passwords: of a principal, of nobody in an account, or of nobody anywhere.
+    Door(Option<AccountId>, Option<StreamId>),
     /// What stops the sending of codes by SMS.
     SmsGuard,
     /// A stream of the host's own records.
@@ -45,7 +45,8 @@ impl LedgerKey {
         match self {
             Self::Account(account) => Account::stream(*account),
             Self::Inventory => StreamId::derive(&["inventory"]),
-            Self::Door(account) => Account::door(*account),
+            Self::Door(_, Some(principal)) => Account::door_of(*principal),
+            Self::Door(account, None) => Account::door(*account),
             Self::SmsGuard => decide::guard_stream(),
             Self::Host(name) => Self::host_stream(name),
         }
@@ -55,7 +56,7 @@ impl LedgerKey {
     const fn account(&self) -> Option<AccountId> {
         match self {
             Self::Account(account) => Some(*account),
-            Self::Inventory | Self::Door(_) | Self::SmsGuard | Self::Host(_) => None,
+            Self::Inventory | Self::Door(..) | Self::SmsGuard | Self::Host(_) => None,
         }
     }
 
@@ -70,8 +71,9 @@ impl fmt::Display for LedgerKey {
         match self {
             Self::Account(account) => account.fmt(f),
             Self::Inventory => f.write_str("inventory"),
-            Self::Door(Some(account)) => write!(f, "door/{account}"),
-            Self::Door(None) => f.write_str("door"),
+            Self::Door(_, Some(principal)) => write!(f, "door/{principal}"),
+            Self::Door(Some(account), None) => write!(f, "door/{account}"),
+            Self::Door(None, None) => f.write_str("door"),
             Self::SmsGuard => f.write_str("sms guard"),
             Self::Host(name) => write!(f, "host/{name}"),
         }
@@ -281,7 +283,8 @@ impl LedgerCore {
         let present = self.at.state.as_ref().and_then(|account| account.settings.alias.as_ref());
         let (present, wanted) = (present.map(Claim::alias_stream), wanted.as_ref().map(Claim::alias_stream));
         let read = move |shared: &Shared| {
-            let fold = |stream| history::fold_stream(&*shared.journal, stream, At::nothing(), Claim::evolve);
+            let fold =
+                |stream| history::fold_stream(&*shared.journal, stream, At::nothing(), (Claim::evolve, history::never));
             let mut versions = Vec::new();
             if let Some(present) = present {
                 versions.push((present, fold(present)?.version));
@@ -301,8 +304,8 @@ impl LedgerCore {
         let (principal, claim) = (id.stream(), self.name_stream(&id, &name));
         let read = move |shared: &Shared| {
             let journal = &*shared.journal;
-            let principal = history::fold_stream(journal, principal, At::nothing(), Principal::evolve)?;
-            Ok((principal, history::fold_stream(journal, claim, At::nothing(), Claim::evolve)?))
+            let principal = history::principal(journal, principal, At::nothing())?;
+            Ok((principal, history::fold_stream(journal, claim, At::nothing(), (Claim::evolve, history::never))?))
         };
         self.shared.blocking(read).await
     }
@@ -347,15 +350,16 @@ impl LedgerCore {
     async fn is_stale(&self) -> Result<bool, Error> {
         match self.key {
             LedgerKey::Account(account) => moved_on(&self.shared, Account::stream(account), self.at.version).await,
-            LedgerKey::Inventory | LedgerKey::Door(_) | LedgerKey::SmsGuard | LedgerKey::Host(_) => Ok(false),
+            LedgerKey::Inventory | LedgerKey::Door(..) | LedgerKey::SmsGuard | LedgerKey::Host(_) => Ok(false),
         }
     }
 
     async fn reload(&mut self) -> Result<(), Error> {
         if let LedgerKey::Account(account) = self.key {
             let stream = Account::stream(account);
-            let fold =
-                move |shared: &Shared| history::fold_stream(&*shared.journal, stream, At::nothing(), Account::evolve);
+            let fold = move |shared: &Shared| {
+                history::fold_stream(&*shared.journal, stream, At::nothing(), (Account::evolve, history::never))
+            };
             self.at = self.shared.blocking(fold).await?;
         }
         Ok(())

@@ -12,7 +12,9 @@ pub use countersign_domain::caller::{By, Caller, Channel, Credential};
 pub use countersign_domain::client::Client;
 pub use countersign_domain::decide::Removal;
 pub use countersign_domain::device::{DeviceKind, DeviceName, Path, PhoneError, PhoneNumber, Serial};
-pub use countersign_domain::event::{DeactivateReason, KeyForm, Purpose, SmsDelivery, SmsDropReason, SmsSubmitFault};
+pub use countersign_domain::event::{
+    DeactivateReason, ForgetReason, KeyForm, Purpose, SmsDelivery, SmsDropReason, SmsSubmitFault,
+};
 pub use countersign_domain::ids::{
     AccountId, AttemptId, ChallengeId, CommandId, Position, PrincipalId, StreamId, UnixMillis, UserId, Version,
 };
@@ -41,6 +43,7 @@ mod resident;
 mod runtime;
 mod sent;
 mod shared;
+mod shredder;
 mod sms;
 mod totp;
 mod transports;

@@ -1,6 +1,7 @@
 //! A principal's core: its state, its devices' generators, and its commands.
 
 mod challenges;
+mod forgetting;
 mod outgoing;
 mod sign_in;
 mod stored;
@@ -78,11 +79,13 @@ impl Core for PrincipalCore {
         if let Some(done) = done_before(&self.shared, &request) {
             return recorded_answer(&self.shared, done, Some(self.account)).await;
         }
-        for _attempt in 0..=self.shared.limits.retries_max {
+        for attempt in 0..=self.shared.limits.retries_max {
             let now = self.shared.clock.now();
             // Boxed, so that what every command carries around stays small.
             let answer = match Box::pin(self.attempt(&request, &work, now)).await {
                 Err(error) if error.rejection().is_some() && self.is_stale().await? => None,
+                // A device that was deleted a moment ago has no seed any more, and the next look finds no device.
+                Err(error) if error.is_forgotten() && attempt < self.shared.limits.retries_max => None,
                 answer => answer?,
             };
             match answer {
@@ -209,6 +212,14 @@ impl PrincipalCore {
                 let decision = decide::remove_user(self.state(), *removal, &self.context(request, now));
                 self.write(request, now, decision, &read).await
             }
+            PrincipalWork::Forget { reason, records } => {
+                let (stream, records) = (self.stream, records.clone());
+                let found = move |shared: &Shared| forgetting::belongings(&*shared.journal, stream, &records);
+                let belongings = self.shared.blocking(found).await?;
+                let context = self.context(request, now);
+                let decision = decide::forget((stream, self.state()), belongings, *reason, &context);
+                self.write(request, now, decision, &[]).await
+            }
             PrincipalWork::Ceremony(work) => Box::pin(self.attempt_sign_in(request, work, now)).await,
         }
     }
@@ -292,8 +303,12 @@ impl PrincipalCore {
             Step::Decided(decision) => return Ok(decision),
             Step::Ask(search) => search,
         };
-        let (generator, first, second) = (device.generator()?, first.clone(), second.clone());
-        let found = self.shared.blocking(move |_| Ok(generator.try_pair(&first, &second, &search))).await?;
+        let (seed, first, second) = (device.seed()?, first.clone(), second.clone());
+        let search = move |shared: &Shared| {
+            let generator = Generator::new(&history::seed(&*shared.journal, seed)?)?;
+            Ok(generator.try_pair(&first, &second, &search))
+        };
+        let found = self.shared.blocking(search).await?;
         settled(decide(Some(&found)))
     }
 
@@ -304,7 +319,8 @@ impl PrincipalCore {
         let present = Claim::stream(account, &user.name);
         let wanted = new.map(|name| Claim::stream(account, name));
         let read = move |shared: &Shared| {
-            let fold = |stream| history::fold_stream(&*shared.journal, stream, At::nothing(), Claim::evolve);
+            let fold =
+                |stream| history::fold_stream(&*shared.journal, stream, At::nothing(), (Claim::evolve, history::never));
             let mut versions = vec![(present, fold(present)?.version)];
             let mut claim = None;
             if let Some(wanted) = wanted.filter(|wanted| *wanted != present) {
@@ -394,10 +410,10 @@ impl Found {
         Candidate { serial, device: self.at.state.as_ref() }
     }
 
-    fn generator(&self) -> Result<Generator, Error> {
+    /// The stream that holds the device's seed.
+    fn seed(&self) -> Result<StreamId, Error> {
         let entity = self.at.state.as_ref().and_then(Device::entity);
-        let seed = entity.and_then(Entity::seed);
-        Generator::new(seed.ok_or_else(|| Error::history("the device has no seed"))?)
+        entity.and_then(Entity::seed).ok_or_else(|| Error::history("the device has no seed"))
     }
 }
 

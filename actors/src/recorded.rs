@@ -30,14 +30,16 @@ pub(crate) async fn recorded_answer(
 ) -> Result<Answer, Error> {
     let read = move |shared: &Shared| {
         let events = history::recorded(&*shared.journal, done)?;
-        let created = (done.first.0..).zip(&events).find_map(|(position, (stream, event, _))| match event {
-            Event::VirtualDeviceCreated(created) => Some((position, *stream, created.seed.clone())),
+        let stored = events.iter().find_map(|(_, event, _)| match event {
+            Event::SeedStored(stored) => Some(stored),
             _ => None,
         });
-        let seed = match created {
-            Some((position, stream, seed)) => {
-                let head = shared.journal.stream_head(stream)?;
-                head.is_some_and(|head| head.position.0 == position).then_some(seed)
+        let created = events.iter().any(|(_, event, _)| matches!(event, Event::VirtualDeviceCreated(_)));
+        let seed = match stored.filter(|_| created) {
+            Some(stored) => {
+                let head = shared.journal.stream_head(stored.device)?;
+                let untouched = head.is_some_and(|head| (done.first..done.end()).contains(&head.position));
+                untouched.then(|| stored.seed.clone())
             }
             None => None,
         };

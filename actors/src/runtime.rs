@@ -24,6 +24,7 @@ use crate::registry;
 use crate::resident::{Answer, Core, Job};
 use crate::sent::MarkKey;
 use crate::shared::{CommandIds, Shared};
+use crate::shredder;
 use crate::sms::{Door, Leave, SENDERS_MAX, SmsDesk, spawn_senders};
 use crate::views::{CHECKPOINT_NAME, SmsState, Views, fingerprint};
 use crate::webauthn::Verifier;
@@ -324,12 +325,17 @@ fn restore_views(journal: &dyn Journal, window: (u64, u64)) -> Result<(Views, u6
     let saved = journal.load_checkpoint(CHECKPOINT_NAME)?.filter(|saved| saved.fingerprint == fingerprint(window.0));
     let views = saved.and_then(|saved| Views::from_blocks(saved.position.0, &saved.blocks, window));
     let mut views = views.unwrap_or_else(|| Views::empty(window));
-    let mut failed = None;
+    let (mut failed, mut tombstones) = (None, Vec::new());
     let checkpointed = views.folded;
     let from = Position(checkpointed);
     journal.scan(from, &mut |entry| {
         match history::event_of(journal, &entry.header, entry.body) {
-            Ok(event) => views.fold(entry.position, entry.header.stream, &event, entry.header.time),
+            Ok(event) => {
+                views.fold(entry.position, entry.header.stream, &event, entry.header.time);
+                if shredder::is_tombstone(&event) {
+                    tombstones.push((entry.header.stream, event));
+                }
+            }
             // What was forgotten is in no view; the log goes on.
             Err(error) if error.is_forgotten() => views.pass_over(entry.position),
             Err(error) => {
@@ -339,5 +345,13 @@ fn restore_views(journal: &dyn Journal, window: (u64, u64)) -> Result<(Views, u6
         }
         std::ops::ControlFlow::Continue(())
     })?;
-    failed.map_or(Ok((views, checkpointed)), Err)
+    if let Some(error) = failed {
+        return Err(error);
+    }
+    // A crash between a tombstone and the end of its key is made up for before anybody is answered.
+    let mut renewed = false;
+    for (stream, event) in &tombstones {
+        renewed |= shredder::shred(journal, *stream, event)?;
+    }
+    Ok((views, if renewed { 0 } else { checkpointed }))
 }

@@ -189,9 +189,11 @@ fn grouped(
     for (stream, event) in &writes {
         let place = streams.iter().position(|append| append.stream == *stream).unwrap_or_else(|| {
             let (stream, expected) = (*stream, version_of(*stream));
-            streams.push(StreamAppend { stream, expected, entries: Vec::with_capacity(1) });
+            streams.push(StreamAppend { stream, expected, fresh_key: false, entries: Vec::with_capacity(1) });
             streams.len() - 1
         });
+        // Each life of a device is sealed by itself, so that it can be forgotten by itself.
+        streams[place].fresh_key |= event.creates_device();
         streams[place].entries.push(entry_of(event, now)?);
         places.push(place);
     }

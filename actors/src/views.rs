@@ -40,6 +40,8 @@ pub(crate) struct Views {
     serials: BTreeMap<(AccountId, String), StreamId>,
     aliases: HashMap<AccountAlias, AccountId>,
     account_streams: StreamMap<AccountId>,
+    /// When principals were forgotten. Nothing else of them is kept.
+    forgotten: StreamMap<UnixMillis>,
     /// Which accounts chose rules of their own.
     pub(crate) presets: Presets,
     /// Codes by SMS.
@@ -54,7 +56,11 @@ impl Views {
 
     /// How many principals, devices and accounts there are to write in a checkpoint.
     pub(crate) fn rows(&self) -> usize {
-        self.principals.len() + self.devices.len() + self.accounts.len() + self.sms.messages.len()
+        self.principals.len()
+            + self.devices.len()
+            + self.accounts.len()
+            + self.forgotten.len()
+            + self.sms.messages.len()
     }
 
     /// Takes note of an entry whose content was forgotten.
@@ -98,6 +104,10 @@ impl Views {
                     let account = self.account(row.id.account());
                     account.users = account.users.saturating_sub(1);
                 }
+            }
+            Event::PrincipalForgotten(_) => {
+                self.forgotten.insert(stream, at);
+                self.sms.forget(stream);
             }
             Event::VirtualDeviceCreated(created) => {
                 self.serials.insert((created.account, created.serial.as_str().to_owned()), stream);
@@ -190,6 +200,7 @@ impl Views {
             | Event::NameClaimed(_)
             | Event::NameReleased(_)
             | Event::DeviceAssigned(_)
+            | Event::SeedStored(_)
             | Event::DeviceReleased(_)
             | Event::PairRefused(_)
             | Event::BudgetSpent(_)
@@ -280,6 +291,11 @@ impl Views {
 
     pub(crate) fn account_of_alias(&self, alias: &AccountAlias) -> Option<AccountId> {
         self.aliases.get(alias).copied()
+    }
+
+    /// When a principal was forgotten.
+    pub(crate) fn forgotten_at(&self, id: &PrincipalId) -> Option<UnixMillis> {
+        self.forgotten.get(&id.stream()).copied()
     }
 
     /// Whether a principal has any device.

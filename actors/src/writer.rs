@@ -17,6 +17,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::config::Limits;
 use crate::error::Error;
+use crate::shredder;
 use crate::sms::SENDERS_MAX;
 use crate::views::{CHECKPOINT_NAME, Views, fingerprint};
 
@@ -84,7 +85,17 @@ impl Writer {
         let places = usize::try_from(limits.in_flight_max).unwrap_or(usize::MAX).saturating_add(SENDERS_MAX + 1);
         let (queue, jobs) = sync_channel(places);
         let alive = Arc::new(AtomicBool::new(true));
-        let loop_state = Loop { journal, views, limits, jobs, checkpointed, completed, sms_queued };
+        let loop_state = Loop {
+            journal,
+            views,
+            limits,
+            jobs,
+            checkpointed,
+            unshredded: false,
+            renewed: false,
+            completed,
+            sms_queued,
+        };
         let flag = AliveFlag(Arc::clone(&alive));
         let thread = Builder::new().name("countersign-writer".to_owned()).spawn(move || {
             let _flag = flag;
@@ -128,6 +139,10 @@ struct Loop {
     limits: Limits,
     jobs: Receiver<Message>,
     checkpointed: u64,
+    /// A key that should be gone is there: no checkpoint may say that all is done up to it.
+    unshredded: bool,
+    /// What was derived was thrown away, and is to be written afresh.
+    renewed: bool,
     completed: mpsc::UnboundedSender<Completed>,
     /// Tells the senders that there is something for them in the log.
     sms_queued: watch::Sender<u64>,
@@ -141,7 +156,12 @@ impl Loop {
                     if self.drain(job, reply) {
                         break;
                     }
-                    self.maintain(self.overdue());
+                    if std::mem::take(&mut self.renewed) {
+                        self.checkpointed = 0;
+                        self.maintain(1);
+                    } else {
+                        self.maintain(self.overdue());
+                    }
                 }
                 Ok(Message::Stop) | Err(RecvTimeoutError::Disconnected) => break,
                 Err(RecvTimeoutError::Timeout) => self.maintain(self.limits.checkpoint_every),
@@ -161,7 +181,7 @@ impl Loop {
     }
 
     /// Writes the job and whatever waits behind it; says whether a stop was among it.
-    fn drain(&self, job: WriteJob, reply: Reply) -> bool {
+    fn drain(&mut self, job: WriteJob, reply: Reply) -> bool {
         let mut stop = false;
         let mut group = Vec::with_capacity(self.limits.batch_max.min(256));
         let mut waiting = Vec::with_capacity(group.capacity());
@@ -184,6 +204,7 @@ impl Loop {
         }
         let answers = self.journal.append_group(group);
         self.fold(&answers, &waiting);
+        self.shred(&answers, &waiting);
         let completed = waiting.into_iter().map(|job| job.reply).zip(answers).collect();
         // The actors' thread may have ended; what was written stays written.
         let _ended = self.completed.send(completed);
@@ -208,8 +229,25 @@ impl Loop {
         }
     }
 
+    /// Destroys the keys whose tombstones are durable now. What fails is made up for when the store is opened again.
+    fn shred(&mut self, answers: &[Result<Committed, AppendError>], jobs: &[Waiting]) {
+        let written = answers.iter().zip(jobs).filter(|(answer, _)| answer.is_ok());
+        for (stream, event) in written.flat_map(|(_, job)| &job.facts) {
+            match shredder::shred(&*self.journal, *stream, event) {
+                Ok(renewed) => self.renewed |= renewed,
+                Err(error) => {
+                    self.unshredded = true;
+                    tracing::error!(%error, %stream, "a key was not destroyed; that is made up for at the next start");
+                }
+            }
+        }
+    }
+
     /// Writes the derived data when enough is new. It can be made again, so a failure is only told.
     fn maintain(&mut self, enough: u64) {
+        if self.unshredded {
+            return;
+        }
         let packed = {
             let views = self.views.read().unwrap_or_else(PoisonError::into_inner);
             if views.folded.saturating_sub(self.checkpointed) < enough {

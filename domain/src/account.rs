@@ -30,13 +30,20 @@ impl Account {
         StreamId::derive(&["account", &alloc::format!("{account}")])
     }
 
-    /// The stream of what is recorded of wrong passwords: of an account, or of no account that exists.
+    /// The stream of what is recorded of wrong passwords of nobody that exists: in an account, or in none.
     #[must_use]
     pub fn door(account: Option<AccountId>) -> StreamId {
         match account {
             Some(account) => StreamId::derive(&["door", &alloc::format!("{account}")]),
             None => StreamId::derive(&["door"]),
         }
+    }
+
+    /// The stream of what is recorded of wrong passwords of one principal: a stream of its own, so that it can be
+    /// forgotten with the principal.
+    #[must_use]
+    pub fn door_of(principal: StreamId) -> StreamId {
+        StreamId::derive(&["door", "of", &alloc::format!("{principal}")])
     }
 
     /// Folds one event of an account's stream.

@@ -11,6 +11,7 @@ mod accounts;
 mod codes;
 mod devices;
 mod enable;
+mod forget;
 mod guard;
 mod keys;
 mod messages;
@@ -24,6 +25,7 @@ pub use accounts::{create_virtual_device, delete_virtual_device, import_hardware
 pub use codes::{resync, verify_code};
 pub use devices::deactivate;
 pub use enable::{Candidate, enable, rotate};
+pub use forget::{Belongings, FORGOTTEN_MAX, forget};
 pub use guard::{block_prefix, clear_prefix, guard_stream};
 pub use keys::{
     CREDENTIAL_ID_BYTES_MAX, KeyAnswer, KeyProof, KeyQuestion, NewKey, Registering, begin_key_registration,
@@ -267,7 +269,11 @@ fn record<const N: usize>(verdict: Verdict, writes: [(StreamId, Event); N]) -> D
 
 /// The principal, if it exists (R64).
 fn existing(principal: Option<&Principal>) -> Result<&Registered, Rejection> {
-    principal.and_then(Principal::registered).ok_or(Rejection::PrincipalUnknown)
+    match principal {
+        Some(Principal::Registered(registered)) => Ok(registered),
+        Some(Principal::Forgotten(_)) => Err(Rejection::PrincipalForgotten),
+        Some(Principal::Removed(_)) | None => Err(Rejection::PrincipalUnknown),
+    }
 }
 
 /// Keeps out who is of another account.
@@ -336,7 +342,7 @@ fn released(owner: StreamId, enabled: &Enabled, by: By) -> Vec<(StreamId, Event)
     let device = enabled.device;
     let mut writes = vec![(device, DeviceReleased { owner, learned: enabled.learned.clone() }.into())];
     if !enabled.kind.is_totp() {
-        writes.push((device, DeviceDeleted { by }.into()));
+        writes.push((device, DeviceDeleted { by, life: enabled.life }.into()));
     }
     if let Some(key) = enabled.key {
         writes.push((key.credential, CredentialReleased { holder: device }.into()));

@@ -20,7 +20,7 @@ use core::fmt::Write as _;
 use crate::Corrupt;
 use crate::event::{Event, KeyForm};
 use crate::ids::{StreamId, UnixMillis};
-use crate::secret::{Opaque, Seed};
+use crate::secret::Opaque;
 use crate::totp::Learned;
 use crate::wire_enum;
 
@@ -53,8 +53,7 @@ pub enum Device {
     Unassigned(Unassigned),
     /// Enabled for one principal.
     Assigned(Assigned),
-    /// Deleted. The serial's attempt budget outlives the entity (R94). No state holds the seed any more; the
-    /// sealed event that brought it stays in the log until its key is destroyed.
+    /// Deleted. The serial's attempt budget outlives the entity (R94); its seed does not (A36).
     Deleted(Deleted),
 }
 
@@ -83,6 +82,8 @@ pub struct Assigned {
 pub struct Deleted {
     /// Only the attempt budgets in here still count.
     pub learned: Learned,
+    /// Which life ended, from 1 on; the serial may have another one.
+    pub life: u32,
 }
 
 /// What stays the same about a device while it changes hands.
@@ -96,13 +97,16 @@ pub struct Entity {
     pub secret: DeviceSecret,
     /// When it was created or imported.
     pub created_at: UnixMillis,
+    /// Which life of the serial this is, from 1 on: a serial that was deleted may be created again (R74).
+    pub life: u32,
 }
 
 /// What the proofs of a device are checked against.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DeviceSecret {
-    /// The shared secret of a TOTP device.
-    Seed(Seed),
+    /// The shared secret of a TOTP device: not the secret, but the stream that holds it. No state has the secret itself,
+    /// so that no copy of a state outlives it (A36).
+    Seed(StreamId),
     /// The credential of a security key.
     Credential {
         /// What the key is to its owner.
@@ -117,10 +121,10 @@ pub enum DeviceSecret {
 }
 
 impl Entity {
-    fn created(event: &Event, at: UnixMillis) -> Option<Self> {
+    fn created(event: &Event, life: u32, at: UnixMillis) -> Option<Self> {
         let (kind, serial, secret) = match event {
             Event::VirtualDeviceCreated(created) => {
-                (DeviceKind::VirtualTotp, &created.serial, DeviceSecret::Seed(created.seed.clone()))
+                (DeviceKind::VirtualTotp, &created.serial, DeviceSecret::Seed(created.seed))
             }
             Event::SecurityKeyCreated(created) => {
                 let (id, credential) = (created.credential_id.clone(), created.credential.clone());
@@ -130,19 +134,39 @@ impl Entity {
             Event::SmsDeviceCreated(created) => {
                 (DeviceKind::Sms, &created.serial, DeviceSecret::Phone(created.phone.clone()))
             }
+            Event::HardwareTokenImported(imported) => {
+                (DeviceKind::HardwareTotp, &imported.serial, DeviceSecret::Seed(imported.seed))
+            }
             _ => return None,
         };
-        Some(Self { kind, serial: serial.clone(), secret, created_at: at })
+        let entity = Self { kind, serial: serial.clone(), secret, created_at: at, life };
+        // A seed of another device, or of another life, would outlive this one.
+        let own = entity.seed().is_none_or(|seed| seed == seed_stream(entity.serial.stream(), life));
+        own.then_some(entity)
     }
 
-    /// The shared secret, if the device shows codes.
+    /// The stream that holds the shared secret, if the device shows codes.
     #[must_use]
-    pub const fn seed(&self) -> Option<&Seed> {
+    pub const fn seed(&self) -> Option<StreamId> {
         match &self.secret {
-            DeviceSecret::Seed(seed) => Some(seed),
+            DeviceSecret::Seed(seed) => Some(*seed),
             DeviceSecret::Credential { .. } | DeviceSecret::Phone(_) => None,
         }
     }
+}
+
+/// The stream that holds the shared secret of one life of a device, and nothing else.
+///
+/// ```
+/// use countersign_domain::device::seed_stream;
+/// use countersign_domain::ids::StreamId;
+///
+/// let phone = StreamId::derive(&["device", "lee"]);
+/// assert_ne!(seed_stream(phone, 1), seed_stream(phone, 2), "a serial that is created again has another seed");
+/// ```
+#[must_use]
+pub fn seed_stream(device: StreamId, life: u32) -> StreamId {
+    StreamId::derive(&["seed", &alloc::format!("{device}"), &alloc::format!("{life}")])
 }
 
 /// The stream that a credential is claimed in, so that no two devices can have one credential (NT-30).
@@ -167,23 +191,35 @@ impl Device {
         }
     }
 
+    /// Which life of a serial begins when a device is created in this state, from 1 on.
+    #[must_use]
+    pub const fn next_life(before: Option<&Self>) -> u32 {
+        match before {
+            Some(Self::Deleted(deleted)) => deleted.life.saturating_add(1),
+            None | Some(Self::Unassigned(_) | Self::Assigned(_)) => 1,
+        }
+    }
+
+    /// Takes up the fold again behind events that cannot be read any more, because the key that sealed them was
+    /// destroyed: the end of a life is never sealed, and says enough. What it knew of attempt budgets is over by then.
+    #[must_use]
+    pub fn resume(event: &Event, _at: UnixMillis) -> Option<Self> {
+        match event {
+            Event::DeviceDeleted(gone) => Some(Self::Deleted(Deleted { learned: Learned::default(), life: gone.life })),
+            _ => None,
+        }
+    }
+
     /// Folds one event of a device's stream.
     ///
     /// # Errors
     /// When the event cannot follow this state; the stored history is then not ours.
     pub fn evolve(state: Option<Self>, event: &Event, at: UnixMillis) -> Result<Self, Corrupt> {
         match (state, event) {
-            (
-                before @ (None | Some(Self::Deleted(_))),
-                event @ (Event::VirtualDeviceCreated(_) | Event::SecurityKeyCreated(_) | Event::SmsDeviceCreated(_)),
-            ) => {
-                let entity = Entity::created(event, at).ok_or_else(|| Corrupt::new("device", event))?;
+            (before @ (None | Some(Self::Deleted(_))), event) if event.creates_device() => {
+                let life = Self::next_life(before.as_ref());
+                let entity = Entity::created(event, life, at).ok_or_else(|| Corrupt::new("device", event))?;
                 Ok(Self::Unassigned(Unassigned { entity, learned: fresh_after(before) }))
-            }
-            (None, Event::HardwareTokenImported(imported)) => {
-                let (serial, secret) = (imported.serial.clone(), DeviceSecret::Seed(imported.seed.clone()));
-                let entity = Entity { kind: DeviceKind::HardwareTotp, serial, secret, created_at: at };
-                Ok(Self::Unassigned(Unassigned { entity, learned: Learned::default() }))
             }
             (Some(Self::Unassigned(device)), Event::DeviceAssigned(assigned)) => {
                 let Unassigned { entity, .. } = device;
@@ -201,8 +237,8 @@ impl Device {
                 device.learned.budget_mut(spent.budget).close(spent.window);
                 Ok(Self::Unassigned(device))
             }
-            (Some(Self::Unassigned(device)), Event::DeviceDeleted(_)) => {
-                Ok(Self::Deleted(Deleted { learned: device.learned.budgets_only() }))
+            (Some(Self::Unassigned(device)), Event::DeviceDeleted(gone)) if gone.life == device.entity.life => {
+                Ok(Self::Deleted(Deleted { learned: device.learned.budgets_only(), life: gone.life }))
             }
             _ => Err(Corrupt::new("device", event)),
         }

@@ -6,12 +6,13 @@ pub use crate::wire::v1::{
     AccountOpened, AliasChanged, AlternativeFactorsSwitched, AlternativeIssued, AlternativeProven, AlternativeRefused,
     AssociateProven, BudgetSpent, CodeAccepted, CodeRefused, CredentialClaimed, CredentialReleased, DeviceAdded,
     DeviceAssigned, DeviceDeactivated, DeviceDeleted, DeviceEnabled, DeviceReleased, DeviceRemoved, DeviceResynced,
-    HardwareTokenImported, HostRecord, KeyAccepted, KeyChallengeIssued, KeyRefused, KeyRegistered, NameClaimed,
-    NameReleased, PairRefused, PasswordRefused, PasswordsLocked, PolicyChosen, PrincipalRegistered, PrincipalRemoved,
-    PrincipalRenamed, ResyncRefused, RootLinked, SecurityKeyCreated, SignInRefused, SignInStarted, SignInsEnded,
-    SignedIn, SigningKeyRotated, SmsCodeAccepted, SmsCodeIssued, SmsCodeRefused, SmsDeviceCreated, SmsDropped,
-    SmsEligibilityChanged, SmsPrefixBlocked, SmsPrefixCleared, SmsQueued, SmsRedriven, SmsReported, SmsSubmitFailed,
-    SmsSubmitted, SmsSubmitting, UserAdded, UserRemoved, VirtualDeviceCreated,
+    Forgotten, HardwareTokenImported, HostRecord, KeyAccepted, KeyChallengeIssued, KeyRefused, KeyRegistered,
+    NameClaimed, NameReleased, PairRefused, PasswordRefused, PasswordsLocked, PolicyChosen, PrincipalForgotten,
+    PrincipalRegistered, PrincipalRemoved, PrincipalRenamed, ResyncRefused, RootLinked, SecurityKeyCreated, SeedStored,
+    SignInRefused, SignInStarted, SignInsEnded, SignedIn, SigningKeyRotated, SmsCodeAccepted, SmsCodeIssued,
+    SmsCodeRefused, SmsDeviceCreated, SmsDropped, SmsEligibilityChanged, SmsPrefixBlocked, SmsPrefixCleared, SmsQueued,
+    SmsRedriven, SmsReported, SmsSubmitFailed, SmsSubmitted, SmsSubmitting, UserAdded, UserRemoved,
+    VirtualDeviceCreated,
 };
 
 use crate::wire_enum;
@@ -73,6 +74,18 @@ wire_enum! {
         Replaced = 3,
         /// Its owner was removed in the console (R77).
         OwnerRemoved = 4,
+    }
+}
+
+wire_enum! {
+    /// Why a principal is forgotten.
+    pub enum ForgetReason {
+        /// The person asked for it.
+        Requested = 1,
+        /// It was kept for as long as it may be kept.
+        Retention = 2,
+        /// Somebody else has decided so: a court, an authority, the operator.
+        Ordered = 3,
     }
 }
 
@@ -300,6 +313,7 @@ events!(
     PrincipalRegistered,
     PrincipalRenamed,
     PrincipalRemoved,
+    PrincipalForgotten,
     DeviceEnabled,
     DeviceResynced,
     ResyncRefused,
@@ -317,6 +331,7 @@ events!(
     CredentialReleased,
     SecurityKeyCreated,
     SmsDeviceCreated,
+    SeedStored,
     SignInStarted,
     SignedIn,
     SignInRefused,

@@ -28,6 +28,15 @@ pub enum Principal {
     Registered(Registered),
     /// Gone for good; its stream is never reused.
     Removed(Removed),
+    /// Gone, and what was known of it as well.
+    Forgotten(Oblivion),
+}
+
+/// All that is left of a principal that was forgotten.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Oblivion {
+    /// When it was forgotten.
+    pub at: UnixMillis,
 }
 
 /// A principal that may own devices.
@@ -71,6 +80,8 @@ pub struct Enabled {
     pub device: StreamId,
     /// Its kind.
     pub kind: DeviceKind,
+    /// Which life of its serial it is in.
+    pub life: u32,
     /// When it was enabled; a resync does not change it (R117).
     pub enabled_at: UnixMillis,
     /// When its time was last learned, by enable or resync (R95).
@@ -140,7 +151,17 @@ impl Principal {
     pub const fn registered(&self) -> Option<&Registered> {
         match self {
             Self::Registered(principal) => Some(principal),
-            Self::Removed(_) => None,
+            Self::Removed(_) | Self::Forgotten(_) => None,
+        }
+    }
+
+    /// Takes up the fold again behind events that cannot be read any more, because the key that sealed them was
+    /// destroyed: at the tombstone that says so.
+    #[must_use]
+    pub const fn resume(event: &Event, at: UnixMillis) -> Option<Self> {
+        match event {
+            Event::PrincipalForgotten(_) => Some(Self::Forgotten(Oblivion { at })),
+            _ => None,
         }
     }
 
@@ -165,6 +186,7 @@ impl Principal {
             (Some(Self::Registered(principal)), Event::PrincipalRemoved(_)) if principal.devices.is_empty() => {
                 Ok(Self::Removed(Removed { id: principal.id, at }))
             }
+            (Some(Self::Removed(_)), Event::PrincipalForgotten(_)) => Ok(Self::Forgotten(Oblivion { at })),
             (Some(Self::Registered(mut principal)), event) => {
                 principal.fold(event, at)?;
                 Ok(Self::Registered(principal))
@@ -208,6 +230,7 @@ impl Registered {
                 self.devices.push(Enabled {
                     device: enabled.device,
                     kind: enabled.kind,
+                    life: enabled.life,
                     enabled_at: at,
                     learned_at: at,
                     latest: at,

@@ -47,6 +47,8 @@ rejections! {
     AccountExists = 202, "the account already exists";
     /// No such principal, or it was removed (R64).
     PrincipalUnknown = 203, "the principal does not exist";
+    /// The principal was forgotten; nothing is known of it any more.
+    PrincipalForgotten = 207, "the principal was forgotten";
     /// The principal already exists.
     PrincipalExists = 204, "the principal already exists";
     /// Another principal of the account has this name; case does not count (R9).
@@ -97,6 +99,15 @@ rejections! {
     DeviceAssigned = 306, "the device is in use and must be deactivated first";
     /// A principal with a device cannot be removed (R76).
     PrincipalHasDevices = 307, "the principal still has a device";
+    /// Who is to be forgotten has to be removed first.
+    PrincipalNotRemoved = 318, "the principal has to be removed before it can be forgotten";
+    /// A device that nobody but the principal ever had is still there, and has to be deleted first.
+    DeviceLeftBehind {
+        /// The device.
+        serial: Serial
+    } = 319, "a device that only this principal ever had has to be deleted first";
+    /// More is to be forgotten than one command can take.
+    TooMuchToForget = 407, "more is to be forgotten than one command can take";
     /// One command may not replace a device under this policy (R78).
     RotationNotAtomic = 308, "this policy replaces a device in two steps";
     /// The principal has as many devices as the policy allows (R3, R172, A34).
@@ -165,8 +176,8 @@ mod tests {
     #[test]
     fn codes_are_permanent_and_distinct() {
         let codes = [
-            102, 101, 201, 202, 203, 204, 205, 206, 301, 302, 309, 310, 311, 312, 313, 314, 315, 316, 317, 303, 304,
-            305, 306, 307, 308, 401, 404, 405, 406, 402, 403,
+            102, 101, 201, 202, 203, 207, 204, 205, 206, 301, 302, 309, 310, 311, 312, 313, 314, 315, 316, 317, 303,
+            304, 305, 306, 307, 318, 319, 407, 308, 401, 404, 405, 406, 402, 403,
         ];
         assert_eq!(Rejection::PRECEDENCE, codes);
         assert_eq!(codes.iter().collect::<BTreeSet<_>>().len(), codes.len());

@@ -210,9 +210,11 @@ table! {
     0x0207 1 Clear  BudgetSpent;
     0x0208 1 Sealed SecurityKeyCreated;
     0x0209 1 Sealed SmsDeviceCreated;
+    0x0210 1 Sealed SeedStored;
     0x0301 1 Sealed PrincipalRegistered;
     0x0302 1 Sealed PrincipalRenamed;
     0x0303 1 Clear  PrincipalRemoved;
+    0x0304 1 Clear  PrincipalForgotten;
     0x0310 1 Clear  DeviceEnabled;
     0x0311 1 Clear  DeviceResynced;
     0x0312 1 Clear  ResyncRefused;

@@ -19,7 +19,7 @@ fn append(journal: &dyn Journal, command: u8, stream: StreamId, expected: u64, e
         body: encoded.body,
         seal: encoded.sealing == Sealing::Sealed,
     };
-    let streams = vec![StreamAppend { stream, expected: Version(expected), entries: vec![entry] }];
+    let streams = vec![StreamAppend { stream, expected: Version(expected), fresh_key: false, entries: vec![entry] }];
     journal.append(Append { command: CommandId::from_bytes([command; 16]), streams }).unwrap();
 }
 

@@ -53,6 +53,9 @@ pub struct StreamAppend {
     pub stream: StreamId,
     /// Its version before the append; [`Version::NONE`] says that it must not exist.
     pub expected: Version,
+    /// Seals the entries of this append, and those of the stream that come after it, under a new key: what the stream
+    /// is of begins anew, and what came before can be forgotten by itself.
+    pub fresh_key: bool,
     /// One event or more.
     pub entries: Vec<NewEntry>,
 }

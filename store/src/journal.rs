@@ -166,6 +166,17 @@ pub struct Verified {
     pub keys_destroyed: u64,
 }
 
+/// How far the wrapping of keys came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rewrapped {
+    /// Keys that were wrapped anew.
+    pub done: u64,
+    /// The slot to go on from; `None` at the end.
+    pub next: Option<u64>,
+    /// How many slots there are.
+    pub total: u64,
+}
+
 /// An append-only log of many streams in one global order.
 ///
 /// An answer to an append is a promise: what was acknowledged is found after a crash and after a
@@ -370,6 +381,29 @@ pub trait Journal: Send + Sync + 'static {
     /// # Errors
     /// When the key's slot cannot be overwritten.
     fn destroy_key(&self, stream: StreamId) -> Result<Option<u64>, KeyError>;
+
+    /// Destroys the data key that sealed one entry of a stream, and what else of the stream it sealed: as
+    /// [`Journal::destroy_key`], for a stream that has had more than one ([`crate::StreamAppend::fresh_key`]). `None` when
+    /// there is no such entry, or it is not sealed.
+    ///
+    /// # Errors
+    /// As [`Journal::destroy_key`].
+    fn destroy_key_of(&self, stream: StreamId, version: Version) -> Result<Option<u64>, KeyError>;
+
+    /// Forgets everything that was derived from the log: a new key seals it from now on, and the one that sealed it is
+    /// destroyed, so that what the medium still has of it in freed pages is of no use to anybody. The stream index has
+    /// nothing of anybody, and stays.
+    ///
+    /// # Errors
+    /// When the new key cannot be written; the journal takes nothing more then.
+    fn renew_derived(&self) -> Result<(), KeyError>;
+
+    /// Wraps the keys in some slots anew, from one on, with the key that the ring wraps with now. Appends go on meanwhile.
+    /// Broken off at any instant, it is begun again without harm: what is wrapped already is passed over.
+    ///
+    /// # Errors
+    /// When a slot cannot be written; the journal takes nothing more then.
+    fn rewrap_keys(&self, from: u64) -> Result<Rewrapped, KeyError>;
 
     /// Writes what is derived and refuses appends from now on. Reading goes on.
     ///

@@ -20,7 +20,7 @@
 //! };
 //! let append = Append {
 //!     command: CommandId::derive(&["request", "42"]),
-//!     streams: vec![StreamAppend { stream, expected: Version::NONE, entries: vec![event] }],
+//!     streams: vec![StreamAppend { stream, expected: Version::NONE, fresh_key: false, entries: vec![event] }],
 //! };
 //! let committed = journal.append(append)?;
 //!
@@ -67,7 +67,7 @@ pub use backend::{Backend, Change, Document, Table};
 pub use directory::{HIGH_WATER_BYTES, decode_high_water, encode_high_water};
 pub use error::{AppendError, Fault, KeyError, OpenError, Problem, ReadError};
 pub use header::{Header, Leaf};
-pub use journal::{Body, Checkpoint, EntryRef, Head, Journal, Recorded, Snapshot, Verified};
+pub use journal::{Body, Checkpoint, EntryRef, Head, Journal, Recorded, Rewrapped, Snapshot, Verified};
 pub use keys::{DataKey, EphemeralKeyRing, FileKeyRing, KeyRing};
 pub use log::{Log, Options};
 pub use memory::{MemoryBackend, MemoryJournal};

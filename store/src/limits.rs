@@ -58,3 +58,5 @@ pub const SIGNING_KEYS_MAX: usize = 1_024;
 pub const ORIGIN_BYTES_MAX: usize = 128;
 /// Bytes of the list of signing keys, and of a checkpoint with its signatures.
 pub const DOCUMENT_BYTES_MAX: usize = 512 * 1024;
+/// Key slots that are looked at in one step when keys are wrapped anew.
+pub const REWRAP_SLOTS: u64 = 256;

@@ -19,7 +19,7 @@ use countersign_store::{
 use media::ring;
 
 const NAMES: [&str; 8] =
-    ["checkpoint", "chunk", "header", "high-water", "key-slot-0", "key-slot-1", "key-slot-1-destroyed", "signers"];
+    ["checkpoint", "chunk", "header", "high-water", "key-slot-0", "key-slot-2", "key-slot-2-destroyed", "signers"];
 
 fn folder() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden")
@@ -57,8 +57,9 @@ fn journal_with(documents: &[(Document, &[u8])]) -> Result<MemoryJournal, OpenEr
     let backend = MemoryBackend::new();
     documents.iter().for_each(|(document, bytes)| backend.replace_document(*document, bytes).unwrap());
     backend.set_chunk(Position(0), Some(bytes_of("chunk")));
-    let slots = ["key-slot-0", "key-slot-1"].map(|name| <[u8; SLOT_BYTES]>::try_from(bytes_of(name)).unwrap());
-    backend.put_slots(0, &slots).unwrap();
+    let [derived, of_stream] =
+        ["key-slot-0", "key-slot-2"].map(|name| <[u8; SLOT_BYTES]>::try_from(bytes_of(name)).unwrap());
+    backend.put_slots(0, &[derived, [0; SLOT_BYTES], of_stream]).unwrap();
     MemoryJournal::with_backend(backend, ring(), Options::default())
 }
 
@@ -116,7 +117,7 @@ fn show(name: &str, bytes: &[u8]) -> Option<String> {
             decode_high_water(bytes.try_into().ok()?).map(|entries| format!("at least {entries} entries\n"))
         }
         "key-slot-0" => show_slot(0, bytes),
-        "key-slot-1" | "key-slot-1-destroyed" => show_slot(1, bytes),
+        "key-slot-2" | "key-slot-2-destroyed" => show_slot(2, bytes),
         other => panic!("`{other}` is not a golden file"),
     }
 }
@@ -158,7 +159,7 @@ fn golden_bytes_are_what_is_still_written() {
     let header = bytes_of("header");
     assert_eq!(Header::decode(&header).unwrap().encode().to_vec(), header);
     assert_eq!(encode_high_water(1_000_492).to_vec(), bytes_of("high-water"));
-    for (name, key_id) in [("key-slot-0", 0), ("key-slot-1", 1), ("key-slot-1-destroyed", 1)] {
+    for (name, key_id) in [("key-slot-0", 0), ("key-slot-2", 2), ("key-slot-2-destroyed", 2)] {
         let slot: [u8; SLOT_BYTES] = bytes_of(name).try_into().unwrap();
         assert_eq!(Slot::decode(key_id, &slot).unwrap().encode(key_id).unwrap(), slot);
     }

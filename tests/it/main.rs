@@ -3,6 +3,7 @@
 mod dependencies;
 mod door;
 mod faults;
+mod forget;
 mod model;
 mod negative;
 mod outbox;

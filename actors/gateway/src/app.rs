@@ -1,5 +1,7 @@
 //! What the commands of the binary do.
 
+mod custody;
+
 use std::io::{self, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
@@ -12,7 +14,7 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use zeroize::Zeroizing;
 
-use crate::cli::{Cli, Command, Import, Init, Tokens};
+use crate::cli::{Cli, Command, Import, Init, Keys, Tokens};
 use crate::config::{Layer, Settings};
 use crate::console::Console;
 use crate::directory::{Founded, Founding, Standalone, is_email};
@@ -55,6 +57,8 @@ fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Some(Command::Init(init)) => initialise(&settings, &init)?,
         Some(Command::Tokens(Tokens::Import(import))) => return import_tokens(&settings, &import),
         Some(Command::Release { user }) => release(&settings, &user)?,
+        Some(Command::Keys(Keys::Rotate)) => custody::rotate_keys(&settings)?,
+        Some(Command::Forget(ask)) => custody::forget(&settings, &ask)?,
         Some(Command::Completions { .. }) => {}
     }
     Ok(ExitCode::SUCCESS)

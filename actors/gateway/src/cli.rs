@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::config::Layer;
+use crate::engine::ForgetReason;
 use crate::tokens::{Format, SeedEncoding};
 
 /// Countersign: multi-factor authentication for the users of your accounts, behind the API of AWS IAM
@@ -38,6 +39,14 @@ pub enum Command {
         /// Name of the user
         user: String,
     },
+    /// Forget a user who was removed: destroy the keys of all that is about them; the server has to be stopped
+    ///
+    /// What was sealed under those keys cannot be read again, by anybody. An older copy of the store's file `keys` together
+    /// with the key ring could still open it: destroy such copies as well.
+    Forget(Forget),
+    /// Manage the key ring
+    #[command(subcommand)]
+    Keys(Keys),
     /// Manage hardware tokens
     #[command(subcommand)]
     Tokens(Tokens),
@@ -47,6 +56,37 @@ pub enum Command {
         #[arg(value_enum)]
         shell: clap_complete::Shell,
     },
+}
+
+/// Options of `forget`.
+#[derive(Clone, Debug, Args)]
+pub struct Forget {
+    /// Id of the user, such as `AIDA...`: a user who was removed has no name any more
+    pub user_id: String,
+    /// Why
+    #[arg(long, value_enum, default_value = "requested")]
+    pub reason: Reason,
+}
+
+/// Why somebody is forgotten.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
+pub enum Reason {
+    /// The person asked for it
+    Requested,
+    /// It was kept for as long as it may be kept
+    Retention,
+    /// Somebody else has decided so
+    Ordered,
+}
+
+impl From<Reason> for ForgetReason {
+    fn from(reason: Reason) -> Self {
+        match reason {
+            Reason::Requested => Self::Requested,
+            Reason::Retention => Self::Retention,
+            Reason::Ordered => Self::Ordered,
+        }
+    }
 }
 
 /// Options of `init`.
@@ -82,6 +122,16 @@ impl Default for Init {
             administrator: ADMINISTRATOR_DEFAULT.to_owned(),
         }
     }
+}
+
+/// What to do with the key ring.
+#[derive(Clone, Copy, Debug, Subcommand)]
+pub enum Keys {
+    /// Add a key to the ring, and wrap every key of the store with it; the server has to be stopped
+    ///
+    /// When it is interrupted, run it again: it goes on where it was. The old key stays in the ring, as others are derived
+    /// from it.
+    Rotate,
 }
 
 /// What to do with tokens.
@@ -154,6 +204,9 @@ mod tests {
         assert_eq!(of("countersign --allow-plain-http").settings.allow_plain_http, Some(true));
         assert_eq!(of("countersign serve --allow-plain-http=false").settings.allow_plain_http, Some(false));
         assert!(of("countersign --data d serve").settings.data.is_some());
+        let cli = of("countersign forget AIDAX --reason retention --data d");
+        assert!(matches!(cli.command, Some(Command::Forget(Forget { reason: Reason::Retention, .. }))));
+        assert!(matches!(of("countersign keys rotate --data d").command, Some(Command::Keys(Keys::Rotate))));
         let cli = of("countersign tokens import f --format csv --dry-run --data d");
         assert!(matches!(
             cli.command,

@@ -301,7 +301,7 @@ impl Countersign {
         principal: Option<&PrincipalId>,
     ) -> Result<Ack<()>, Error> {
         let who = principal.map(PrincipalId::stream);
-        self.ledger(LedgerKey::Door(account), request, LedgerWork::Refused { who, locked: false }).await
+        self.ledger(LedgerKey::Door(account, who), request, LedgerWork::Refused { who, locked: false }).await
     }
 
     /// Records that too many passwords were tried and none is looked at for a while.
@@ -324,7 +324,7 @@ impl Countersign {
         principal: Option<&PrincipalId>,
     ) -> Result<Ack<()>, Error> {
         let who = principal.map(PrincipalId::stream);
-        self.ledger(LedgerKey::Door(account), request, LedgerWork::Refused { who, locked: true }).await
+        self.ledger(LedgerKey::Door(account, who), request, LedgerWork::Refused { who, locked: true }).await
     }
 
     /// The step that an answer stands for.

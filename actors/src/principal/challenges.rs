@@ -191,7 +191,10 @@ impl PrincipalCore {
             let claimed = match &answer {
                 Ok(key) => {
                     let stream = credential_stream(&key.credential_id);
-                    Some((stream, history::fold_stream(journal, stream, At::nothing(), Claim::evolve)?))
+                    Some((
+                        stream,
+                        history::fold_stream(journal, stream, At::nothing(), (Claim::evolve, history::never))?,
+                    ))
                 }
                 Err(_) => None,
             };

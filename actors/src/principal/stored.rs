@@ -16,7 +16,7 @@ use crate::totp::Generator;
 
 /// Changes whenever the encoded state or its fold changes its meaning; older snapshots are then
 /// thrown away.
-const STATE_FINGERPRINT: u64 = 3;
+const STATE_FINGERPRINT: u64 = 4;
 
 /// An enabled device as the ceremonies need it.
 #[derive(Debug)]
@@ -58,7 +58,7 @@ pub(super) fn read(shared: &Shared, stream: StreamId) -> Result<Read, Error> {
     });
     let from = known.unwrap_or(At::nothing());
     let snapshot = from.version;
-    let at = history::fold_stream(&*shared.journal, stream, from, Principal::evolve)?;
+    let at = history::principal(&*shared.journal, stream, from)?;
     let held = hold(shared, &enabled_devices(at.state.as_ref()))?;
     Ok((at, held, snapshot))
 }
@@ -75,7 +75,9 @@ pub(super) fn hold(shared: &Shared, devices: &[StreamId]) -> Result<Vec<Held>, E
         let entity = found.state.as_ref().and_then(Device::entity);
         let entity = entity.ok_or_else(|| Error::history("an enabled device has no entity"))?;
         let secret = match &entity.secret {
-            DeviceSecret::Seed(seed) => HeldSecret::Codes(Arc::new(Generator::new(seed)?)),
+            DeviceSecret::Seed(seed) => {
+                HeldSecret::Codes(Arc::new(Generator::new(&history::seed(&*shared.journal, *seed)?)?))
+            }
             DeviceSecret::Credential { form, id, credential } => {
                 HeldSecret::Key { form: *form, id: id.clone(), credential: credential.clone() }
             }

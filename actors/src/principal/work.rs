@@ -4,7 +4,9 @@ use std::fmt;
 
 use countersign_domain::decide::{Denial, Removal, Submitted};
 use countersign_domain::device::{DeviceName, Path, PhoneNumber, Serial};
-use countersign_domain::event::{AlternativeFactor, DeactivateReason, KeyForm, Purpose, SmsDelivery, SmsDropReason};
+use countersign_domain::event::{
+    AlternativeFactor, DeactivateReason, ForgetReason, KeyForm, Purpose, SmsDelivery, SmsDropReason,
+};
 use countersign_domain::ids::{AttemptId, ChallengeId, StreamId};
 use countersign_domain::secret::ChallengeSecret;
 use countersign_domain::sms::RouteName;
@@ -29,6 +31,8 @@ pub(crate) enum PrincipalWork {
     Rename { name: DeviceName, path: Path },
     /// R76, R77.
     Remove { removal: Removal },
+    /// Ends what is known of a principal that was removed; streams of the host's own records go with it.
+    Forget { reason: ForgetReason, records: Vec<StreamId> },
     /// A sign-in, or a challenge to a key or a phone. Boxed, so that the commands that come by the thousand stay small.
     Ceremony(Box<CeremonyWork>),
 }
@@ -102,6 +106,7 @@ impl PrincipalWork {
             Self::Deactivate { .. } => "deactivate",
             Self::Rename { .. } => "rename",
             Self::Remove { .. } => "remove",
+            Self::Forget { .. } => "forget",
             Self::Ceremony(work) => work.name(),
         }
     }
@@ -159,6 +164,12 @@ impl Work for PrincipalWork {
             }
             Self::Remove { removal } => {
                 identity.part(&[u8::from(*removal == Removal::TakeDevices)]);
+            }
+            Self::Forget { reason, records } => {
+                identity.part(&[u8::from(*reason)]);
+                for stream in records {
+                    identity.part(stream.as_bytes());
+                }
             }
             Self::Ceremony(work) => work.identity(identity),
         }

@@ -2,7 +2,7 @@
 
 use countersign_domain::account::Account;
 use countersign_domain::device::DeviceKind;
-use countersign_domain::ids::{AccountId, StreamId};
+use countersign_domain::ids::{AccountId, StreamId, UnixMillis};
 use serde::{Deserialize, Serialize};
 
 use super::Views;
@@ -13,7 +13,7 @@ use super::sms::SmsRow;
 pub(crate) const CHECKPOINT_NAME: &str = "views";
 
 /// Changes whenever a row or the fold changes its meaning; an old checkpoint is then rebuilt.
-const ROWS: u64 = 3;
+const ROWS: u64 = 4;
 
 /// What the rows mean depends on the length of a budget window as well.
 pub(crate) const fn fingerprint(window_ms: u64) -> u64 {
@@ -29,6 +29,7 @@ enum Row {
     Principal(StreamId, PrincipalRow),
     Device(StreamId, DeviceRow),
     Sms(Box<SmsRow>),
+    Forgotten(StreamId, UnixMillis),
 }
 
 impl Views {
@@ -39,7 +40,8 @@ impl Views {
         let devices = self.devices.iter().map(|(id, row)| Row::Device(*id, row.clone()));
         let sms = self.sms.rows().map(|row| Row::Sms(Box::new(row)));
         let mut blocks = vec![Vec::new()];
-        for row in accounts.chain(principals).chain(devices).chain(sms) {
+        let forgotten = self.forgotten.iter().map(|(id, at)| Row::Forgotten(*id, *at));
+        for row in accounts.chain(principals).chain(devices).chain(sms).chain(forgotten) {
             let bytes = postcard::to_allocvec(&row)?;
             match blocks.last_mut() {
                 Some(block) if block.len() + bytes.len() <= BLOCK_BYTES => block.extend_from_slice(&bytes),
@@ -66,6 +68,9 @@ impl Views {
     fn put(&mut self, row: Row) {
         match row {
             Row::Sms(row) => self.sms.put(*row),
+            Row::Forgotten(stream, at) => {
+                self.forgotten.insert(stream, at);
+            }
             Row::Account(id, row) => {
                 self.account_streams.insert(Account::stream(id), id);
                 if let Some(alias) = &row.settings.alias {

@@ -290,8 +290,24 @@ impl SmsViews {
         (enough && ended) || self.order.len() >= WAITING_MAX
     }
 
+    /// Drops the messages to a principal, and what is counted for the numbers that they went to. Sums over many stay.
+    pub(super) fn forget(&mut self, principal: StreamId) {
+        let of = |row: &&MessageRow| row.principal == principal;
+        let gone: Vec<(ChallengeId, [u8; 16])> =
+            self.messages.values().filter(of).map(|row| (row.challenge, row.destination.number)).collect();
+        for (challenge, number) in gone {
+            self.order.retain(|other| *other != challenge);
+            self.drop_row(challenge);
+            self.spent.counts.retain(|key, _| !matches!(key, BudgetKey::Number(of, _) if *of == number));
+        }
+    }
+
     fn forget_oldest(&mut self) {
         let Some(oldest) = self.order.pop_front() else { return };
+        self.drop_row(oldest);
+    }
+
+    fn drop_row(&mut self, oldest: ChallengeId) {
         let Some(row) = self.messages.remove(&oldest) else { return };
         self.unsettled.remove(&(row.until, row.challenge));
         if let Some(id) = row.message_id {

@@ -2,9 +2,9 @@
 
 use super::{Candidate, Context, Decision, Verdict, record};
 use crate::account::Account;
-use crate::device::{Device, DeviceKind, DeviceName, Path};
+use crate::device::{Device, DeviceKind, DeviceName, Path, seed_stream};
 use crate::event::{
-    AccountOpened, DeviceAdded, DeviceDeleted, DeviceRemoved, HardwareTokenImported, PrincipalRegistered,
+    AccountOpened, DeviceAdded, DeviceDeleted, DeviceRemoved, HardwareTokenImported, PrincipalRegistered, SeedStored,
     VirtualDeviceCreated,
 };
 use crate::ids::{AccountId, PrincipalId};
@@ -48,10 +48,15 @@ pub fn create_virtual_device(
     if account.virtual_devices >= max {
         return Err(Rejection::AccountDeviceLimit { max });
     }
-    let device = candidate.stream();
-    let created =
-        VirtualDeviceCreated { account: account.id, serial: candidate.serial.clone(), seed, by: context.caller.by() };
-    record(Verdict::Done, [(device, created.into()), (Account::stream(account.id), DeviceAdded { device }.into())])
+    let (device, by) = (candidate.stream(), context.caller.by());
+    let apart = seed_stream(device, Device::next_life(candidate.device));
+    let created = VirtualDeviceCreated { account: account.id, serial: candidate.serial.clone(), seed: apart, by };
+    let writes = [
+        (device, created.into()),
+        (apart, SeedStored { device, seed }.into()),
+        (Account::stream(account.id), DeviceAdded { device }.into()),
+    ];
+    record(Verdict::Done, writes)
 }
 
 /// Deletes an unassigned virtual device and frees its serial (R73). Its seed goes, its attempt
@@ -67,14 +72,12 @@ pub fn delete_virtual_device(account: Option<&Account>, candidate: Candidate<'_>
             && entity.serial == *candidate.serial
             && entity.serial.account() == Some(account.id)
     });
-    if entity.is_none() {
-        return Err(candidate.unknown());
-    }
+    let Some(entity) = entity else { return Err(candidate.unknown()) };
     if matches!(candidate.device, Some(Device::Assigned(_))) {
         return Err(Rejection::DeviceAssigned);
     }
     let device = candidate.stream();
-    let deleted = DeviceDeleted { by: context.caller.by() };
+    let deleted = DeviceDeleted { by: context.caller.by(), life: entity.life };
     record(Verdict::Done, [(device, deleted.into()), (Account::stream(account.id), DeviceRemoved { device }.into())])
 }
 
@@ -96,7 +99,8 @@ pub fn import_hardware_token(
     if candidate.device.is_some() {
         return Err(Rejection::DeviceExists);
     }
-    let by = context.caller.by();
-    let imported = HardwareTokenImported { serial: candidate.serial.clone(), seed, manufacturer, by };
-    record(Verdict::Done, [(candidate.stream(), imported.into())])
+    let (device, by) = (candidate.stream(), context.caller.by());
+    let apart = seed_stream(device, Device::next_life(candidate.device));
+    let imported = HardwareTokenImported { serial: candidate.serial.clone(), seed: apart, manufacturer, by };
+    record(Verdict::Done, [(device, imported.into()), (apart, SeedStored { device, seed }.into())])
 }

@@ -149,7 +149,7 @@ fn enabled(ready: &Ready<'_>, learned: Learned, offset: i64, context: &Context<'
     let Ready { owner, device, entity, replaces, .. } = *ready;
     let by = context.caller.by();
     let mut writes = vec![
-        (owner.stream, DeviceEnabled { device, kind: entity.kind, by, learned }.into()),
+        (owner.stream, DeviceEnabled { device, kind: entity.kind, life: entity.life, by, learned }.into()),
         (device, DeviceAssigned { owner: owner.stream }.into()),
     ];
     if let Some(old) = replaces {

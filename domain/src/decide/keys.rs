@@ -251,14 +251,14 @@ pub fn finish_key_registration(
     if read.device.and_then(Device::entity).is_some() {
         return Step::Decided(Err(Rejection::DeviceExists));
     }
-    Step::Decided(Ok(registered(owner, asked, serial, *replaces, key, context)))
+    let life = Device::next_life(read.device);
+    Step::Decided(Ok(registered((owner, asked), (serial, life), *replaces, key, context)))
 }
 
 /// One atomic write: the owner, the device, the credential and, in a replacement, the old device.
 fn registered(
-    owner: &Registered,
-    asked: &KeyChallenge,
-    serial: &Serial,
+    (owner, asked): (&Registered, &KeyChallenge),
+    (serial, life): (&Serial, u32),
     replaces: Option<StreamId>,
     key: &NewKey,
     context: &Context<'_>,
@@ -276,7 +276,7 @@ fn registered(
         backup_eligible: key.backup_eligible,
         by,
     };
-    let enabled = DeviceEnabled { device, kind: DeviceKind::SecurityKey, by, learned: Learned::default() };
+    let enabled = DeviceEnabled { device, kind: DeviceKind::SecurityKey, life, by, learned: Learned::default() };
     let known = KeyRegistered { device, challenge: asked.id, form, credential, counter: key.counter };
     let mut writes = vec![
         (device, created.into()),

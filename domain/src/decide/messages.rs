@@ -103,7 +103,7 @@ pub fn finish_sms_enrolment(
     let fault = match compare(sent, evidence, context) {
         Compared::Ask(question) => return Step::Ask(question),
         Compared::Good => {
-            let outcome = enrolled(owner, enrolment.serial, challenge, phone, context);
+            let outcome = enrolled(owner, enrolment, challenge, phone, context);
             return Step::Decided(Ok(outcome));
         }
         Compared::Refused(fault) => fault,
@@ -279,15 +279,16 @@ fn ready_to_enrol<'a>(
 
 fn enrolled(
     owner: &Registered,
-    serial: &Serial,
+    enrolment: Enrolment<'_>,
     challenge: ChallengeId,
     phone: &PhoneNumber,
     context: &Context<'_>,
 ) -> Outcome {
     let by = context.caller.by();
+    let (serial, life) = (enrolment.serial, Device::next_life(enrolment.device));
     let device = serial.stream();
     let created = SmsDeviceCreated { account: owner.id.account(), serial: serial.clone(), phone: phone.clone(), by };
-    let enabled = DeviceEnabled { device, kind: DeviceKind::Sms, by, learned: Learned::default() };
+    let enabled = DeviceEnabled { device, kind: DeviceKind::Sms, life, by, learned: Learned::default() };
     let writes = vec![
         (device, created.into()),
         (owner.stream, SmsCodeAccepted { challenge, device }.into()),

@@ -110,7 +110,7 @@ pub fn remove_user(principal: Option<&Principal>, removal: Removal, context: &Co
         writes.push((owner, Event::from(DeviceDeactivated { device, by, reason })));
         writes.extend(released(owner, enabled, by));
         if enabled.kind == DeviceKind::VirtualTotp {
-            writes.push((device, DeviceDeleted { by }.into()));
+            writes.push((device, DeviceDeleted { by, life: enabled.life }.into()));
             writes.push((account, DeviceRemoved { device }.into()));
         }
     }

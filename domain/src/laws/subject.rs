@@ -22,6 +22,7 @@ pub(super) enum Subject {
     Log,
     Door,
     Guard,
+    Seed,
     /// Something of it could not be read.
     Unread,
     Broken,
@@ -35,6 +36,7 @@ impl Subject {
             (Self::Log | Self::Nothing, Event::SigningKeyRotated(_)) => Ok(Self::Log),
             (Self::Door | Self::Nothing, Event::PasswordRefused(_) | Event::PasswordsLocked(_)) => Ok(Self::Door),
             (Self::Guard | Self::Nothing, Event::SmsPrefixBlocked(_) | Event::SmsPrefixCleared(_)) => Ok(Self::Guard),
+            (Self::Nothing, Event::SeedStored(_)) => Ok(Self::Seed),
             (Self::Nothing, Event::AccountOpened(_)) => {
                 in_place(Box::default(), |state| Account::evolve(state, event, at)).map(Self::Account)
             }
@@ -51,7 +53,7 @@ impl Subject {
             }
             (Self::Nothing, _) => in_place(Box::default(), |state| Device::evolve(state, event, at)).map(Self::Device),
             (Self::Device(state), _) => in_place(state, |state| Device::evolve(state, event, at)).map(Self::Device),
-            (Self::Host | Self::Log | Self::Door | Self::Guard | Self::Broken, _) => return Self::Broken,
+            (Self::Host | Self::Log | Self::Door | Self::Guard | Self::Seed | Self::Broken, _) => return Self::Broken,
         };
         after.unwrap_or(Self::Broken)
     }

@@ -7,7 +7,7 @@ use crate::Corrupt;
 use crate::account::{Account, Claim};
 use crate::caller::{By, Channel};
 use crate::decide::{Candidate, Context, Decision, Outcome, Step, Verdict, enable};
-use crate::device::{Device, DeviceName, Path, Serial, credential_stream};
+use crate::device::{Device, DeviceName, Path, Serial, credential_stream, seed_stream};
 use crate::event::{Event, HardwareTokenImported, PrincipalRegistered, VirtualDeviceCreated};
 use crate::ids::{AccountId, PrincipalId, StreamId, UnixMillis, UserId};
 use crate::principal::Principal;
@@ -66,7 +66,9 @@ impl Scene {
     pub(super) fn take(&mut self, stream: StreamId, event: &Event) -> Result<(), &'static str> {
         let (now, corrupt) = (self.now, |_: Corrupt| "an event that does not fit");
         let owner = self.principal.as_ref().and_then(Principal::registered).map(|owner| owner.stream);
-        if stream == self.serial.stream() {
+        if matches!(event, Event::SeedStored(_)) {
+            // A stream of its own, that no decision looks at.
+        } else if stream == self.serial.stream() {
             self.device = Some(Device::evolve(self.device.take(), event, now).map_err(corrupt)?);
         } else if stream == credential_stream(CREDENTIAL) {
             self.claim = Some(Claim::evolve(self.claim.take(), event, now).map_err(corrupt)?);
@@ -131,17 +133,23 @@ pub(super) fn root() -> Result<Principal, &'static str> {
     registered(PrincipalId::Root(account_id()?), "root")
 }
 
+/// Where the seed of a device's first life is.
+fn seed_of(serial: &Serial) -> StreamId {
+    seed_stream(serial.stream(), 1)
+}
+
 fn operator() -> By {
     By { who: None, channel: Channel::Operator, mfa: false }
 }
 
 pub(super) fn created(serial: &Serial) -> Result<Device, &'static str> {
-    let event = VirtualDeviceCreated { account: account_id()?, serial: serial.clone(), seed: seed()?, by: operator() };
+    let event =
+        VirtualDeviceCreated { account: account_id()?, serial: serial.clone(), seed: seed_of(serial), by: operator() };
     Device::evolve(None, &event.into(), UnixMillis(0)).map_err(|_| "device")
 }
 
 pub(super) fn imported(serial: &Serial) -> Result<Device, &'static str> {
     let manufacturer = String::from("vendor");
-    let event = HardwareTokenImported { serial: serial.clone(), seed: seed()?, manufacturer, by: operator() };
+    let event = HardwareTokenImported { serial: serial.clone(), seed: seed_of(serial), manufacturer, by: operator() };
     Device::evolve(None, &event.into(), UnixMillis(0)).map_err(|_| "device")
 }

@@ -30,8 +30,8 @@ use serde::{Deserialize, Serialize};
 use crate::caller::By;
 use crate::client::Client;
 use crate::device::{DeviceKind, DeviceName, Path, Serial};
-use crate::event::{CodeFault, DeactivateReason, PairFault, Purpose};
-use crate::ids::{AccountId, PrincipalId, StreamId};
+use crate::event::{CodeFault, DeactivateReason, ForgetReason, PairFault, Purpose};
+use crate::ids::{AccountId, PrincipalId, StreamId, Version};
 use crate::secret::Seed;
 use crate::totp::{Budget, Learned};
 
@@ -91,8 +91,8 @@ bodies! {
         account: AccountId,
         /// Its ARN (R20).
         serial: Serial,
-        /// Its shared secret (R15).
-        seed: Seed,
+        /// The stream that holds its shared secret (R15), and nothing else.
+        seed: StreamId,
         /// Who created it.
         by: By,
     }
@@ -100,12 +100,19 @@ bodies! {
     HardwareTokenImported {
         /// The vendor's serial number.
         serial: Serial,
-        /// Its shared secret.
-        seed: Seed,
+        /// The stream that holds its shared secret, and nothing else.
+        seed: StreamId,
         /// The vendor, as the import said.
         manufacturer: String,
         /// Who imported it.
         by: By,
+    }
+    /// The shared secret of one life of a device. A stream of its own, so that it is destroyed alone (A36); sealed.
+    SeedStored {
+        /// The device.
+        device: StreamId,
+        /// The secret.
+        seed: Seed,
     }
     /// The device got an owner. Device stream.
     DeviceAssigned {
@@ -119,10 +126,13 @@ bodies! {
         /// What is known of its codes.
         learned: Learned,
     }
-    /// The entity was deleted and its serial is free (R73). Device stream.
+    /// The entity was deleted and its serial is free (R73). Device stream. The tombstone of this life's seed: once
+    /// it is durable, the key of the seed's stream is destroyed (A36).
     DeviceDeleted {
         /// Who deleted it.
         by: By,
+        /// Which life of the serial ended, from 1 on.
+        life: u32,
     }
     /// A pair for enabling an unassigned device was refused (R64). Device stream.
     PairRefused {
@@ -165,12 +175,32 @@ bodies! {
         /// Who removed it.
         by: By,
     }
+    /// A principal that was removed is forgotten. Principal stream. The tombstone of keys: once it is durable, they are
+    /// destroyed, and what they sealed is gone. It is never sealed itself, and says nothing of the person.
+    PrincipalForgotten {
+        /// Who asked.
+        by: By,
+        /// Why.
+        reason: ForgetReason,
+        /// Entries whose keys are to be destroyed, each the first that its key sealed; at most
+        /// [`FORGOTTEN_MAX`](crate::decide::FORGOTTEN_MAX).
+        keys: Vec<Forgotten>,
+    }
+    /// A sealed entry whose key is to be destroyed. Part of an event.
+    Forgotten {
+        /// Its stream.
+        stream: StreamId,
+        /// Its version in the stream.
+        version: Version,
+    }
     /// A device was associated and activated at once (R50). Principal stream.
     DeviceEnabled {
         /// The device.
         device: StreamId,
         /// Its kind.
         kind: DeviceKind,
+        /// Which life of its serial it is in, from 1 on.
+        life: u32,
         /// Who enabled it.
         by: By,
         /// What is known of its codes, the accepted pair included (R82).

@@ -3,7 +3,7 @@
 use countersign_domain::account::{Account, Claim};
 use countersign_domain::caller::{By, Channel};
 use countersign_domain::client::Client;
-use countersign_domain::device::{DeviceKind, Path, PhoneNumber, credential_stream};
+use countersign_domain::device::{DeviceKind, Path, PhoneNumber, credential_stream, seed_stream};
 use countersign_domain::event::*;
 use countersign_domain::ids::*;
 use countersign_domain::laws::{Fact, Law, LawBook};
@@ -69,7 +69,9 @@ impl Forger {
             forger.write(holder, PrincipalRegistered { id, name: named(called), path: path() });
         }
         for device in ["phone", "spare"] {
-            let (serial, seed) = (phone(device), Seed::new(vec![7; 20]).unwrap());
+            let (serial, seed) = (phone(device), seed_stream(phone(device).stream(), 1));
+            let stored = SeedStored { device: serial.stream(), seed: Seed::new(vec![7; 20]).unwrap() };
+            forger.write(seed, stored);
             forger.write(serial.stream(), VirtualDeviceCreated { account: account(), serial, seed, by: BY });
             forger.write(Account::stream(account()), DeviceAdded { device: phone(device).stream() });
         }
@@ -114,7 +116,7 @@ impl Forger {
 
     pub fn enabled(&mut self, owner: StreamId, device: &str, counter: u64) {
         let (device, kind) = (phone(device).stream(), DeviceKind::VirtualTotp);
-        self.write(owner, DeviceEnabled { device, kind, by: BY, learned: learned(counter) });
+        self.write(owner, DeviceEnabled { device, kind, life: 1, by: BY, learned: learned(counter) });
     }
 
     pub fn assigned(&mut self, owner: StreamId, device: &str) {
@@ -227,7 +229,7 @@ impl Forger {
         };
         self.write(device, created);
         self.write(device, DeviceAssigned { owner: dana() });
-        self.write(dana(), DeviceEnabled { device, kind, by: BY, learned: Learned::default() });
+        self.write(dana(), DeviceEnabled { device, kind, life: 1, by: BY, learned: Learned::default() });
         let (challenge, credential) = (challenge(number), credential_stream(credential));
         self.write(dana(), KeyRegistered { device, challenge, form, credential, counter });
         device
@@ -265,7 +267,7 @@ impl Forger {
         forger.write(device, DeviceAssigned { owner: dana() });
         forger.write(dana(), SmsCodeAccepted { challenge: challenge(1), device });
         let kind = DeviceKind::Sms;
-        forger.write(dana(), DeviceEnabled { device, kind, by: BY, learned: Learned::default() });
+        forger.write(dana(), DeviceEnabled { device, kind, life: 1, by: BY, learned: Learned::default() });
         forger.begin(dana(), 2, None);
         forger.send(device, 2, Some(attempt(2)));
         assert_eq!(forger.broken, []);

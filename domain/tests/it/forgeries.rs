@@ -70,7 +70,7 @@ pub const OF_DEVICES: &[Forgery] = &[
     }),
     forgery!(RootHasNoSms, "root has one", |forger| {
         let (device, kind) = (sms("root").stream(), DeviceKind::Sms);
-        forger.write(root().stream(), DeviceEnabled { device, kind, by: BY, learned: Learned::default() });
+        forger.write(root().stream(), DeviceEnabled { device, kind, life: 1, by: BY, learned: Learned::default() });
     }),
     forgery!(BudgetHolds, "ten good codes", |forger| {
         (1..=10).for_each(|step| forger.accepted(56_666_667 + step));

@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use countersign_domain::caller::Caller;
 use countersign_domain::client::Client;
 use countersign_domain::decide::*;
-use countersign_domain::device::{Device, PhoneNumber, Serial};
+use countersign_domain::device::{Device, PhoneNumber, Serial, seed_stream};
 use countersign_domain::event::*;
 use countersign_domain::ids::*;
 use countersign_domain::policy::Policy;
@@ -61,7 +61,8 @@ fn telling() -> Vec<Event> {
     let (until, window, lee) = (UnixMillis(3), 4, user("lee"));
     let (device, factor) = (phone("lee").stream(), AlternativeFactor::Mail);
     let by = Caller::operator().by();
-    let seed = || Seed::new(SECRET.to_vec()).unwrap();
+    let seed_of = |serial: &Serial| seed_stream(serial.stream(), 1);
+    let stored = SeedStored { device, seed: Seed::new(SECRET.to_vec()).unwrap() };
     let (path, account) = (countersign_domain::device::Path::root(), account());
     let token = Serial::new("GAHT12345678").unwrap();
     let created = SecurityKeyCreated {
@@ -92,8 +93,9 @@ fn telling() -> Vec<Event> {
         AliasChanged { alias: None, by }.into(),
         PasswordRefused { who: None, client: client() }.into(),
         PasswordsLocked { who: None, client: client() }.into(),
-        VirtualDeviceCreated { account, serial: self::phone("lee"), seed: seed(), by }.into(),
-        HardwareTokenImported { serial: token, seed: seed(), manufacturer: "vendor".to_owned(), by }.into(),
+        VirtualDeviceCreated { account, serial: self::phone("lee"), seed: seed_of(&self::phone("lee")), by }.into(),
+        stored.into(),
+        HardwareTokenImported { seed: seed_of(&token), serial: token, manufacturer: "vendor".to_owned(), by }.into(),
         created.into(),
         SmsDeviceCreated { account, serial: sms("lee"), phone: number(), by }.into(),
         PrincipalRegistered { id: lee, name: named("lee"), path: path.clone() }.into(),

@@ -299,6 +299,8 @@ impl Stage {
                 Event::AccountOpened(_) => {
                     self.accounts.insert(stream, Account::evolve(None, event, at).unwrap());
                 }
+                // Nothing follows from it but codes, and no decision looks at it.
+                Event::SeedStored(_) => {}
                 Event::NameClaimed(_) | Event::CredentialClaimed(_) => {
                     self.claims.insert(stream, Claim::evolve(None, event, at).unwrap());
                 }

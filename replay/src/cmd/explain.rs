@@ -68,5 +68,9 @@ fn text(answer: &Explanation) -> String {
     }
     let why = answer.again.why.as_deref().map_or_else(String::new, |why| format!(": {}", shown(why)));
     line(format!("decided again: {}{why}", answer.again.verdict.replace('_', " ")));
+    if let Some(gone) = &answer.seed_destroyed {
+        let (serial, time, position) = (shown(&gone.serial), &gone.time, gone.position);
+        line(format!("the seed of {serial} was destroyed at {time} (position {position}): {}", gone.says));
+    }
     out
 }

@@ -28,6 +28,12 @@ pub fn describe(stream: StreamId, event: &Event, names: &dyn Names) -> String {
             format!("{} was registered under the name `{}`", registered.id, shown(registered.name.as_str()))
         }
         Event::PrincipalRenamed(renamed) => format!("{} is called `{}` now", who(), shown(renamed.name.as_str())),
+        Event::PrincipalForgotten(gone) => format!(
+            "{} was forgotten by {}: {} to be destroyed",
+            who(),
+            by(gone.by, names),
+            counted(gone.keys.len() as u64, "key is", "keys are")
+        ),
         Event::PrincipalRemoved(gone) => format!("{} was removed by {}", who(), by(gone.by, names)),
         Event::VirtualDeviceCreated(created) => {
             format!("virtual device {} was created by {}", shown(created.serial.as_str()), by(created.by, names))
@@ -41,6 +47,7 @@ pub fn describe(stream: StreamId, event: &Event, names: &dyn Names) -> String {
         Event::DeviceReleased(released) => {
             format!("{} was released by {}", device(stream), names.principal(released.owner))
         }
+        Event::SeedStored(stored) => format!("the seed of {} was stored", device(stored.device)),
         Event::DeviceDeleted(deleted) => format!("{} was deleted by {}", device(stream), by(deleted.by, names)),
         Event::DeviceEnabled(enabled) if enabled.kind.is_totp() => format!(
             "{} was enabled for {} by {}: {}",

@@ -16,7 +16,7 @@ use super::describe::{Names, Rule, denial, describe, rule_of, spelled};
 use super::error::OwnError;
 use super::read::{Entries, Sealed, each_entry};
 use super::scene::Scene;
-use super::states::States;
+use super::states::{DEVICE_DELETED, States};
 use super::words::instant;
 
 /// Which entry is meant.
@@ -64,7 +64,26 @@ pub struct Explanation {
     pub code: Option<CodeVerdict>,
     /// What deciding again came to.
     pub again: DecidedAgain,
+    /// For a code or a pair of a device that was deleted since: that its secret is gone, and what can be said all the same.
+    pub seed_destroyed: Option<SeedDestroyed>,
 }
+
+/// The end of a seed that a code was looked for with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct SeedDestroyed {
+    /// The device.
+    pub serial: String,
+    /// When the device was deleted, and its seed with it.
+    pub time: String,
+    /// The entry that says so.
+    pub position: u64,
+    /// What can still be said.
+    pub says: &'static str,
+}
+
+/// Digits are never recorded, so nothing is lost of what an explanation rests on.
+const STILL_SAID: &str = "no digits can be tried any more; where the code fitted, or in which range it fitted nowhere, was recorded \
+     when it was decided, and is what this answer rests on";
 
 /// One entry in words.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -177,7 +196,41 @@ pub fn explain(log: &dyn Entries, which: Which, deployment: &Policy) -> Result<E
         rule: known.iter().find_map(|(_, event)| rule_of(event, &policy)),
         code: code_verdict(&scene, &known, at, &policy),
         again: again(&scene, &known, known.len() == recorded.len(), at, &policy),
+        seed_destroyed: seed_destroyed(log, &states, &known, Position(first.0 + u64::from(parts)))?,
     })
+}
+
+/// Where, after a command, the device went whose code or pair it was about.
+fn seed_destroyed(
+    log: &dyn Entries,
+    states: &States,
+    events: &[(StreamId, Event)],
+    from: Position,
+) -> Result<Option<SeedDestroyed>, OwnError> {
+    let tried = |(stream, event): &(StreamId, Event)| match event {
+        Event::CodeAccepted(_)
+        | Event::CodeRefused(_)
+        | Event::DeviceResynced(_)
+        | Event::ResyncRefused(_)
+        | Event::BudgetSpent(_) => super::subject::device_of(event),
+        Event::PairRefused(_) => Some(*stream),
+        _ => None,
+    };
+    let Some(device) = events.iter().find_map(tried) else { return Ok(None) };
+    let mut gone = None;
+    log.scan(from, &mut |entry| {
+        if entry.header.stream == device && entry.header.event_type == DEVICE_DELETED {
+            gone = Some((entry.header.time, entry.position.0));
+            return ControlFlow::Break(());
+        }
+        ControlFlow::Continue(())
+    })?;
+    Ok(gone.map(|(at, position)| SeedDestroyed {
+        serial: states.serial(device),
+        time: instant(at),
+        position,
+        says: STILL_SAID,
+    }))
 }
 
 /// The command, its first entry, how many there are, and when.

@@ -17,7 +17,7 @@ use countersign_domain::principal::{Principal, Registered};
 use serde::Serialize;
 
 use super::error::OwnError;
-use super::read::{Entries, each_entry_of};
+use super::read::{Entries, SEED_STORED, each_entry_of};
 use super::states::{Life, States};
 use super::words::instant;
 use crate::ask::Sealing;
@@ -190,6 +190,8 @@ pub fn forecast(log: &dyn Entries, deployment: &Policy, horizon_days: u32) -> Re
                     readings.entry(device).or_default().take(seconds(at), ahead(counter, at, step_s));
                 }
             }
+            // No reading rests on a seed.
+            Err(_) if entry.header.event_type == SEED_STORED => {}
             Err(why) => sealed.count(why),
         }
         states.take(entry, event)?;

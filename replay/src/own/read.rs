@@ -12,6 +12,9 @@ use zeroize::Zeroizing;
 use super::error::OwnError;
 use crate::ask::Sealing;
 
+/// The number of the type that holds seeds; see [`wire::TYPES`].
+pub(super) const SEED_STORED: u16 = 0x0210;
+
 /// A log that can be read in its order.
 pub trait Entries {
     /// How many entries there are.

@@ -25,7 +25,7 @@ use super::scene::Scene;
 /// How often a store that is being written is copied before it is given up.
 const COPIES_MAX: usize = 8;
 /// The number under which the engine stores the states of principals in the form that is read here.
-const STATE_FINGERPRINT: u64 = 3;
+const STATE_FINGERPRINT: u64 = 4;
 /// Checkpoints that the engine is known to keep.
 const CHECKPOINTS: &[&str] = &["views"];
 /// Differences that are listed.
@@ -246,7 +246,8 @@ fn what_differs(stored: &Principal, state: &Principal) -> &'static str {
             }
         }
         (Principal::Removed(_), Principal::Removed(_)) => "who it was, or when it was removed",
-        _ => "whether it was removed",
+        (Principal::Forgotten(_), Principal::Forgotten(_)) => "when it was forgotten",
+        _ => "whether it was removed or forgotten",
     }
 }
 

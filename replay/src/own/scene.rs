@@ -13,7 +13,7 @@ use countersign_store::EntryRef;
 use foldhash::fast::RandomState;
 
 use super::error::OwnError;
-use super::read::Sealed;
+use super::read::{SEED_STORED, Sealed};
 use super::states::ByStream;
 
 /// The states of accounts, names, principals and devices, by the domain's own folds.
@@ -51,7 +51,10 @@ impl Scene {
     pub fn take(&mut self, entry: &EntryRef<'_>, event: Result<&Event, Sealed>) -> Result<(), OwnError> {
         let (stream, at) = (entry.header.stream, entry.header.time);
         let Ok(event) = event else {
-            self.darken(stream);
+            // No state has a seed, so none is missing.
+            if entry.header.event_type != SEED_STORED {
+                self.darken(stream);
+            }
             return Ok(());
         };
         let taken = self.evolve(stream, event, at);
@@ -72,6 +75,7 @@ impl Scene {
     /// When the event cannot follow from the state before it; the stream is without a state then.
     pub fn evolve(&mut self, stream: StreamId, event: &Event, at: UnixMillis) -> Result<(), Corrupt> {
         if !self.dark.is_empty() && self.dark.contains(&stream) {
+            self.lighten(stream, event, at);
             return Ok(());
         }
         match event {
@@ -81,6 +85,7 @@ impl Scene {
             | Event::CredentialReleased(_) => fold(&mut self.claims, stream, event, at, Claim::evolve),
             Event::HostRecord(_)
             | Event::SigningKeyRotated(_)
+            | Event::SeedStored(_)
             | Event::PasswordRefused(_)
             | Event::PasswordsLocked(_)
             | Event::SmsPrefixBlocked(_)
@@ -90,6 +95,17 @@ impl Scene {
             Event::AccountOpened(_) => fold(&mut self.accounts, stream, event, at, Account::evolve),
             _ if self.accounts.contains_key(&stream) => fold(&mut self.accounts, stream, event, at, Account::evolve),
             _ => fold(&mut self.devices, stream, event, at, Device::evolve),
+        }
+    }
+
+    /// Goes on with a stream behind what is sealed, at an event that says enough for it.
+    fn lighten(&mut self, stream: StreamId, event: &Event, at: UnixMillis) {
+        if let Some(device) = Device::resume(event, at) {
+            self.devices.insert(stream, device);
+            self.dark.remove(&stream);
+        } else if let Some(principal) = Principal::resume(event, at) {
+            self.people.insert(stream, principal);
+            self.dark.remove(&stream);
         }
     }
 
@@ -105,6 +121,7 @@ impl Scene {
         let id = match self.people.get(&principal)? {
             Principal::Registered(registered) => &registered.id,
             Principal::Removed(removed) => &removed.id,
+            Principal::Forgotten(_) => return None,
         };
         self.accounts.get(&Account::stream(id.account()))
     }

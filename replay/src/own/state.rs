@@ -69,7 +69,8 @@ pub fn state(log: &dyn Entries, at: Option<UnixMillis>, until: Option<UnixMillis
 
 /// Whether entries of a type belong to an account, a device or a principal.
 pub(super) const fn concerns(event_type: u16) -> bool {
-    matches!(event_type, 0x0101..=0x011f | 0x0200..=0x03ff)
+    // No state has a seed.
+    matches!(event_type, 0x0101..=0x011f | 0x0200..=0x020f | 0x0211..=0x03ff)
 }
 
 /// What comes behind the cut, in its order: who is to come, and the names that people are to have. They are called by those

@@ -79,9 +79,10 @@ impl Person {
     #[must_use]
     pub fn id(&self) -> Option<&PrincipalId> {
         match &self.life {
-            Life::Known(principal) => principal.as_ref().as_ref().map(|principal| match principal {
-                Principal::Registered(registered) => &registered.id,
-                Principal::Removed(removed) => &removed.id,
+            Life::Known(principal) => principal.as_ref().as_ref().and_then(|principal| match principal {
+                Principal::Registered(registered) => Some(&registered.id),
+                Principal::Removed(removed) => Some(&removed.id),
+                Principal::Forgotten(_) => None,
             }),
             Life::Sealed { .. } => None,
         }
@@ -152,11 +153,12 @@ impl States {
             return Ok(());
         }
         if let Some(device) = self.devices.get_mut(&stream) {
-            // What is unknown of a device is known again from its next creation on.
-            if device.is_some() || event.creates_device() {
-                *device = Some(Device::evolve(device.take(), event, at)?);
-                self.learn_serial(stream);
-            }
+            // What is unknown of a device is known again from the end of that life on.
+            *device = match device.take() {
+                None => Device::resume(event, at),
+                before => Some(Device::evolve(before, event, at)?),
+            };
+            self.learn_serial(stream);
             return Ok(());
         }
         match event {
@@ -272,6 +274,7 @@ pub(super) const RENAMED: u16 = 0x0302;
 const SIGNED_IN: u16 = 0x0321;
 pub(super) const VIRTUAL_CREATED: u16 = 0x0201;
 pub(super) const TOKEN_IMPORTED: u16 = 0x0202;
+pub(super) const DEVICE_DELETED: u16 = 0x0205;
 pub(super) const KEY_CREATED: u16 = 0x0208;
 pub(super) const SMS_CREATED: u16 = 0x0209;
 

@@ -20,7 +20,7 @@ use super::place::locate;
 use super::read::{Sealed, fact};
 use super::words::counted;
 use crate::ask::Sealing;
-use audit::Audit;
+use audit::{Audit, InUse};
 use countersign_domain::wire;
 use signed::Seals;
 pub use signed::{Outside, SignedUpTo};
@@ -28,6 +28,8 @@ use zeroize::Zeroizing;
 
 /// Problems and violations that are kept, each; a log that has more is bad enough.
 const KEPT_MAX: usize = 1000;
+/// How often a key is looked at again that is about to be destroyed: for longer than two syncs take.
+const LOOKS_MAX: u32 = 50_000;
 
 /// What a verification found.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -306,6 +308,7 @@ impl Pass<'_> {
         }
         match self.event(entry) {
             Ok(Ok(event)) => {
+                self.audit.tombstone(entry, &event);
                 let broken = self.laws.as_mut().map(|laws| laws.observe(&fact(entry, &event)));
                 self.report.add(broken.unwrap_or_default());
             }
@@ -341,22 +344,43 @@ impl Pass<'_> {
         }
     }
 
+    /// A slot. That of a key whose tombstone is there may be a moment away from being overwritten, in a store that is open.
+    fn slot(&self, key_id: u64, is_doomed: bool) -> Result<Slot, KeyError> {
+        let mut slot = self.keys.slot(key_id);
+        for _ in 0..if is_doomed { LOOKS_MAX } else { 0 } {
+            if !matches!(slot, Ok(Slot::Live { .. }) | Err(KeyError::Corrupt(_))) {
+                break;
+            }
+            std::thread::yield_now();
+            slot = self.keys.slot(key_id);
+        }
+        slot
+    }
+
     fn finish(mut self, image: &Image) -> Result<Report, OwnError> {
         if let Some(laws) = self.laws.take() {
             self.report.add(laws.finish());
             self.report.streams_not_judged_wholly = laws.unread_streams() as u64;
         }
-        let (signed, doubts) = self.seals.finish();
-        self.report.signed = signed;
-        doubts.into_iter().for_each(|(position, what)| self.report.blame(position, what));
         if self.audit.is_torn() {
             self.report.blame(Some(image.head().0), "the last append is torn");
         }
         self.report.streams = self.audit.streams();
-        for (key_id, stream, position) in self.audit.keys() {
-            match self.keys.slot(key_id) {
-                Ok(Slot::Live { stream: owner, .. }) if owner == stream => {}
-                Ok(Slot::Destroyed { stream: owner }) if owner == stream => self.report.keys_destroyed += 1,
+        for InUse { key_id, stream, position, tombstone } in self.audit.keys() {
+            match self.slot(key_id, tombstone.is_some()) {
+                Ok(Slot::Live { stream: owner, .. }) if owner == stream => {
+                    if let Some(said) = tombstone {
+                        let what = format!("key {key_id} is there, though position {said} says that it is destroyed");
+                        self.report.blame(Some(position), what);
+                    }
+                }
+                Ok(Slot::Destroyed { stream: owner }) if owner == stream => {
+                    self.report.keys_destroyed += 1;
+                    if tombstone.is_none() && !self.audit.has_gap() {
+                        let what = format!("key {key_id} was destroyed, and nothing in the log says that it should be");
+                        self.report.blame(Some(position), what);
+                    }
+                }
                 Ok(_) => self.report.blame(Some(position), format!("key {key_id} is of another stream")),
                 Err(KeyError::Unavailable(fault)) => return Err(fault.into()),
                 Err(cause) => self.report.blame(Some(position), cause.to_string()),
@@ -365,6 +389,9 @@ impl Pass<'_> {
         if let Err(cause @ (KeyError::Corrupt(_) | KeyError::Missing(_))) = self.keys.slot(0) {
             self.report.blame(None, cause.to_string());
         }
+        let (signed, doubts) = self.seals.finish();
+        self.report.signed = signed;
+        doubts.into_iter().for_each(|(position, what)| self.report.blame(position, what));
         Ok(self.report)
     }
 }

@@ -236,9 +236,9 @@ fn a_forged_history_contradicts_itself_and_every_kind_of_it_is_found() {
     forge(used(one.stream()).into());
     forge(CodeAccepted { purpose: Purpose::SignIn, ..used(one.stream()) }.into());
     forge(signed_in(SignInFactor::Device, Some(one.stream())).into());
-    forge(DeviceEnabled { device: one.stream(), kind, by, learned: learned.clone() }.into());
+    forge(DeviceEnabled { device: one.stream(), kind, life: 1, by, learned: learned.clone() }.into());
     forge(PrincipalRemoved { by }.into());
-    forge(DeviceEnabled { device, kind, by, learned }.into());
+    forge(DeviceEnabled { device, kind, life: 1, by, learned }.into());
     let told = told(&OpenJournal(&*world.journal));
     let kinds: Vec<&str> = ask::findings(&told).findings.iter().map(|finding| finding.kind).collect();
     let expected = [

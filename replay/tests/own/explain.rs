@@ -60,6 +60,28 @@ fn a_refused_code_is_wrong_used_early_late_or_locked() {
 }
 
 #[test]
+fn of_a_device_that_is_gone_it_says_so_and_what_was_recorded() {
+    let mut world = World::in_memory(Policy::classic());
+    let lee = world.user("lee", 1);
+    let phone = world.create("phone");
+    world.enable(&lee, &phone, 2).unwrap();
+    world.verify(&lee, &phone, Some(9), Purpose::StepUp).unwrap();
+    let refused = Which::At(Position(world.journal.head().0 - 1));
+    assert_eq!(at_the_end(&world).seed_destroyed, None);
+    world.wait_s(3600);
+    world.deactivate(&lee, &phone).unwrap();
+    let explained = || explain(&OpenJournal(&*world.journal), refused, &Policy::classic()).unwrap();
+    assert_eq!(explained().seed_destroyed, None, "who enables it again needs it");
+    world.delete(&phone).unwrap();
+    // A device of the same name has another seed.
+    world.create("phone");
+    let found = explain(&OpenJournal(&*world.journal), refused, &Policy::classic()).unwrap();
+    assert_eq!((found.again.verdict, found.code.unwrap().verdict), ("same", "early"));
+    let gone = found.seed_destroyed.unwrap();
+    assert_eq!((gone.serial, gone.time), (phone.to_string(), "2023-11-14T23:14:10Z".to_owned()));
+}
+
+#[test]
 fn under_another_policy_the_difference_is_said() {
     let mut world = World::in_memory(Policy::classic());
     let lee = world.user("lee", 1);

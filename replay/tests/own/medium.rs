@@ -57,6 +57,7 @@ pub fn append(journal: &dyn Journal, versions: &mut BTreeMap<u64, u64>, salt: u6
     let streams = vec![StreamAppend {
         stream: StreamId::from_bytes(u128::from(stream + 1).to_be_bytes()),
         expected: Version(*version),
+        fresh_key: false,
         entries: (0..count).map(|_| entry.clone()).collect(),
     }];
     *version += count;
@@ -155,7 +156,7 @@ fn without_the_key_ring_what_is_not_sealed_is_read_all_the_same() {
     std::fs::rename(dir.path().join("keyring"), dir.path().join("elsewhere")).unwrap();
     let store = OwnStore::open(dir.path(), None).unwrap();
     assert!(!store.keys().has_ring());
-    assert_eq!(leaves(&store).len(), 9);
+    assert_eq!(leaves(&store).len(), 10);
     assert!(OwnStore::open(dir.path(), Some(&dir.path().join("elsewhere"))).unwrap().keys().has_ring());
     let missing = dir.path().join("nowhere");
     assert_eq!(OwnStore::open(dir.path(), Some(&missing)).unwrap_err(), OwnError::NoKeys(missing));

@@ -5,10 +5,12 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use countersign_domain::event::Purpose;
-use countersign_domain::ids::Position;
+use countersign_domain::caller::Caller;
+use countersign_domain::device::seed_stream;
+use countersign_domain::event::{ForgetReason, Forgotten, PrincipalForgotten, Purpose};
+use countersign_domain::ids::{Position, Version};
 use countersign_domain::policy::Policy;
-use countersign_replay::own::verify::{Report, verify};
+use countersign_replay::own::verify::{Problem, Report, verify};
 use countersign_replay::own::{Entries, OwnStore};
 use countersign_store::Journal;
 use proptest::prelude::*;
@@ -95,7 +97,11 @@ fn what_was_sealed_under_a_destroyed_key_does_not_end_the_judging() {
     world.enable(&gone, &phone, 0).unwrap();
     world.wait_s(90);
     world.sign_in(&gone, Some((&phone, 0))).unwrap();
-    for stream in [gone.stream(), phone.stream()] {
+    let streams = [gone.stream(), phone.stream()];
+    let keys = streams.map(|stream| Forgotten { stream, version: Version(1) }).to_vec();
+    let (by, reason) = (Caller::operator().by(), ForgetReason::Requested);
+    world.forge(gone.stream(), &PrincipalForgotten { by, reason, keys }.into());
+    for stream in streams {
         assert!(world.journal.destroy_key(stream).unwrap().is_some());
     }
     world.wait_s(90);
@@ -120,6 +126,41 @@ fn play_on(world: &mut World) {
     world.enable(&late, &phone, 0).unwrap();
     world.wait_s(60);
     world.sign_in(&late, Some((&phone, 0))).unwrap();
+}
+
+#[test]
+fn a_key_that_was_destroyed_without_a_word_is_found() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut world = World::at(dir.path(), Policy::classic());
+    play(&mut world, 4, 8);
+    let lee = world.user("lee", 100);
+    let registered = world.journal.stream_head(lee.stream()).unwrap().unwrap().position.0;
+    assert!(report(dir.path()).holds);
+    let key = world.journal.destroy_key(lee.stream()).unwrap().unwrap();
+    let found = report(dir.path());
+    let what = format!("key {key} was destroyed, and nothing in the log says that it should be");
+    assert_eq!(found.problems, [Problem { position: Some(registered), byte: None, what }], "{found}");
+    assert!(!found.holds && found.violations.is_empty(), "{found}");
+}
+
+#[test]
+fn a_key_that_lives_on_behind_its_tombstone_is_found() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut world = World::at(dir.path(), Policy::classic());
+    play(&mut world, 4, 8);
+    let phone = world.create("late");
+    let seed = seed_stream(phone.stream(), 1);
+    let keys = dir.path().join("store/keys");
+    let before = std::fs::read(&keys).unwrap();
+    world.delete(&phone).unwrap();
+    assert!(report(dir.path()).holds);
+    // As an old copy of the file would have it.
+    std::fs::write(&keys, before).unwrap();
+    let found = report(dir.path());
+    let [problem] = found.problems.as_slice() else { panic!("{found}") };
+    assert!(problem.what.contains("is there, though position"), "{found}");
+    let stored = world.journal.stream_head(seed).unwrap().unwrap().position.0;
+    assert_eq!(problem.position, Some(stored));
 }
 
 #[test]

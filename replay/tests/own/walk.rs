@@ -32,7 +32,7 @@ fn lees() -> World {
 
 #[test]
 fn a_script_walks_forwards_and_back() {
-    let said = walked(&lees(), "next\nn 2\nw\nb\ngoto 8\nshow lee\nback 2\nshow lee\nn 99\nquit\nnext\n");
+    let said = walked(&lees(), "next\nn 2\nw\nb\ngoto 9\nshow lee\nback 2\nshow lee\nn 99\nquit\nnext\n");
     let expected = "\
 2023-11-14T22:14:10Z [0] account 123456789012 was opened by the operator
 2023-11-14T22:14:10Z [1] 123456789012/root was registered under the name `root`
@@ -40,14 +40,15 @@ fn a_script_walks_forwards_and_back() {
 2023-11-14T22:14:10Z [3] user added
 2023-11-14T22:14:10Z [4] 123456789012/AIDA00000001 was registered under the name `lee`
 2023-11-14T22:14:10Z [5] virtual device arn:aws:iam::123456789012:mfa/phone was created by the operator
-2023-11-14T22:14:10Z [6] device added
-before position 7 of 11, 2023-11-14T22:14:10Z
-before position 5 of 11, 2023-11-14T22:14:10Z
-2023-11-14T22:14:10Z [7] arn:aws:iam::123456789012:mfa/phone was enabled for 123456789012/lee#1 by the operator: its clock is 1 step ahead of the server's
-2023-11-14T22:14:10Z [8] arn:aws:iam::123456789012:mfa/phone was assigned to 123456789012/lee#1
+2023-11-14T22:14:10Z [6] the seed of arn:aws:iam::123456789012:mfa/phone was stored
+2023-11-14T22:14:10Z [7] device added
+before position 8 of 12, 2023-11-14T22:14:10Z
+before position 5 of 12, 2023-11-14T22:14:10Z
+2023-11-14T22:14:10Z [8] arn:aws:iam::123456789012:mfa/phone was enabled for 123456789012/lee#1 by the operator: its clock is 1 step ahead of the server's
+2023-11-14T22:14:10Z [9] arn:aws:iam::123456789012:mfa/phone was assigned to 123456789012/lee#1
 123456789012/lee#1 enabled
   arn:aws:iam::123456789012:mfa/phone 1 steps ahead, 0 codes in its last window, 0 misses
-before position 5 of 11, 2023-11-14T22:14:10Z
+before position 5 of 12, 2023-11-14T22:14:10Z
 123456789012/lee#1 disabled
 ";
     assert!(said.starts_with(expected), "{said}");
@@ -85,11 +86,11 @@ fn a_wrong_order_is_answered_and_the_walk_goes_on() {
 there is no order `dance\\u{1b}[2J`; `help` lists them
 how many
 goto which position
-the log ends before position 11
+the log ends before position 12
 break at which principal, device or event
 there is no such breakpoint
 there is no principal `nobody` here
-before position 0 of 11
+before position 0 of 12
 ";
     assert_eq!(said, expected);
 }
@@ -111,7 +112,7 @@ fn what_is_derived_is_compared_with_what_the_log_comes_to() {
         let (version, position, leaf) = (head.version, head.position, head.leaf);
         let state = postcard::to_allocvec(&state).unwrap();
         let stream = who.stream();
-        world.journal.save_snapshot(Snapshot { stream, version, position, leaf, fingerprint: 3, state }).unwrap();
+        world.journal.save_snapshot(Snapshot { stream, version, position, leaf, fingerprint: 4, state }).unwrap();
     }
     assert_eq!(world.journal.stream_head(lee.stream()).unwrap().unwrap().version, Version(1));
     world.journal.checkpoint_index().unwrap();

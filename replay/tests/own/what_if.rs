@@ -2,12 +2,13 @@
 
 use countersign_domain::caller::Caller;
 use countersign_domain::event::Purpose;
+use countersign_domain::ids::PrincipalId;
 use countersign_domain::policy::{CodeOrder, Policy};
 use countersign_replay::own::OpenJournal;
 use countersign_replay::own::what_if::{WhatIf, what_if, what_if_listing};
 
 use crate::verify::play;
-use crate::world::World;
+use crate::world::{World, account};
 
 fn run(world: &World, instead: &Policy) -> WhatIf {
     what_if(&OpenJournal(&*world.journal), &world.policy, instead).unwrap()
@@ -60,6 +61,22 @@ fn a_smaller_budget_locks_and_a_narrower_window_asks_for_a_resync() {
     assert_eq!(kinds(&patient), [("asked_to_resync", "a resync would be offered")]);
     let wide = run(&world, &Policy { pair_back_steps: 1000, ..Policy::classic() });
     assert_eq!(kinds(&wide), []);
+}
+
+/// The end of a budget does not say who spent it; of root's device it was root, whom no operator may act for (R44).
+#[test]
+fn the_end_of_a_budget_of_roots_pairs_comes_out_the_same() {
+    let mut world = World::in_memory(Policy::classic());
+    let root = PrincipalId::Root(account());
+    world.caller = Some(Caller::at_console(root.clone(), Some(world.now)));
+    let phone = world.create("phone");
+    world.enable(&root, &phone, 0).unwrap();
+    world.wait_s(200);
+    for _ in 0..=Policy::classic().pair_attempts_max {
+        world.resync(&root, &phone, 5_000).unwrap();
+    }
+    let found = run(&world, &Policy::classic());
+    assert_eq!((kinds(&found), found.same), (vec![], found.decided), "{found:#?}");
 }
 
 #[test]

@@ -251,7 +251,8 @@ impl World {
             seal: encoded.sealing == Sealing::Sealed,
         };
         let version = self.versions.entry(stream).or_default();
-        let streams = vec![StreamAppend { stream, expected: Version(*version), entries: vec![entry] }];
+        let streams =
+            vec![StreamAppend { stream, expected: Version(*version), fresh_key: false, entries: vec![entry] }];
         *version += 1;
         self.commands += 1;
         let command = CommandId::from_bytes(u128::from(self.commands).to_be_bytes());
@@ -273,7 +274,7 @@ impl World {
                 Some(append) => append.entries.push(entry),
                 None => {
                     let expected = Version(self.versions.get(stream).copied().unwrap_or_default());
-                    streams.push(StreamAppend { stream: *stream, expected, entries: vec![entry] });
+                    streams.push(StreamAppend { stream: *stream, expected, fresh_key: false, entries: vec![entry] });
                 }
             }
             self.evolve(*stream, event);
@@ -284,6 +285,12 @@ impl World {
         self.commands += 1;
         let command = CommandId::from_bytes(u128::from(self.commands).to_be_bytes());
         self.journal.append(Append { command, streams }).unwrap();
+        for (stream, event) in &writes {
+            // As the engine does once the tombstone is durable.
+            if let Event::DeviceDeleted(gone) = event {
+                self.journal.destroy_key(seed_stream(*stream, gone.life)).unwrap();
+            }
+        }
         verdict
     }
 
@@ -305,6 +312,7 @@ impl World {
                 Event::AccountOpened(_) => {
                     self.accounts.insert(stream, Account::evolve(None, event, at).unwrap());
                 }
+                Event::SeedStored(_) => {}
                 Event::NameClaimed(_) | Event::CredentialClaimed(_) => {
                     self.claims.insert(stream, Claim::evolve(None, event, at).unwrap());
                 }

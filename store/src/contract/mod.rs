@@ -61,7 +61,7 @@ pub fn command(number: u64) -> CommandId {
 /// The events of one stream.
 #[must_use]
 pub fn on(number: u64, expected: u64, entries: Vec<NewEntry>) -> StreamAppend {
-    StreamAppend { stream: stream(number), expected: Version(expected), entries }
+    StreamAppend { stream: stream(number), expected: Version(expected), fresh_key: false, entries }
 }
 
 /// An append.

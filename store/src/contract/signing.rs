@@ -71,10 +71,18 @@ fn signatures(note: &str) -> usize {
 pub fn only_the_log_writes_of_itself<M: Medium>() {
     let medium = M::fresh();
     let journal = medium.open();
-    let own = StreamAppend { stream: crate::log::own_stream(), expected: Version(0), entries: vec![clear(b"x")] };
+    let own = StreamAppend {
+        stream: crate::log::own_stream(),
+        expected: Version(0),
+        entries: vec![clear(b"x")],
+        fresh_key: false,
+    };
     let mut typed = clear(b"x");
     typed.event_type = wire::SIGNING_KEY_ROTATED;
-    let asked = [vec![own], vec![StreamAppend { stream: stream(1), expected: Version(0), entries: vec![typed] }]];
+    let asked = [
+        vec![own],
+        vec![StreamAppend { stream: stream(1), expected: Version(0), entries: vec![typed], fresh_key: false }],
+    ];
     for (number, streams) in asked.into_iter().enumerate() {
         let refused = journal.append(Append { command: command(number as u64), streams });
         assert!(matches!(refused, Err(AppendError::Malformed(_))), "{refused:?}");

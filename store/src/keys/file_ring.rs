@@ -66,6 +66,32 @@ impl FileKeyRing {
         })
     }
 
+    /// Adds a fresh key to the ring in a file, whole or not at all, and gives its number. Whoever opens the ring from now
+    /// on wraps with it; what is wrapped by the keys before it goes on to open until it is wrapped anew
+    /// ([`crate::Journal::rewrap_keys`]).
+    ///
+    /// # Errors
+    /// When there is no ring, it is full, or its file cannot be replaced.
+    pub fn add_key(path: impl AsRef<Path>) -> Result<u32, KeyError> {
+        let path = path.as_ref();
+        // What follows replaces the file, so it has to be a ring, and nobody else's to read.
+        let ring = Self::open(path)?;
+        let number = ring.ring.newest().and_then(|newest| newest.checked_add(1));
+        let number = number.filter(|_| ring.ring.len() < RING_KEYS_MAX);
+        let number = number.ok_or_else(|| failed(path, "it has as many keys as it may have"))?;
+        let mut text = Zeroizing::new(String::with_capacity(usize::try_from(FILE_BYTES_MAX).unwrap_or(4096)));
+        let file = File::open(path).map_err(|cause| failed(path, cause))?;
+        file.take(FILE_BYTES_MAX).read_to_string(&mut text).map_err(|cause| failed(path, cause))?;
+        write_key(&mut text, number, &DataKey::random()?);
+        let (dir, temporary) = beside(path)?;
+        let written = write_private(&temporary, text.as_bytes())
+            .and_then(|()| fs::rename(&temporary, path))
+            .and_then(|()| File::open(dir)?.sync_all());
+        let _ = fs::remove_file(&temporary);
+        written.map_err(|cause| failed(path, cause))?;
+        Ok(number)
+    }
+
     fn read(path: &Path) -> Result<Self, OpenRing> {
         let file = match File::open(path) {
             Err(cause) if cause.kind() == ErrorKind::NotFound => return Err(OpenRing::NoFile),
@@ -115,20 +141,9 @@ fn check_private(_path: &Path, _file: &File) -> Result<(), KeyError> {
 /// Makes the file whole or not at all, and never over an existing one.
 fn create(path: &Path) -> Result<(), KeyError> {
     let mut text = Zeroizing::new(String::with_capacity(4096));
-    let key = DataKey::random()?;
-    let _ = write!(text, "{FIRST_LINE}\n1 ");
-    key.expose().iter().for_each(|byte| {
-        let _ = write!(text, "{byte:02x}");
-    });
-    text.push('\n');
-
-    let dir = match path.parent() {
-        Some(dir) if !dir.as_os_str().is_empty() => dir,
-        _ => Path::new("."),
-    };
-    let mut name = path.file_name().ok_or_else(|| failed(path, "the path names no file"))?.to_owned();
-    name.push(format!(".{}.tmp", std::process::id()));
-    let temporary = dir.join(name);
+    let _ = writeln!(text, "{FIRST_LINE}");
+    write_key(&mut text, 1, &DataKey::random()?);
+    let (dir, temporary) = beside(path)?;
     let written = write_private(&temporary, text.as_bytes())
         .and_then(|()| fs::hard_link(&temporary, path))
         .and_then(|()| File::open(dir)?.sync_all());
@@ -139,6 +154,27 @@ fn create(path: &Path) -> Result<(), KeyError> {
         Err(cause) => Err(failed(path, cause)),
         Ok(()) => Ok(()),
     }
+}
+
+/// Adds the line of a key.
+fn write_key(text: &mut String, number: RingKeyId, key: &DataKey) {
+    // Writing into a string does not fail.
+    let _ = write!(text, "{number} ");
+    key.expose().iter().for_each(|byte| {
+        let _ = write!(text, "{byte:02x}");
+    });
+    text.push('\n');
+}
+
+/// The directory of a file, and a name in it for a draft.
+fn beside(path: &Path) -> Result<(&Path, PathBuf), KeyError> {
+    let dir = match path.parent() {
+        Some(dir) if !dir.as_os_str().is_empty() => dir,
+        _ => Path::new("."),
+    };
+    let mut name = path.file_name().ok_or_else(|| failed(path, "the path names no file"))?.to_owned();
+    name.push(format!(".{}.tmp", std::process::id()));
+    Ok((dir, dir.join(name)))
 }
 
 fn write_private(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
@@ -193,6 +229,10 @@ impl KeyRing for FileKeyRing {
 
     fn unwrap(&self, wrapped: &[u8], context: &[u8]) -> Result<DataKey, KeyError> {
         self.ring.unwrap(wrapped, context)
+    }
+
+    fn is_current(&self, wrapped: &[u8]) -> bool {
+        self.ring.is_current(wrapped)
     }
 
     fn derive(&self, label: &str) -> Result<DataKey, KeyError> {

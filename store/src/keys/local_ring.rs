@@ -30,6 +30,10 @@ impl LocalRing {
         Ok(Self { keys: ring })
     }
 
+    pub(super) fn newest(&self) -> Option<RingKeyId> {
+        self.keys.last_key_value().map(|(id, _)| *id)
+    }
+
     pub(super) fn len(&self) -> usize {
         self.keys.len()
     }
@@ -58,6 +62,11 @@ impl KeyRing for LocalRing {
         let clear = zeroize::Zeroizing::new(cipher.open(context, sealed)?);
         let bytes = clear.as_slice().try_into().map_err(|_| KeyError::Refused)?;
         Ok(DataKey::from_bytes(bytes))
+    }
+
+    fn is_current(&self, wrapped: &[u8]) -> bool {
+        let newest = self.keys.last_key_value().map(|(id, _)| id.to_be_bytes());
+        newest.is_some_and(|newest| wrapped.starts_with(&newest))
     }
 
     /// From the lowest key, so that a rotation does not change what was derived.

@@ -18,7 +18,7 @@ pub(crate) use cipher::{Cipher, Randomness, seal_onto};
 pub use cipher::{NONCE_BYTES, SEAL_BYTES, TAG_BYTES};
 pub use file_ring::FileKeyRing;
 pub use local_ring::EphemeralKeyRing;
-pub(crate) use sealer::Sealer;
+pub(crate) use sealer::{FIRST_SLOT, Sealer};
 pub use slot::{SLOT_BYTES, Slot};
 
 use crate::error::KeyError;
@@ -75,6 +75,11 @@ pub trait KeyRing: Send + Sync {
     /// # Errors
     /// `WrongRing` or `Refused` when this ring did not wrap these bytes for this context.
     fn unwrap(&self, wrapped: &[u8], context: &[u8]) -> Result<DataKey, KeyError>;
+
+    /// Whether some bytes were wrapped by the key that this ring wraps with now. A ring of one key has no other.
+    fn is_current(&self, _wrapped: &[u8]) -> bool {
+        true
+    }
 
     /// Derives a key for a purpose, the same one each time.
     ///

@@ -11,13 +11,24 @@ use crate::backend::Backend;
 use crate::error::KeyError;
 use crate::limits::CIPHER_CACHE_MAX;
 
-/// Slot 0 holds a key that nothing is sealed under: it shows whether the ring is the right one.
-const RING_CHECK: u64 = 0;
+/// Slot 0 holds the key of what is derived from the log. Whether it unwraps shows whether the ring is the right one.
+const DERIVED: u64 = 0;
+/// Slot 1 holds a copy of a slot that is being written in place, so that a torn write loses no key.
+const REWRITTEN: u64 = 1;
+/// The first slot that a stream's key may have.
+pub(crate) const FIRST_SLOT: u64 = 2;
+/// What slot 1 holds when nothing is being written.
+const BLANK: [u8; SLOT_BYTES] = [0; SLOT_BYTES];
+
+/// The owner of a key that is of no stream.
+const fn nobody() -> StreamId {
+    StreamId::from_bytes([0; 16])
+}
 
 /// Data keys by their id, over a ring and a backend's slots.
 pub(crate) struct Sealer {
     ring: Arc<dyn KeyRing>,
-    derived: Cipher,
+    derived: Mutex<Cipher>,
     cache: Mutex<Generations>,
 }
 
@@ -65,34 +76,108 @@ fn context(stream: StreamId, key_id: u64) -> Vec<u8> {
     context
 }
 
+fn make(ring: &dyn KeyRing, stream: StreamId, key_id: u64) -> Result<([u8; SLOT_BYTES], Cipher), KeyError> {
+    let key = DataKey::random()?;
+    let wrapped = ring.wrap(&key, &context(stream, key_id))?;
+    Ok((Slot::Live { stream, wrapped }.encode(key_id)?, Cipher::new(&key)))
+}
+
+/// Writes a live slot in place. A copy of it is durable before, and gone after: at no instant does a torn write lose the
+/// key, and nothing is left of one that is destroyed later.
+fn rewrite<B: Backend>(backend: &B, number: u64, slot: &[u8; SLOT_BYTES]) -> Result<(), KeyError> {
+    backend.put_slots(REWRITTEN, &[*slot])?;
+    backend.put_slots(number, &[*slot])?;
+    Ok(backend.put_slots(REWRITTEN, &[BLANK])?)
+}
+
+/// Finishes what a crash left of a [`rewrite`]. Who only reads is told what would be written.
+fn mend<B: Backend>(backend: &B, read_only: bool) -> Result<Option<(u64, [u8; SLOT_BYTES])>, KeyError> {
+    let Some(copy) = backend.slot(REWRITTEN)?.filter(|copy| *copy != BLANK) else { return Ok(None) };
+    let mut number = [0; 8];
+    number.copy_from_slice(&copy[24..32]);
+    let number = u64::from_be_bytes(number);
+    // A copy that is torn itself is of a slot that was not touched yet.
+    let whole = number != REWRITTEN && Slot::decode(number, &copy).is_ok();
+    if whole {
+        if read_only {
+            return Ok(Some((number, copy)));
+        }
+        backend.put_slots(number, &[copy])?;
+    }
+    if !read_only {
+        backend.put_slots(REWRITTEN, &[BLANK])?;
+    }
+    Ok(None)
+}
+
 impl Sealer {
-    /// Checks the ring against the store, or leaves the check value in a new one.
-    pub(crate) fn open<B: Backend>(ring: Arc<dyn KeyRing>, backend: &B, log_is_empty: bool) -> Result<Self, KeyError> {
-        let nobody = StreamId::from_bytes([0; 16]);
-        match backend.slot(RING_CHECK)? {
+    /// Checks the ring against the store, or leaves the first key in a new one. Who only reads mends nothing.
+    pub(crate) fn open<B: Backend>(
+        ring: Arc<dyn KeyRing>,
+        backend: &B,
+        (log_is_empty, read_only): (bool, bool),
+    ) -> Result<Self, KeyError> {
+        let rewritten = mend(backend, read_only)?;
+        let derived = match rewritten
+            .filter(|(number, _)| *number == DERIVED)
+            .map_or_else(|| backend.slot(DERIVED), |(_, bytes)| Ok(Some(bytes)))?
+        {
             Some(bytes) => {
-                let Slot::Live { wrapped, .. } = Slot::decode(RING_CHECK, &bytes)? else {
-                    return Err(KeyError::Corrupt(RING_CHECK));
+                let Slot::Live { wrapped, .. } = Slot::decode(DERIVED, &bytes)? else {
+                    return Err(KeyError::Corrupt(DERIVED));
                 };
-                ring.unwrap(&wrapped, &context(nobody, RING_CHECK)).map_err(|cause| match cause {
+                let key = ring.unwrap(&wrapped, &context(nobody(), DERIVED)).map_err(|cause| match cause {
                     KeyError::Refused => KeyError::WrongRing,
                     other => other,
                 })?;
+                Cipher::new(&key)
             }
             None if log_is_empty => {
-                let wrapped = ring.wrap(&DataKey::random()?, &context(nobody, RING_CHECK))?;
-                let slot = Slot::Live { stream: nobody, wrapped }.encode(RING_CHECK)?;
-                backend.put_slots(RING_CHECK, &[slot])?;
+                let (slot, cipher) = make(&*ring, nobody(), DERIVED)?;
+                backend.put_slots(DERIVED, &[slot, BLANK])?;
+                cipher
             }
-            None => return Err(KeyError::Missing(RING_CHECK)),
-        }
-        let derived = Cipher::new(&ring.derive("derived data")?);
-        Ok(Self { ring, derived, cache: Mutex::default() })
+            None => return Err(KeyError::Missing(DERIVED)),
+        };
+        Ok(Self { ring, derived: Mutex::new(derived), cache: Mutex::default() })
     }
 
     /// What seals derived data that belongs to no single stream.
-    pub(crate) const fn derived(&self) -> &Cipher {
-        &self.derived
+    pub(crate) fn derived(&self) -> Cipher {
+        self.derived.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Puts a new key in the place of the one that seals derived data. What that one sealed is gone.
+    pub(crate) fn renew_derived<B: Backend>(&self, backend: &B) -> Result<(), KeyError> {
+        let mut derived = self.derived.lock().unwrap_or_else(PoisonError::into_inner);
+        let (slot, cipher) = make(&*self.ring, nobody(), DERIVED)?;
+        rewrite(backend, DERIVED, &slot)?;
+        *derived = cipher;
+        Ok(())
+    }
+
+    /// Wraps the key in a slot anew, unless the key that the ring wraps with now did it. Says whether it did. A slot that
+    /// holds no key, or one that this ring cannot open, is left as it is.
+    pub(crate) fn rewrap<B: Backend>(&self, backend: &B, number: u64) -> Result<bool, KeyError> {
+        if number == REWRITTEN {
+            return Ok(false);
+        }
+        let Some(bytes) = backend.slot(number)? else { return Ok(false) };
+        let Ok(Slot::Live { stream, wrapped }) = Slot::decode(number, &bytes) else { return Ok(false) };
+        if self.ring.is_current(&wrapped) {
+            return Ok(false);
+        }
+        let context = context(stream, number);
+        let key = match self.ring.unwrap(&wrapped, &context) {
+            Err(cause @ (KeyError::Refused | KeyError::WrongRing)) => {
+                tracing::warn!(%cause, number, "the key in a slot was not wrapped anew");
+                return Ok(false);
+            }
+            key => key?,
+        };
+        let wrapped = self.ring.wrap(&key, &context)?;
+        rewrite(backend, number, &Slot::Live { stream, wrapped }.encode(number)?)?;
+        Ok(true)
     }
 
     fn cache(&self) -> std::sync::MutexGuard<'_, Generations> {
@@ -119,9 +204,7 @@ impl Sealer {
 
     /// Makes a key for a stream, and the slot that has to be durable before the key's first use is.
     pub(crate) fn make(&self, stream: StreamId, key_id: u64) -> Result<([u8; SLOT_BYTES], Cipher), KeyError> {
-        let key = DataKey::random()?;
-        let wrapped = self.ring.wrap(&key, &context(stream, key_id))?;
-        Ok((Slot::Live { stream, wrapped }.encode(key_id)?, Cipher::new(&key)))
+        make(&*self.ring, stream, key_id)
     }
 
     /// Keeps a key at hand whose slot is durable now.
@@ -129,10 +212,14 @@ impl Sealer {
         self.cache().insert(key_id, (stream, cipher));
     }
 
-    /// Overwrites the slot of a key in place.
+    /// Overwrites the slot of a key in place, unless that was done before.
     pub(crate) fn destroy<B: Backend>(&self, backend: &B, stream: StreamId, key_id: u64) -> Result<(), KeyError> {
         let mut cache = self.cache();
         cache.remove(key_id);
+        let before = backend.slot(key_id)?.map(|bytes| Slot::decode(key_id, &bytes));
+        if before == Some(Ok(Slot::Destroyed { stream })) {
+            return Ok(());
+        }
         backend.put_slots(key_id, &[Slot::Destroyed { stream }.encode(key_id)?])?;
         Ok(())
     }

@@ -10,7 +10,7 @@ use foldhash::fast::RandomState;
 use super::index::{IdMap, Row, Rows};
 use super::signing::own_stream;
 use super::{Inner, Writer};
-use crate::append::{Append, Committed, NewEntry, Shape};
+use crate::append::{Append, Committed, NewEntry, Shape, StreamAppend};
 use crate::backend::Backend;
 use crate::chunk::ChunkBuilder;
 use crate::error::{AppendError, Fault, KeyError};
@@ -107,7 +107,7 @@ impl<B: Backend> Inner<B> {
         }
         for (stream, (row, key)) in append.streams.iter().zip(&mut touched) {
             if stream.entries.iter().any(|entry| entry.seal) {
-                *key = Some(self.key_for(writer, staging, stream.stream, *row)?);
+                *key = Some(self.key_for(writer, staging, stream, *row)?);
             }
         }
         self.encode(writer, staging, append, shape, &touched)
@@ -117,18 +117,19 @@ impl<B: Backend> Inner<B> {
         staging.commands.get(&command).copied().or_else(|| self.shared().window.get(command))
     }
 
-    /// The key of a stream, made if it has none. A made key is staged and lost if the append fails.
+    /// The key of a stream, made if it has none or is to have a fresh one. A made key is staged and lost if the append fails.
     fn key_for(
         &self,
         writer: &Writer,
         staging: &mut Staging,
-        stream: StreamId,
+        append: &StreamAppend,
         row: Option<Row>,
     ) -> Result<(u64, Cipher), KeyError> {
-        if let Some(key) = staging.keys.get(&stream) {
+        let stream = append.stream;
+        if let Some(key) = staging.keys.get(&stream).filter(|_| !append.fresh_key) {
             return Ok(key.clone());
         }
-        match row.map_or(0, |row| row.key_id) {
+        match row.map_or(0, |row| row.key_id).min(if append.fresh_key { 0 } else { u64::MAX }) {
             0 => {
                 let key_id = writer.next_slot + staging.slots.len() as u64;
                 let (slot, cipher) = self.sealer.make(stream, key_id)?;

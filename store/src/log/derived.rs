@@ -92,7 +92,7 @@ impl<B: Backend> Inner<B> {
             return Ok(None);
         }
         let cipher = match key_id {
-            0 => Ok(self.sealer.derived().clone()),
+            0 => Ok(self.sealer.derived()),
             key_id => self.sealer.cipher(&self.backend, stream, key_id),
         };
         let (head, sealed) = value.split_at(SNAPSHOT_HEAD_BYTES);

@@ -31,7 +31,7 @@ use crate::append::{Append, Committed};
 use crate::backend::Backend;
 use crate::error::{AppendError, KeyError, Problem, ReadError};
 use crate::header::{Header, Leaf};
-use crate::journal::{Checkpoint, EntryRef, Head, Journal, Recorded, Snapshot, Verified};
+use crate::journal::{Checkpoint, EntryRef, Head, Journal, Recorded, Rewrapped, Snapshot, Verified};
 use crate::keys::{Randomness, Sealer};
 use crate::signing::{Rotated, SignError, SignedHead};
 use crate::subscription::{Subscription, Tail};
@@ -255,6 +255,18 @@ impl<B: Backend> Journal for Log<B> {
 
     fn destroy_key(&self, stream: StreamId) -> Result<Option<u64>, KeyError> {
         self.inner.destroy_key(stream)
+    }
+
+    fn destroy_key_of(&self, stream: StreamId, version: Version) -> Result<Option<u64>, KeyError> {
+        self.inner.destroy_key_of(stream, version)
+    }
+
+    fn renew_derived(&self) -> Result<(), KeyError> {
+        self.inner.renew_derived()
+    }
+
+    fn rewrap_keys(&self, from: u64) -> Result<Rewrapped, KeyError> {
+        self.inner.rewrap_keys(from)
     }
 
     fn close(&self) -> Result<(), ReadError> {

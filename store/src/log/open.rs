@@ -17,7 +17,7 @@ use crate::backend::Backend;
 use crate::chunk::Chunk;
 use crate::error::{OpenError, ReadError};
 use crate::header::Leaf;
-use crate::keys::{KeyRing, Randomness, Sealer};
+use crate::keys::{FIRST_SLOT, KeyRing, Randomness, Sealer};
 use crate::subscription::Tail;
 
 impl<B: Backend> Log<B> {
@@ -49,7 +49,7 @@ impl<B: Backend> Log<B> {
         if head.0 < acked {
             return Err(OpenError::LogShorterThanAcked { found: head.0, acked });
         }
-        let sealer = Sealer::open(ring.clone(), &backend, head.0 == 0)?;
+        let sealer = Sealer::open(ring.clone(), &backend, (head.0 == 0, options.read_only))?;
         let mut index = Index::new(load_runs(&backend, head)?);
         let covered = replay(&backend, &mut index, head)?;
         let window = match load_window(&backend, head) {
@@ -60,7 +60,7 @@ impl<B: Backend> Log<B> {
             }
             other => other?,
         };
-        let next_slot = backend.slots()?.max(1);
+        let next_slot = backend.slots()?.max(FIRST_SLOT);
         let tail = Arc::new(Tail::default());
         tail.advance(head.0);
         let bell = Arc::new(Bell::new(head.0, covered));

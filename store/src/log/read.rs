@@ -8,12 +8,12 @@ use countersign_domain::ids::{Position, StreamId, Version};
 
 use super::Inner;
 use super::index::Row;
-use crate::backend::Backend;
+use crate::backend::{Backend, Table};
 use crate::chunk::Chunk;
 use crate::error::{KeyError, ReadError};
 use crate::header::{Header, Leaf};
-use crate::journal::{EntryRef, Recorded};
-use crate::limits::{CHUNK_CACHE_MAX, READ_ENTRIES_MAX};
+use crate::journal::{EntryRef, Recorded, Rewrapped};
+use crate::limits::{CHUNK_CACHE_MAX, READ_ENTRIES_MAX, REWRAP_SLOTS};
 
 /// The chunks read last, their checksums verified. Oldest out first.
 #[derive(Debug)]
@@ -219,13 +219,53 @@ impl<B: Backend> Inner<B> {
     }
 
     pub(super) fn destroy_key(&self, stream: StreamId) -> Result<Option<u64>, KeyError> {
-        self.check_writable().map_err(|cause| KeyError::Ring(cause.to_string()))?;
         // Nobody appends meanwhile, so that no key of the stream is made behind our back.
         let _writer = self.writer.lock();
         let row = self.row(stream).map_err(|cause| KeyError::Ring(cause.to_string()))?;
-        let Some(key_id) = row.map(|row| row.key_id).filter(|key_id| *key_id != 0) else { return Ok(None) };
+        self.destroy(stream, row.map_or(0, |row| row.key_id))
+    }
+
+    pub(super) fn destroy_key_of(&self, stream: StreamId, version: Version) -> Result<Option<u64>, KeyError> {
+        let Some(before) = version.0.checked_sub(1) else { return Ok(None) };
+        let entry = self.read_stream(stream, Version(before), 1).map_err(|cause| KeyError::Ring(cause.to_string()))?;
+        let _writer = self.writer.lock();
+        self.destroy(stream, entry.first().map_or(0, |entry| entry.header.key_id))
+    }
+
+    fn destroy(&self, stream: StreamId, key_id: u64) -> Result<Option<u64>, KeyError> {
+        self.check_writable().map_err(|cause| KeyError::Ring(cause.to_string()))?;
+        if key_id == 0 {
+            return Ok(None);
+        }
         let destroyed = self.sealer.destroy(&self.backend, stream, key_id);
         destroyed.inspect_err(|_| self.poison())?;
         Ok(Some(key_id))
+    }
+
+    pub(super) fn rewrap_keys(&self, from: u64) -> Result<Rewrapped, KeyError> {
+        self.check_writable().map_err(|cause| KeyError::Ring(cause.to_string()))?;
+        let total = self.backend.slots()?;
+        let until = from.saturating_add(REWRAP_SLOTS).min(total);
+        let mut done = 0;
+        for number in from..until {
+            // One at a time, so that an append waits for one slot at most.
+            let _writer = self.writer.lock();
+            done += u64::from(self.sealer.rewrap(&self.backend, number).inspect_err(|_| self.poison())?);
+        }
+        if until == total {
+            done += self.rewrap_signers()?;
+        }
+        Ok(Rewrapped { done, next: (until < total).then_some(until), total })
+    }
+
+    pub(super) fn renew_derived(&self) -> Result<(), KeyError> {
+        self.check_writable().map_err(|cause| KeyError::Ring(cause.to_string()))?;
+        // Nothing that is derived is read or written meanwhile, and no slot.
+        let _writer = self.writer.lock();
+        let _deriving = self.deriving();
+        self.sealer.renew_derived(&self.backend).inspect_err(|_| self.poison())?;
+        // A principal's snapshot is sealed under the key of its stream, and goes with that.
+        self.backend.clear(Table::Checkpoints).inspect_err(|_| self.poison())?;
+        Ok(self.backend.sync().inspect_err(|_| self.poison())?)
     }
 }

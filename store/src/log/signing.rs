@@ -10,7 +10,7 @@ use countersign_domain::wire;
 use super::Inner;
 use crate::append::{Append, NewEntry, StreamAppend};
 use crate::backend::{Backend, Document};
-use crate::error::{AppendError, OpenError, ReadError};
+use crate::error::{AppendError, KeyError, OpenError, ReadError};
 use crate::journal::Recorded;
 use crate::keys::KeyRing;
 use crate::limits::SIGNING_KEYS_MAX;
@@ -212,6 +212,19 @@ impl<B: Backend> Inner<B> {
         self.written(self.backend.replace_document(Document::Signers, signers.text().as_bytes()))
     }
 
+    /// Wraps the seeds of the signing keys anew, as the ring does by now; says how many.
+    pub(super) fn rewrap_signers(&self) -> Result<u64, KeyError> {
+        let mut signing = self.signing();
+        let Some(signing) = signing.as_mut() else { return Ok(0) };
+        let mut signers = signing.signers.clone();
+        let done = signers.rewrap(signing.ring.as_ref())?;
+        if done > 0 {
+            self.save_signers(&signers).map_err(|cause| KeyError::Ring(cause.to_string()))?;
+            signing.signers = signers;
+        }
+        Ok(done)
+    }
+
     /// Passes on to a fresh key: first it is kept, then the log says so, then both sign, then the old one is forgotten.
     /// At each point in between, the next open goes on from what it finds.
     pub(super) fn rotate_signing_key(&self, at: UnixMillis) -> Result<Rotated, SignError> {
@@ -252,7 +265,10 @@ impl<B: Backend> Inner<B> {
         let expected = self.row(stream)?.map_or(Version::NONE, |row| row.version);
         let command = CommandId::derive(&["log", &expected.next().0.to_string()]);
         let entry = NewEntry { event_type, type_version: 1, time, body, seal: false };
-        let append = Append { command, streams: vec![StreamAppend { stream, expected, entries: vec![entry] }] };
+        let append = Append {
+            command,
+            streams: vec![StreamAppend { stream, expected, entries: vec![entry], fresh_key: false }],
+        };
         let answer = self.append_group_of(vec![append], true).pop();
         answer.unwrap_or(Err(AppendError::Malformed("the group came back empty"))).map(|committed| committed.first)
     }

@@ -94,8 +94,8 @@ impl Audit {
         if header.is_sealed() {
             self.counts.sealed += 1;
             self.keys.entry(header.key_id).or_insert((header.stream, position));
-            if before.is_some_and(|row| row.key_id != 0 && row.key_id != header.key_id) {
-                self.blame(position, "the stream has another key");
+            if before.is_some_and(|row| row.key_id > header.key_id) {
+                self.blame(position, "the stream has an earlier key again");
             }
         }
         let expected = match self.append {

@@ -122,6 +122,18 @@ impl Signers {
         self.0.pop();
     }
 
+    /// Wraps the seeds anew that the ring would wrap otherwise by now; says how many.
+    pub(crate) fn rewrap(&mut self, ring: &dyn KeyRing) -> Result<u64, KeyError> {
+        let mut done = 0;
+        for (at, signer) in self.0.iter_mut().enumerate() {
+            let Some(wrapped) = signer.wrapped.as_mut().filter(|wrapped| !ring.is_current(wrapped)) else { continue };
+            let context = context(at + 1);
+            *wrapped = ring.wrap(&ring.unwrap(wrapped, &context)?, &context)?;
+            done += 1;
+        }
+        Ok(done)
+    }
+
     /// Forgets every seed but the last.
     pub(crate) fn retire(&mut self) {
         let last = self.0.len().saturating_sub(1);

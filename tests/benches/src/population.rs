@@ -7,10 +7,10 @@ use std::collections::HashMap;
 
 use countersign_domain::account::{Account, Claim};
 use countersign_domain::caller::{By, Caller};
-use countersign_domain::device::{DeviceKind, DeviceName, Path, Serial};
+use countersign_domain::device::{DeviceKind, DeviceName, Path, Serial, seed_stream};
 use countersign_domain::event::{
     AccountOpened, CodeAccepted, DeviceAdded, DeviceAssigned, DeviceEnabled, Event, NameClaimed, PrincipalRegistered,
-    Purpose, UserAdded, VirtualDeviceCreated,
+    Purpose, SeedStored, UserAdded, VirtualDeviceCreated,
 };
 use countersign_domain::ids::{AccountId, CommandId, Position, PrincipalId, StreamId, UnixMillis, UserId, Version};
 use countersign_domain::secret::Seed;
@@ -189,10 +189,17 @@ impl<'a> Scribe<'a> {
             ],
         )?;
         let seed = Seed::new(person.seed.clone()).map_err(|_| "a seed of another length")?;
-        let created = VirtualDeviceCreated { account, serial: person.serial.clone(), seed, by: operator() };
-        self.write(at, vec![(device, created.into()), (of_account, DeviceAdded { device }.into())])?;
-        let enabled =
-            DeviceEnabled { device, kind: DeviceKind::VirtualTotp, by: operator(), learned: Learned::default() };
+        let (stored, apart) = (SeedStored { device, seed }, seed_stream(device, 1));
+        let created = VirtualDeviceCreated { account, serial: person.serial.clone(), seed: apart, by: operator() };
+        let added = DeviceAdded { device };
+        self.write(at, vec![(device, created.into()), (apart, stored.into()), (of_account, added.into())])?;
+        let enabled = DeviceEnabled {
+            device,
+            kind: DeviceKind::VirtualTotp,
+            life: 1,
+            by: operator(),
+            learned: Learned::default(),
+        };
         self.write(at, vec![(stream, enabled.into()), (device, DeviceAssigned { owner: stream }.into())])
     }
 
@@ -201,7 +208,7 @@ impl<'a> Scribe<'a> {
         for (stream, event) in events {
             let expected = self.versions.get(&stream).copied().unwrap_or(Version::NONE);
             self.versions.insert(stream, expected.next());
-            streams.push(StreamAppend { stream, expected, entries: vec![entry_of(&event, at)?] });
+            streams.push(StreamAppend { stream, expected, fresh_key: false, entries: vec![entry_of(&event, at)?] });
             self.entries += 1;
         }
         self.commands += 1;

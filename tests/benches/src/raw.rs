@@ -142,7 +142,7 @@ pub fn journal(dir: &Path, size: usize, enough: Duration, numbers: &mut Numbers)
             *version = version.next();
             let body = numbers.bytes(BODY_BYTES);
             let entry = NewEntry { event_type: 0x0313, type_version: 1, time: UnixMillis(commands), body, seal: false };
-            let streams = vec![StreamAppend { stream, expected, entries: vec![entry] }];
+            let streams = vec![StreamAppend { stream, expected, fresh_key: false, entries: vec![entry] }];
             Append { command: command(salt, commands), streams }
         };
         std::iter::repeat_with(one).take(size).collect::<Vec<_>>()

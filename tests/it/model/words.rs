@@ -23,7 +23,9 @@ pub fn tell_fact(at: u64, fact: &Fact, names: &Names) -> Vec<String> {
         Fact::Registered { person, name, path } => vec![format!("registered {} as {path}{name}", who(person))],
         Fact::Renamed { person, name, path } => vec![format!("renamed {} to {path}{name}", who(person))],
         Fact::Removed { person } => vec![format!("removed {}", who(person))],
-        Fact::Made { thing: made, secret } => vec![format!("made {} {secret:?}", thing(made))],
+        Fact::Made { thing: made, secret } => {
+            vec![format!("made {}", thing(made)), format!("seed {} {secret:?}", thing(made))]
+        }
         Fact::Deleted { device } => vec![format!("deleted {}", what(device))],
         Fact::Enabled { person, thing: of, window, counter, offset } => {
             vec![format!("enabled {} {} w{window} c{counter} {offset:+}", who(person), thing(of))]
@@ -49,8 +51,9 @@ pub fn tell_fact(at: u64, fact: &Fact, names: &Names) -> Vec<String> {
         }
         Fact::Deactivated { person, device } => vec![format!("deactivated {} {}", who(person), what(device))],
         Fact::PasswordRefused { account, who: whose, locked } => {
-            let door = Account::door(account.map(cast::account));
-            vec![format!("password {door} {:?} locked:{locked}", whose.as_ref().map(who))]
+            let whose = whose.as_ref().map(who);
+            let door = whose.map_or_else(|| Account::door(account.map(cast::account)), Account::door_of);
+            vec![format!("password {door} {whose:?} locked:{locked}")]
         }
         Fact::Started { person, attempt, until, associate, from } => {
             let associate = associate.as_ref().map(who);
@@ -147,8 +150,8 @@ pub fn tell_event(stream: StreamId, at: u64, event: &Event, names: &mut Names) -
         Event::PrincipalRegistered(e) => format!("registered {stream} as {}{}", e.path, e.name),
         Event::PrincipalRenamed(e) => format!("renamed {stream} to {}{}", e.path, e.name),
         Event::PrincipalRemoved(_) => format!("removed {stream}"),
-        Event::VirtualDeviceCreated(e) => format!("made {stream} {:?}", e.seed.expose()),
-        Event::HardwareTokenImported(e) => format!("made {stream} {:?}", e.seed.expose()),
+        Event::VirtualDeviceCreated(_) | Event::HardwareTokenImported(_) => format!("made {stream}"),
+        Event::SeedStored(e) => format!("seed {} {:?}", e.device, e.seed.expose()),
         Event::DeviceDeleted(_) => format!("deleted {stream}"),
         Event::DeviceEnabled(e) if !e.kind.is_totp() => format!("enabled {stream} {} {:?}", e.device, e.kind),
         Event::DeviceEnabled(e) => {

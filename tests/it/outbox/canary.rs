@@ -16,7 +16,7 @@ use Reply::{Fail, Take, TakeLater, TakeSilently};
 
 /// Everything that is logged in this process.
 #[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
+pub struct Lines(pub Arc<Mutex<Vec<u8>>>);
 
 impl Write for Lines {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
@@ -37,7 +37,7 @@ impl MakeWriter<'_> for Lines {
     }
 }
 
-fn listen() -> Lines {
+pub fn listen() -> Lines {
     let lines = Lines::default();
     let subscriber = tracing_subscriber::fmt()
         .with_max_level(tracing::Level::TRACE)
@@ -51,7 +51,7 @@ fn listen() -> Lines {
 }
 
 /// Whether a text has these digits, and not as a part of longer ones or of an id.
-fn has(text: &str, digits: &str) -> bool {
+pub fn has(text: &str, digits: &str) -> bool {
     let apart = |character: Option<char>| !character.is_some_and(|character| character.is_ascii_alphanumeric());
     text.match_indices(digits)
         .any(|(at, _)| apart(text[..at].chars().next_back()) && apart(text[at + digits.len()..].chars().next()))

@@ -253,6 +253,19 @@ impl Stage {
         self.start_over().await;
     }
 
+    /// The key ring of the store.
+    pub fn ring(&self) -> Arc<EphemeralKeyRing> {
+        Arc::clone(&self.ring)
+    }
+
+    /// Ends the engine, and says where it was.
+    pub async fn leave(&mut self) -> PathBuf {
+        let old = self.world.take().unwrap();
+        self.close(&old.engine).await;
+        let Medium::Directory(dir) = &self.medium else { panic!("it is in memory") };
+        dir.path().to_owned()
+    }
+
     /// Every file of the store, with its content.
     pub fn files(&self) -> Vec<(PathBuf, Vec<u8>)> {
         let Medium::Directory(dir) = &self.medium else { return Vec::new() };

@@ -146,14 +146,15 @@ pub fn any_event(name_of_type: &str) -> BoxedStrategy<Event> {
         "NameClaimed" => body!(NameClaimed { holder: stream() }),
         "NameReleased" => body!(NameReleased { holder: stream() }),
         "VirtualDeviceCreated" => {
-            body!(VirtualDeviceCreated { account: account(), serial: serial(), seed: seed(), by: by() })
+            body!(VirtualDeviceCreated { account: account(), serial: serial(), seed: stream(), by: by() })
         }
         "HardwareTokenImported" => {
-            body!(HardwareTokenImported { serial: serial(), seed: seed(), manufacturer: ".{0,60}", by: by() })
+            body!(HardwareTokenImported { serial: serial(), seed: stream(), manufacturer: ".{0,60}", by: by() })
         }
         "DeviceAssigned" => body!(DeviceAssigned { owner: stream() }),
         "DeviceReleased" => body!(DeviceReleased { owner: stream(), learned: learned() }),
-        "DeviceDeleted" => body!(DeviceDeleted { by: by() }),
+        "SeedStored" => body!(SeedStored { device: stream(), seed: seed() }),
+        "DeviceDeleted" => body!(DeviceDeleted { by: by(), life: any::<u32>() }),
         "PairRefused" => {
             body!(PairRefused { owner: stream(), by: by(), window: window(), fault: select(PairFault::ALL) })
         }
@@ -161,9 +162,14 @@ pub fn any_event(name_of_type: &str) -> BoxedStrategy<Event> {
         "PrincipalRegistered" => body!(PrincipalRegistered { id: principal(), name: name(), path: path() }),
         "PrincipalRenamed" => body!(PrincipalRenamed { name: name(), path: path() }),
         "PrincipalRemoved" => body!(PrincipalRemoved { by: by() }),
+        "PrincipalForgotten" => {
+            let key =
+                (stream(), any::<u64>()).prop_map(|(stream, version)| Forgotten { stream, version: Version(version) });
+            body!(PrincipalForgotten { by: by(), reason: select(ForgetReason::ALL), keys: vec(key, 0..5) })
+        }
         "DeviceEnabled" => {
             let kind = select(DeviceKind::ALL);
-            body!(DeviceEnabled { device: stream(), kind: kind, by: by(), learned: learned() })
+            body!(DeviceEnabled { device: stream(), kind: kind, life: any::<u32>(), by: by(), learned: learned() })
         }
         "DeviceResynced" => {
             let (counter, offset) = (any::<u64>(), any::<i64>());

@@ -19,7 +19,7 @@ pub fn sample(name_of_type: &str) -> Event {
     let account = AccountId::from_number(123_456_789_012).unwrap();
     let (name, path) = (DeviceName::new("lee").unwrap(), Path::new("/ops//x/").unwrap());
     let arn = Serial::new("arn:aws:iam::123456789012:mfa/ops//x/lee").unwrap();
-    let seed = Seed::new((0..40).collect()).unwrap();
+    let seed = stream(0xc0);
     let spent = |distances: &[u64]| -> Spent {
         postcard::from_bytes(&postcard::to_allocvec(&(56_665_643_u64, distances)).unwrap()).unwrap()
     };
@@ -47,7 +47,8 @@ pub fn sample(name_of_type: &str) -> Event {
         }
         "DeviceAssigned" => DeviceAssigned { owner: lee }.into(),
         "DeviceReleased" => DeviceReleased { owner: lee, learned }.into(),
-        "DeviceDeleted" => DeviceDeleted { by }.into(),
+        "SeedStored" => SeedStored { device, seed: Seed::new((0..40).collect()).unwrap() }.into(),
+        "DeviceDeleted" => DeviceDeleted { by, life: 2 }.into(),
         "PairRefused" => PairRefused { owner: lee, by, window, fault: PairFault::NotNewer }.into(),
         "BudgetSpent" => BudgetSpent { device, budget: Budget::Pairs, window }.into(),
         "PrincipalRegistered" => {
@@ -56,7 +57,12 @@ pub fn sample(name_of_type: &str) -> Event {
         }
         "PrincipalRenamed" => PrincipalRenamed { name, path }.into(),
         "PrincipalRemoved" => PrincipalRemoved { by }.into(),
-        "DeviceEnabled" => DeviceEnabled { device, kind: DeviceKind::HardwareTotp, by, learned }.into(),
+        "PrincipalForgotten" => {
+            let keys =
+                vec![Forgotten { stream: lee, version: Version(1) }, Forgotten { stream: device, version: Version(7) }];
+            PrincipalForgotten { by, reason: ForgetReason::Retention, keys }.into()
+        }
+        "DeviceEnabled" => DeviceEnabled { device, kind: DeviceKind::HardwareTotp, life: 1, by, learned }.into(),
         "DeviceResynced" => DeviceResynced { device, by, window, counter, offset: -1 }.into(),
         "ResyncRefused" => ResyncRefused { device, by, window, fault: PairFault::NoMatch }.into(),
         "CodeAccepted" => CodeAccepted { device, purpose: Purpose::AssumeRole, window, counter }.into(),

@@ -42,7 +42,8 @@ fn of_rejection(rejection: &Rejection, about: About<'_>) -> ApiError {
         Rejection::ChannelNotAllowed | Rejection::DeviceNotYours => ApiError::DeviceNotOfUser,
         Rejection::SelfManagementNeedsMfa => ApiError::SelfManagementNeedsMfa,
         Rejection::ClockWentBack { .. } => ApiError::ServiceUnavailable,
-        Rejection::PrincipalUnknown => ApiError::NoSuchUser(about.user.to_owned()),
+        // Who was forgotten is nobody that this API knows.
+        Rejection::PrincipalUnknown | Rejection::PrincipalForgotten => ApiError::NoSuchUser(about.user.to_owned()),
         Rejection::PrincipalExists | Rejection::NameTaken => ApiError::UserExists(about.user.to_owned()),
         Rejection::DeviceUnknown { serial } => ApiError::NoSuchDevice(serial.to_string()),
         Rejection::DeviceAlreadyYours => ApiError::DeviceAlreadyOfUser(about.user.to_owned()),
@@ -66,6 +67,9 @@ fn of_rejection(rejection: &Rejection, about: About<'_>) -> ApiError {
         | Rejection::CountryNotServed
         | Rejection::PrefixBlocked { .. }
         | Rejection::SmsBudgetSpent { .. }
+        | Rejection::PrincipalNotRemoved
+        | Rejection::DeviceLeftBehind { .. }
+        | Rejection::TooMuchToForget
         | Rejection::TooManyChallenges { .. }
         | Rejection::TooSoon { .. } => {
             tracing::error!(%rejection, "the engine refused what no request asks");

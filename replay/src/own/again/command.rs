@@ -187,7 +187,9 @@ pub fn command_of(
                 with(stream, Command::Code { device, purpose, attempt, shown: Shown::Unlooked })
             }
             Budget::Pairs => {
-                let (serial, caller) = (serial_of(scene, spent.device)?, Caller::operator());
+                // Who asked is not recorded; whoever it was may resync it, as its owner may at the console.
+                let own = By { who: Some(stream), channel: Channel::Console, mfa: true };
+                let (serial, caller) = (serial_of(scene, spent.device)?, caller_of(scene, own, stream)?);
                 with(stream, Command::Resync { serial, caller, pair: Pair::Unlooked })
             }
         },
@@ -314,6 +316,7 @@ fn caller_of(scene: &Scene, by: By, about: StreamId) -> Result<Caller, Untold> {
     let principal: PrincipalId = match scene.people.get(&who).ok_or(Untold::Sealed)? {
         Principal::Registered(registered) => registered.id.clone(),
         Principal::Removed(removed) => removed.id.clone(),
+        Principal::Forgotten(_) => return Err(Untold::Sealed),
     };
     let in_console = by.channel == Channel::Console;
     let credential = match (by.mfa, in_console) {

@@ -18,7 +18,7 @@ use super::{Checkpointed, LISTED_MAX};
 use crate::own::scene::Scene;
 
 /// The form of the rows that is read here; the fingerprint's other bytes are the length of a budget's window.
-const ROWS: u64 = 3;
+const ROWS: u64 = 4;
 
 #[derive(Deserialize)]
 enum Row {
@@ -27,7 +27,7 @@ enum Row {
     Device(StreamId, DeviceRow),
 }
 
-/// The number that marks a row about messages.
+/// The number that marks a row about messages; those after it are of who was forgotten.
 const SMS: u8 = 3;
 
 #[derive(Debug, PartialEq, Eq, Deserialize)]
@@ -84,7 +84,7 @@ pub(super) fn compare(found: &mut Checkpointed, checkpoint: &Checkpoint, scene: 
     for block in &checkpoint.blocks {
         let mut rest = block.as_slice();
         while let Some(first) = rest.first() {
-            if *first == SMS {
+            if *first >= SMS {
                 found.not_compared += 1;
                 break;
             }
@@ -123,7 +123,7 @@ impl<'a> Expected<'a> {
     fn of(scene: &'a Scene) -> Self {
         let registered = scene.people.iter().filter_map(|(stream, principal)| match principal {
             Principal::Registered(registered) => Some((*stream, registered)),
-            Principal::Removed(_) => None,
+            Principal::Removed(_) | Principal::Forgotten(_) => None,
         });
         let people: BTreeMap<StreamId, &Registered> = registered.collect();
         let mut in_use: BTreeMap<AccountId, (u32, bool)> = BTreeMap::new();

@@ -1,9 +1,12 @@
 //! What can be recomputed without a key: leaves, chains, versions, appends.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
+use countersign_domain::device::seed_stream;
+use countersign_domain::event::Event;
 use countersign_domain::ids::{CommandId, Position, StreamId, Version};
 use countersign_store::{EntryRef, Leaf};
+use foldhash::fast::RandomState;
 
 use crate::own::states::ByStream;
 
@@ -22,7 +25,8 @@ struct Row {
 #[derive(Debug, Default)]
 pub(super) struct Audit {
     rows: ByStream<Row>,
-    keys: BTreeMap<u64, (StreamId, Position)>,
+    keys: BTreeMap<u64, (StreamId, Version, Position)>,
+    tombstones: Tombstones,
     append: Option<(CommandId, u16, u16)>,
     /// Something is missing: streams that were not met yet may have begun there.
     gap: bool,
@@ -51,9 +55,9 @@ impl Audit {
         }
         let key_before = before.map_or(0, |row| row.key_id);
         if header.is_sealed() {
-            self.keys.entry(header.key_id).or_insert((header.stream, position));
-            if key_before != 0 && key_before != header.key_id {
-                wrong.push("the stream has another key".to_owned());
+            self.keys.entry(header.key_id).or_insert((header.stream, header.version, position));
+            if key_before > header.key_id {
+                wrong.push("the stream has an earlier key again".to_owned());
             }
         }
         let expected = match self.append {
@@ -87,8 +91,47 @@ impl Audit {
         self.rows.len() as u64
     }
 
-    /// The keys in use: their ids, their streams, and where each was met first.
-    pub(super) fn keys(&self) -> Vec<(u64, StreamId, u64)> {
-        self.keys.iter().map(|(key_id, (stream, position))| (*key_id, *stream, position.0)).collect()
+    /// Takes note of an event that says that keys are to be destroyed.
+    pub(super) fn tombstone(&mut self, entry: &EntryRef<'_>, event: &Event) {
+        let (position, stream) = (entry.position, entry.header.stream);
+        match event {
+            Event::DeviceDeleted(gone) => {
+                self.tombstones.insert((seed_stream(stream, gone.life), Version(1)), position);
+            }
+            Event::PrincipalForgotten(forgotten) => {
+                let keys = forgotten.keys.iter().map(|key| ((key.stream, key.version), position));
+                self.tombstones.extend(keys);
+            }
+            _ => {}
+        }
     }
+
+    /// Whether something of the log is missing, and a tombstone may be among it.
+    pub(super) const fn has_gap(&self) -> bool {
+        self.gap
+    }
+
+    /// The keys in use.
+    pub(super) fn keys(&self) -> Vec<InUse> {
+        let in_use = |(key_id, (stream, version, position)): (&u64, &(StreamId, Version, Position))| InUse {
+            key_id: *key_id,
+            stream: *stream,
+            position: position.0,
+            tombstone: self.tombstones.get(&(*stream, *version)).map(|position| position.0),
+        };
+        self.keys.iter().map(in_use).collect()
+    }
+}
+
+/// Where it was said of the first entry that a key sealed that the key is to be destroyed.
+type Tombstones = HashMap<(StreamId, Version), Position, RandomState>;
+
+/// A key that something is sealed under.
+pub(super) struct InUse {
+    pub(super) key_id: u64,
+    pub(super) stream: StreamId,
+    /// Where it was met first.
+    pub(super) position: u64,
+    /// Where the log says that it is destroyed.
+    pub(super) tombstone: Option<u64>,
 }
