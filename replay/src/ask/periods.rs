@@ -21,7 +21,7 @@ pub struct Period {
     pub to: Option<Time>,
     /// Its length in seconds, if it ended.
     pub seconds: Option<i64>,
-    /// Whether there was a console password at some time of it.
+    /// Whether there was a console password at some time of it. Root can always come by one.
     pub console_password: bool,
     /// Records of sign-ins within.
     pub sign_ins: Vec<Arc<str>>,
@@ -55,7 +55,7 @@ fn of_life(life: &Life, until: Option<Time>) -> Vec<Period> {
             open = Some(Period { id, from: at, to: None, seconds: None, console_password: false, sign_ins });
         }
         if let Some(period) = &mut open {
-            period.console_password |= off && step.after.console_password == Some(true);
+            period.console_password |= off && (life.is_root() || step.after.console_password == Some(true));
             if off && matches!(step.event.what, What::SignInObserved { .. }) {
                 period.sign_ins.push(step.event.cite.name());
             }

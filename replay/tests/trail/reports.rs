@@ -2,7 +2,7 @@
 
 use countersign_replay::ask::{ReportAnswer, Standard, Told, report};
 
-use crate::support::{Log, root, session, user};
+use crate::support::{ACCOUNT, Log, root, session, time, user};
 
 fn asked(told: &Told, standard: Standard) -> ReportAnswer {
     report(told, standard, None, None).unwrap()
@@ -66,7 +66,7 @@ fn root_is_among_those_whose_access_is_with_mfa() {
         assert_eq!(admin, users);
         users
     };
-    let root_id = || vec![format!("{}/root", crate::support::ACCOUNT)];
+    let root_id = || vec![format!("{}/root", ACCOUNT)];
     let mut log = flawless();
     assert_eq!(everybody(&log), ("pass", Vec::new()));
     log.add(
@@ -110,4 +110,49 @@ fn a_part_that_was_not_read_is_no_pass_but_may_fail() {
     log.sign_in("10:00:00", user("alice"), "No", true);
     let told = Told { partial: true, ..log.told() };
     assert_eq!(verdicts(&told, Standard::Cis)[3], "5.2 fail");
+}
+
+/// Why, and of whom, it cannot be told that nobody was without MFA.
+fn bypass(told: &Told, at: Option<&str>) -> (&'static str, Vec<String>) {
+    let control = report(told, Standard::Pci, None, at.map(time)).unwrap().controls.pop().unwrap();
+    let short = |id: &String| id.trim_start_matches(&format!("{ACCOUNT}/")).to_owned();
+    (control.verdict.name(), control.cannot_tell.iter().map(short).collect())
+}
+
+#[test]
+fn of_whom_the_log_does_not_tell_from_its_begin_it_does_not_tell_that_they_had_mfa() {
+    let of = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+    let mut log = Log::new();
+    log.sign_in("09:00:00", root(), "Yes", true);
+    log.sign_in("09:00:00", user("amy"), "Yes", true);
+    assert_eq!(bypass(&log.told(), None), ("pass", Vec::new()));
+    // Of the time before the first record nothing is known of anybody.
+    assert_eq!(bypass(&log.told(), Some("2024-05-01T08:59:59Z")), ("cannot_tell", of(&["root", "amy#1"])));
+    // Nine hours in which amy may have been without, and root.
+    log.create("00:00:00", "bob");
+    log.delete("00:00:00", "bob");
+    assert_eq!(bypass(&log.told(), None), ("cannot_tell", of(&["root", "amy#1"])));
+    // Who is not there yet is no matter, and a root that no record names is one.
+    let mut log = Log::new();
+    log.sign_in("09:00:00", user("amy"), "Yes", true);
+    log.create("10:00:00", "bob");
+    log.enable("10:00:00", "bob", "B");
+    assert_eq!(bypass(&log.told(), Some("2024-05-01T09:30:00Z")), ("cannot_tell", of(&["root"])));
+}
+
+#[test]
+fn root_is_against_it_without_a_password_that_is_known_of() {
+    let mut log = Log::of_one_device();
+    let request = || serde_json::json!({"requestParameters": {"serialNumber": "GAHT1"}});
+    log.add("09:00:00", "iam", "EnableMFADevice", root(), request());
+    log.add("10:00:00", "iam", "DeactivateMFADevice", root(), request());
+    assert_eq!(bypass(&log.told(), None).0, "fail");
+}
+
+#[test]
+fn who_may_come_in_without_mfa_is_against_all_access_being_with_it() {
+    let mut log = flawless();
+    log.create("10:00:00", "bob");
+    log.login_profile("10:00:00", "Create", "bob");
+    assert_eq!(verdicts(&log.told(), Standard::Pci)[..2], ["8.4.1 fail", "8.4.2 fail"]);
 }
