@@ -131,6 +131,11 @@ impl Factors {
         self.held.keys().cloned().collect()
     }
 
+    /// Whether there is none but those that are held.
+    pub(super) const fn is_complete(&self) -> bool {
+        self.complete.is_some() && self.doubted.is_none() && self.unnamed.is_none()
+    }
+
     /// Devices that may still be on.
     pub(super) fn maybe(&self) -> Vec<Arc<str>> {
         self.maybe.iter().cloned().collect()

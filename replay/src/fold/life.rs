@@ -47,6 +47,8 @@ pub struct Snapshot {
     pub basis: Option<Basis>,
     /// The devices that are known by serial number.
     pub devices: Vec<Arc<str>>,
+    /// Whether those are all that it had.
+    pub complete: bool,
     /// Devices that may still have been on: one of them went by a record that does not say which.
     pub maybe_devices: Vec<Arc<str>>,
     /// Whether it had a console password; `None` if the log does not tell.
@@ -183,6 +185,7 @@ impl Life {
             status: self.factors.status(),
             basis: self.factors.basis(),
             devices: self.factors.serials(),
+            complete: self.factors.is_complete(),
             maybe_devices: self.factors.maybe(),
             console_password: self.console.as_ref().map(|(has, _)| *has),
             name,
@@ -210,6 +213,7 @@ impl Snapshot {
             status,
             basis: None,
             devices: Vec::new(),
+            complete: false,
             maybe_devices: Vec::new(),
             console_password: None,
             name,

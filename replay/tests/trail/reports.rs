@@ -31,7 +31,8 @@ fn flawless() -> Log {
     log
 }
 
-const ALL_PASS: [&str; 4] = ["2.5 pass", "2.6 pass", "2.10 pass", "5.2 pass"];
+/// All but 2.6: a token that is enabled does not tell that there is no app beside.
+const ALL_PASS: [&str; 4] = ["2.5 pass", "2.6 cannot_tell", "2.10 pass", "5.2 pass"];
 
 #[test]
 fn what_the_log_bears_passes() {
@@ -155,4 +156,37 @@ fn who_may_come_in_without_mfa_is_against_all_access_being_with_it() {
     log.create("10:00:00", "bob");
     log.login_profile("10:00:00", "Create", "bob");
     assert_eq!(verdicts(&log.told(), Standard::Pci)[..2], ["8.4.1 fail", "8.4.2 fail"]);
+}
+
+#[test]
+fn only_a_whole_set_of_tokens_is_hardware() {
+    let hardware = |log: &Log| {
+        let control = asked(&log.told(), Standard::Cis).controls.remove(1);
+        (control.verdict.name(), control.why)
+    };
+    let enable = |log: &mut Log, at: &str, serial: &str| {
+        let request = serde_json::json!({"requestParameters": {"serialNumber": serial}});
+        log.add(at, "iam", "EnableMFADevice", root(), request);
+    };
+    // From 2022 on there may be others, of which one may be an app.
+    let mut log = Log::new();
+    enable(&mut log, "09:00:00", "GAHT1");
+    assert_eq!(hardware(&log), ("cannot_tell", Vec::new()));
+    let mut log = Log::of_one_device();
+    enable(&mut log, "09:00:00", "GAHT1");
+    assert_eq!(hardware(&log), ("pass", Vec::new()));
+    enable(&mut log, "2024-05-01T09:00:00Z", "GAHT2");
+    assert_eq!(hardware(&log), ("pass", Vec::new()));
+    // One that is used and not among them makes the set doubtful.
+    let request = serde_json::json!({"requestParameters": {"serialNumber": "GAHT3"}});
+    log.add("2024-05-02T09:00:00Z", "sts", "GetSessionToken", root(), request);
+    assert_eq!(hardware(&log), ("cannot_tell", Vec::new()));
+    let mut log = Log::of_one_device();
+    enable(&mut log, "09:00:00", &format!("arn:aws:iam::{ACCOUNT}:u2f/root/key"));
+    assert_eq!(
+        hardware(&log),
+        ("cannot_tell", vec!["security keys and passkeys, which may be synchronised, are named alike"])
+    );
+    enable(&mut log, "2024-05-01T09:00:00Z", &crate::support::arn("app"));
+    assert_eq!(hardware(&log).0, "fail");
 }

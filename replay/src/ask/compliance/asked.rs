@@ -72,14 +72,20 @@ impl<'a> Asked<'a> {
         let mut control = self.control(id, "root_hardware_mfa", "the root user has hardware MFA");
         for (root, state) in self.roots() {
             let kinds = state.map_or_else(Vec::new, |state| state.devices.iter().map(|s| DeviceKind::of(s)).collect());
-            let soft = kinds.iter().any(|kind| matches!(kind, DeviceKind::Virtual | DeviceKind::Sms));
+            let has = |kind: DeviceKind| kinds.contains(&kind);
+            let whole = state.is_some_and(|state| state.complete);
             match state.map_or(Status::Unknown, |state| state.status) {
                 Status::Disabled => control.fails.push(root),
-                Status::Enabled if soft => control.fails.push(root),
-                Status::Enabled if !kinds.is_empty() => {}
+                Status::Enabled if has(DeviceKind::Virtual) || has(DeviceKind::Sms) => control.fails.push(root),
+                Status::Enabled if has(DeviceKind::SecurityKey) => {
+                    control.why.push("security keys and passkeys, which may be synchronised, are named alike");
+                    control.cannot_tell.push(root);
+                }
+                Status::Enabled if whole => {}
                 _ => control.cannot_tell.push(root),
             }
         }
+        control.why.dedup();
         control.judged()
     }
 
