@@ -68,19 +68,25 @@ pub struct RemovalRow {
 /// Lists rotations and removals.
 #[must_use]
 pub fn rotations(told: &Told) -> RotationsAnswer {
+    rotations_until(told, None)
+}
+
+/// Lists rotations and removals as if the log ended with an instant.
+#[must_use]
+pub fn rotations_until(told: &Told, until: Option<Time>) -> RotationsAnswer {
     let (mut rotations, mut removals) = (Vec::new(), Vec::new());
     let mut events: Vec<&Arc<Observed>> = Vec::new();
-    for (_, life) in told.in_order() {
-        let changes = Changes::of(life);
+    for (life, id) in told.in_order_at(until) {
+        let changes = Changes::of(life, until);
         let statuses = Statuses::of(life);
         events.extend(changes.came.iter().map(|came| &came.step.event));
         events.extend(changes.gone.iter().map(|gone| &gone.step.event));
         for (old, new) in changes.gone.iter().zip(changes.successors()) {
             match new.and_then(|new| changes.came.get(new)) {
                 None if old.came_back() => {}
-                Some(new) => rotations.push(rotation(life, &statuses, old, new)),
+                Some(new) => rotations.push(rotation(&id, &statuses, old, new)),
                 None => removals.push(RemovalRow {
-                    id: life.id(),
+                    id: id.clone(),
                     old: Arc::clone(&old.device.serial),
                     off: old.step.event.at,
                     citations: vec![old.step.event.cite.name()],
@@ -130,11 +136,11 @@ impl Statuses {
     }
 }
 
-fn rotation(life: &Life, statuses: &Statuses, old: &Gone<'_>, new: &Came<'_>) -> RotationRow {
+fn rotation(id: &str, statuses: &Statuses, old: &Gone<'_>, new: &Came<'_>) -> RotationRow {
     let (off, on) = (old.step.event.at, new.step.event.at);
     let (without_mfa, maybe_without_mfa) = statuses.without(off, on);
     RotationRow {
-        id: life.id(),
+        id: id.to_owned(),
         old: Arc::clone(&old.device.serial),
         new: Arc::clone(&new.device.serial),
         off,

@@ -121,10 +121,8 @@ impl StateAnswer {
 impl PrincipalRow {
     /// By account, root first, then by name, generation and unique id.
     pub(crate) fn order_key(&self) -> (String, bool, String, u32, Option<String>) {
-        let name = self.id.split_once('/').map_or(self.id.as_str(), |(_, name)| name);
-        let (name, generation) = name.rsplit_once('#').unwrap_or((name, ""));
-        let generation = generation.parse().unwrap_or(0);
-        (self.account.clone(), self.kind != "root", name.to_lowercase(), generation, self.uid.clone())
+        let (name, generation) = super::order_of(&self.id);
+        (self.account.clone(), self.kind != "root", name, generation, self.uid.clone())
     }
 
     /// Whether somebody means this principal by its id, `ACCOUNT/NAME`, its name or its unique id.

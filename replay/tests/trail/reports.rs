@@ -1,6 +1,7 @@
 //! What a report may say: nothing that the log does not bear.
 
-use countersign_replay::ask::{ReportAnswer, Standard, Told, report};
+use countersign_replay::ask::{ReportAnswer, Standard, Told, json, report};
+use countersign_replay::page::report_page;
 
 use crate::support::{ACCOUNT, Log, root, session, time, user};
 
@@ -189,4 +190,23 @@ fn only_a_whole_set_of_tokens_is_hardware() {
     );
     enable(&mut log, "2024-05-01T09:00:00Z", &crate::support::arn("app"));
     assert_eq!(hardware(&log).0, "fail");
+}
+
+#[test]
+fn what_comes_later_is_in_no_report_of_an_instant() {
+    let mut log = flawless();
+    log.deactivate("10:00:00", "alice", "S1");
+    let cut = log.told();
+    log.enable("12:00:00", "alice", "S2");
+    log.rename("13:00:00", "alice", "zoe");
+    log.create("14:00:00", "alice");
+    let told = log.told();
+    let at = || Some(time("2024-05-01T11:00:00Z"));
+    for standard in [Standard::Cis, Standard::Pci, Standard::Nist] {
+        let [then, ended] = [&told, &cut].map(|told| report(told, standard, None, at()).unwrap());
+        assert_eq!(json(&then).unwrap(), json(&ended).unwrap());
+    }
+    let page = report_page(&told, &report(&told, Standard::Pci, None, at()).unwrap()).unwrap();
+    assert!(page.contains("alice#1") && !page.contains("zoe") && !page.contains("12:00:00"));
+    assert_eq!(page, report_page(&cut, &report(&cut, Standard::Pci, None, at()).unwrap()).unwrap());
 }

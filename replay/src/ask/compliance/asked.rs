@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::super::periods::{authenticators, periods_without_mfa};
-use super::super::{Integrity, Told, rotations, signins};
+use super::super::{Integrity, Told, rotations_until, signins};
 use super::{Control, ControlVerdict};
 use crate::event::{DeviceKind, SignInClass};
 use crate::fold::{Life, SignIn, Snapshot, Status, Step};
@@ -14,18 +14,20 @@ use crate::trail::Verdict;
 pub(super) struct Asked<'a> {
     told: &'a Told,
     at: Option<Time>,
-    states: Vec<(&'a Life, Snapshot)>,
+    /// With their ids then.
+    states: Vec<(&'a Life, String, Snapshot)>,
     pub(super) integrity: Integrity,
 }
 
 impl<'a> Asked<'a> {
     pub(super) fn new(told: &'a Told, at: Option<Time>) -> Self {
         let there = |state: &Snapshot| !matches!(state.status, Status::Deleted | Status::Nonexistent);
-        let states = told.in_order().into_iter().map(|(_, life)| (life, life.at(at)));
-        let states: Vec<(&Life, Snapshot)> = states.filter(|(_, state)| there(state)).collect();
+        let states = told.in_order_at(at).into_iter().map(|(life, id)| (life, id, life.at(at)));
+        let states: Vec<(&Life, String, Snapshot)> = states.filter(|(_, _, state)| there(state)).collect();
         let sign_ins = told.history.sign_ins().iter().filter(|sign_in| at.is_none_or(|at| sign_in.event.at <= at));
         let decisive = sign_ins.filter(|sign_in| sign_in.success && sign_in.class != SignInClass::Federated);
-        let events = states.iter().flat_map(|(_, state)| &state.deciding).chain(decisive.map(|sign_in| &sign_in.event));
+        let events =
+            states.iter().flat_map(|(_, _, state)| &state.deciding).chain(decisive.map(|sign_in| &sign_in.event));
         let integrity = told.integrity(events);
         Self { told, at, states, integrity }
     }
@@ -50,8 +52,8 @@ impl<'a> Asked<'a> {
     fn roots(&self) -> Vec<(String, Option<&Snapshot>)> {
         let accounts: BTreeSet<&str> = self.told.history.lives().iter().map(Life::account).collect();
         let of = |account: &str| {
-            let root = self.states.iter().find(|(life, _)| life.is_root() && life.account() == account);
-            (format!("{account}/root"), root.map(|(_, state)| state))
+            let root = self.states.iter().find(|(life, ..)| life.is_root() && life.account() == account);
+            (format!("{account}/root"), root.map(|(_, _, state)| state))
         };
         accounts.into_iter().map(of).collect()
     }
@@ -105,15 +107,15 @@ impl<'a> Asked<'a> {
 
     pub(super) fn users(&self, id: &'static str) -> Control {
         let mut control = self.control(id, "console_users_mfa", "every user with a console password has MFA");
-        for (life, state) in self.states.iter().filter(|(life, _)| !life.is_root()) {
+        for (_, id, state) in self.states.iter().filter(|(life, ..)| !life.is_root()) {
             match (state.console_password, state.status) {
-                (Some(true), Status::Disabled) => control.fails.push(life.id()),
-                (Some(true), Status::Unknown) => control.cannot_tell.push(life.id()),
-                (None, Status::Disabled | Status::Unknown) => control.password_unknown.push(life.id()),
+                (Some(true), Status::Disabled) => control.fails.push(id.clone()),
+                (Some(true), Status::Unknown) => control.cannot_tell.push(id.clone()),
+                (None, Status::Disabled | Status::Unknown) => control.password_unknown.push(id.clone()),
                 _ => {}
             }
         }
-        if !self.told.history.lives().is_empty() && self.states.iter().all(|(life, _)| life.is_root()) {
+        if !self.told.history.lives().is_empty() && self.states.iter().all(|(life, ..)| life.is_root()) {
             control.why.push("the input names no user");
         }
         control.judged()
@@ -123,9 +125,10 @@ impl<'a> Asked<'a> {
     fn sign_ins_of(&self, mut control: Control) -> Control {
         let until = |sign_in: &&SignIn| self.at.is_none_or(|at| sign_in.event.at <= at);
         let seen = || self.told.history.sign_ins().iter().filter(until);
+        let ids = self.told.ids_at(self.at);
         let of = |class| {
             let found = seen().filter(move |sign_in| sign_in.success && sign_in.class == class);
-            found.map(|sign_in| signins::row(self.told, sign_in)).collect()
+            found.map(|sign_in| signins::row(self.told, &ids, sign_in)).collect()
         };
         control.sign_ins = of(SignInClass::NoMfa);
         control.sign_ins_unknown = of(SignInClass::Unknown);
@@ -148,7 +151,7 @@ impl<'a> Asked<'a> {
         let unnamed = self.roots().into_iter().filter(|(_, state)| state.is_none());
         control.cannot_tell = unnamed.map(|(root, _)| root).collect();
         let begin = self.told.history.begin();
-        for (_, life) in self.told.in_order() {
+        for (life, id) in self.told.in_order_at(self.at) {
             let until = |time: &Time| self.at.is_none_or(|at| *time <= at);
             let steps = || life.steps().iter().take_while(|step| until(&step.event.at));
             let first = steps().next().map(|step| step.event.at);
@@ -161,9 +164,9 @@ impl<'a> Asked<'a> {
             let unknown = |step: &Step| step.after.status == Status::Unknown && counts(step.after.console_password);
             let no_mfa = |step: &Step| step.after.status == Status::Disabled && step.after.console_password.is_none();
             if untold || steps().any(unknown) {
-                control.cannot_tell.push(life.id());
+                control.cannot_tell.push(id);
             } else if !life.is_root() && steps().any(no_mfa) {
-                control.password_unknown.push(life.id());
+                control.password_unknown.push(id);
             }
         }
     }
@@ -180,8 +183,8 @@ impl<'a> Asked<'a> {
         let mut bypass = self.control("8.5.1", "periods_without_mfa", title);
         self.doubtful_periods(&mut bypass);
         bypass.periods = periods;
-        bypass.gaps = rotations(self.told).rotations;
-        bypass.gaps.retain(|gap| gap.without_mfa && self.at.is_none_or(|at| gap.off <= at));
+        bypass.gaps = rotations_until(self.told, self.at).rotations;
+        bypass.gaps.retain(|gap| gap.without_mfa);
         vec![admin, access.judged(), bypass.judged()]
     }
 
@@ -189,8 +192,8 @@ impl<'a> Asked<'a> {
         let title = "authenticators are recorded with the time and the source of their binding and their end";
         let mut record = self.control("SP 800-63B-4 sec. 4", "authenticator_record", title);
         record.authenticators = authenticators(self.told, self.at);
-        let unknown = self.states.iter().filter(|(_, state)| state.status == Status::Unknown);
-        record.cannot_tell = unknown.map(|(life, _)| life.id()).collect();
+        let unknown = self.states.iter().filter(|(_, _, state)| state.status == Status::Unknown);
+        record.cannot_tell = unknown.map(|(_, id, _)| id.clone()).collect();
         record.verdict = match record.why.is_empty() {
             true => ControlVerdict::Recorded,
             false => ControlVerdict::CannotTell,

@@ -56,10 +56,11 @@ pub(super) struct Changes<'a> {
 }
 
 impl<'a> Changes<'a> {
-    pub(super) fn of(life: &'a Life) -> Self {
+    pub(super) fn of(life: &'a Life, until: Option<Time>) -> Self {
         let mut all = Self::default();
         let mut before: &[Arc<str>] = &[];
-        for (place, step) in life.steps().iter().enumerate() {
+        let steps = life.steps().iter().take_while(|step| until.is_none_or(|until| step.event.at <= until));
+        for (place, step) in steps.enumerate() {
             let now: &[Arc<str>] = &step.after.devices;
             match &step.event.what {
                 What::DeviceAssigned { device, .. } => all.comes(place, step, device),
