@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::finding::FindingKind;
 use crate::event::{Observed, What};
+use crate::time::Time;
 
 /// Whether somebody has MFA.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -245,6 +246,21 @@ impl Factors {
             self.off = Some((Basis::Deactivated, Arc::clone(event)));
             self.lost = Some(Arc::clone(event));
         }
+    }
+
+    /// A device turns out to have gone at some time, and nobody knows what came in its place.
+    pub(super) fn lose(&mut self, serial: &str, event: &Event) {
+        self.maybe.remove(serial);
+        self.held.remove(serial);
+        self.doubted = Some(Arc::clone(event));
+        if !self.has_some() {
+            self.lost = Some(Arc::clone(event));
+        }
+    }
+
+    /// Whether a device has been held since before an instant.
+    pub(super) fn held_before(&self, serial: &str, at: Time) -> bool {
+        self.held.get(serial).is_some_and(|held| held.since.at < at)
     }
 
     pub(super) fn resynced(&mut self, serial: &Arc<str>, event: &Event) -> Option<FindingKind> {

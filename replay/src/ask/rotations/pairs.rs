@@ -63,11 +63,15 @@ impl<'a> Changes<'a> {
         for (place, step) in steps.enumerate() {
             let now: &[Arc<str>] = &step.after.devices;
             match &step.event.what {
-                What::DeviceAssigned { device, .. } => all.comes(place, step, device),
                 What::DeviceUnassigned { device, .. } => all.goes(place, step, device),
-                What::DeviceDestroyed { device, .. } if before.contains(&device.serial) => {
-                    all.goes(place, step, device)
+                What::DeviceDestroyed { device, .. }
+                | What::DeviceRegistered { device, .. }
+                | What::DeviceAssigned { device, .. }
+                    if before.contains(&device.serial) && !now.contains(&device.serial) =>
+                {
+                    all.goes(place, step, device);
                 }
+                What::DeviceAssigned { device, .. } => all.comes(place, step, device),
                 _ => {}
             }
             let came = &all.came;
