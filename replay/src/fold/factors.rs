@@ -75,7 +75,7 @@ impl Basis {
 type Event = Arc<Observed>;
 
 /// Devices of one principal that are kept by name; AWS allows eight.
-const HELD_MAX: usize = 64;
+const HELD_MAX: usize = 16;
 
 #[derive(Clone, Debug)]
 struct Held {

@@ -69,7 +69,7 @@ impl Fold {
             let before = of.now();
             of.factors.lose(&device.serial, &event);
             of.step(&event, generation, true);
-            self.found(kind, life, vec![device.serial], before.deciding, &event);
+            self.found(kind, life, vec![device.serial], &before.deciding, &event);
         }
     }
 

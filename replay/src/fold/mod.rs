@@ -139,7 +139,7 @@ impl Fold {
             if let Some(before) = before {
                 self.names.supersede(before, event);
             }
-            self.found(kind, life, Vec::new(), evidence, event);
+            self.found(kind, life, Vec::new(), &evidence, event);
         }
         Some(life)
     }
@@ -153,10 +153,10 @@ impl Fold {
         kind: FindingKind,
         life: impl Into<Option<usize>>,
         devices: Vec<Arc<str>>,
-        before: Vec<Event>,
+        before: &[Event],
         event: &Event,
     ) {
-        let mut evidence = before;
+        let mut evidence = before.to_vec();
         evidence.retain(|earlier| !Arc::ptr_eq(earlier, event));
         evidence.push(Arc::clone(event));
         let cited = evidence.iter().map(|event| event.cite.name()).collect();
@@ -188,7 +188,7 @@ impl Fold {
         if let Some(holder) = holder {
             let evidence = self.life(holder).now().deciding;
             self.names.supersede(holder, event);
-            self.found(FindingKind::RecreatedWithoutDelete, life, Vec::new(), evidence, event);
+            self.found(FindingKind::RecreatedWithoutDelete, life, Vec::new(), &evidence, event);
         }
         self.step(life, None, event);
     }
@@ -197,7 +197,7 @@ impl Fold {
         let Some(life) = self.meant(who, event) else { return };
         let before = self.life(life).now();
         if before.status == Status::Enabled {
-            self.found(FindingKind::DeletedWithActiveDevice, life, before.devices, before.deciding, event);
+            self.found(FindingKind::DeletedWithActiveDevice, life, before.devices.to_vec(), &before.deciding, event);
         }
         self.life(life).deleted = Some(Arc::clone(event));
         self.step(life, None, event);
@@ -208,10 +208,10 @@ impl Fold {
         if self.life(life).deleted.is_some() {
             let evidence = self.life(life).now().deciding;
             let devices = vec![Arc::clone(&device.serial)];
-            self.found(FindingKind::EnableOnDeleted, life, devices, evidence, event);
+            self.found(FindingKind::EnableOnDeleted, life, devices, &evidence, event);
         }
         if let Some(kind) = self.life(life).factors.assign(&device.serial, event) {
-            self.found(kind, life, vec![Arc::clone(&device.serial)], Vec::new(), event);
+            self.found(kind, life, vec![Arc::clone(&device.serial)], &[], event);
         }
         self.owned(device, life, event);
         self.step(life, Some(device), event);
@@ -233,7 +233,7 @@ impl Fold {
     /// A change that does not say of what: what it may have been is no longer certain.
     fn untold(&mut self, who: Option<&Who>, name: &str, event: &Event) {
         let Some(life) = who.and_then(|who| self.meant(who, event)) else {
-            return self.found(FindingKind::IncompleteRecord, None, Vec::new(), Vec::new(), event);
+            return self.found(FindingKind::IncompleteRecord, None, Vec::new(), &[], event);
         };
         let before = self.life(life).now();
         let factors = &mut self.life(life).factors;
@@ -244,7 +244,7 @@ impl Fold {
                 factors.used(None, FindingKind::ResyncOfUnknownDevice, event);
             }
         }
-        self.found(FindingKind::IncompleteRecord, life, before.devices, before.deciding, event);
+        self.found(FindingKind::IncompleteRecord, life, before.devices.to_vec(), &before.deciding, event);
         self.step(life, None, event);
     }
 
@@ -291,7 +291,7 @@ impl Fold {
     ) {
         if let Some(kind) = finding {
             let devices = device.map(|device| Arc::clone(&device.serial)).into_iter().collect();
-            self.found(kind, life, devices, before.deciding, event);
+            self.found(kind, life, devices, &before.deciding, event);
         }
     }
 
@@ -319,7 +319,7 @@ impl Fold {
             _ => FindingKind::SigninWithoutMfaWhileEnabled,
         };
         if let Some(kind) = self.life(life).factors.shown_off(basis, contradiction, event) {
-            self.found(kind, life, before.devices, before.deciding, event);
+            self.found(kind, life, before.devices.to_vec(), &before.deciding, event);
         }
     }
 

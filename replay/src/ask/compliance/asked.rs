@@ -27,7 +27,7 @@ impl<'a> Asked<'a> {
         let sign_ins = told.history.sign_ins().iter().filter(|sign_in| at.is_none_or(|at| sign_in.event.at <= at));
         let decisive = sign_ins.filter(|sign_in| sign_in.success && sign_in.class != SignInClass::Federated);
         let events =
-            states.iter().flat_map(|(_, _, state)| &state.deciding).chain(decisive.map(|sign_in| &sign_in.event));
+            states.iter().flat_map(|(_, _, state)| state.deciding.iter()).chain(decisive.map(|sign_in| &sign_in.event));
         let integrity = told.integrity(events);
         Self { told, at, states, integrity }
     }
