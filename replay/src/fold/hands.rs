@@ -57,7 +57,7 @@ impl Fold {
 
     /// Tells of what was lost before an instant, and was not given up at the instant of the loss.
     pub(super) fn settle(&mut self, now: Option<Time>) {
-        if !self.losses.last().is_some_and(|loss| now.is_none_or(|now| loss.event.at < now)) {
+        if self.losses.last().is_none_or(|loss| now.is_some_and(|now| loss.event.at >= now)) {
             return;
         }
         for loss in std::mem::take(&mut self.losses) {

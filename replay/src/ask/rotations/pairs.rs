@@ -51,8 +51,15 @@ pub(super) struct Changes<'a> {
     pub(super) gone: Vec<Gone<'a>>,
     /// Those that are on, in the order of their coming.
     held: Vec<usize>,
-    /// The last coming and the last going of each device that was made once.
-    last: HashMap<(&'a Device, u32), (Option<usize>, Option<usize>)>,
+    /// Of each device by name and generation.
+    last: HashMap<(&'a Device, u32), Last>,
+}
+
+/// The last coming and the last going of a device.
+#[derive(Default)]
+struct Last {
+    came: Option<usize>,
+    gone: Option<usize>,
 }
 
 impl<'a> Changes<'a> {
@@ -83,10 +90,10 @@ impl<'a> Changes<'a> {
 
     fn comes(&mut self, place: usize, step: &'a Step, device: &'a Device) {
         let last = self.last.entry((device, step.generation)).or_default();
-        if let Some(gone) = last.1.take() {
+        if let Some(gone) = last.gone.take() {
             self.gone[gone].again = Some((place, step.event.at));
         }
-        last.0 = Some(self.came.len());
+        last.came = Some(self.came.len());
         let came = &self.came;
         self.held.retain(|held| came[*held].device != device);
         self.held.push(self.came.len());
@@ -95,8 +102,8 @@ impl<'a> Changes<'a> {
 
     fn goes(&mut self, place: usize, step: &'a Step, device: &'a Device) {
         let last = self.last.entry((device, step.generation)).or_default();
-        let came = last.0;
-        last.1 = Some(self.gone.len());
+        let came = last.came;
+        last.gone = Some(self.gone.len());
         let after = |held: &&usize| came.is_none_or(|came| **held > came) && self.came[**held].device != device;
         let near = |held: &&usize| step.event.at.since(self.came[**held].step.event.at) <= ROTATION_MS_MAX;
         let beside = self.held.iter().filter(after).filter(near).copied().collect();
