@@ -55,7 +55,7 @@ pub struct Side {
 impl From<Snapshot> for Side {
     fn from(state: Snapshot) -> Self {
         let Snapshot { status, basis, devices, console_password, name, .. } = state;
-        Self { status, basis, devices, console_password, name }
+        Self { status, basis, devices: devices.to_vec(), console_password, name }
     }
 }
 

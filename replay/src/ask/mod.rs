@@ -22,7 +22,7 @@ pub use diff::{ChangeRow, DiffAnswer, Side, diff};
 pub use export::{Format, export};
 pub use findings::{FindingRow, FindingsAnswer, findings};
 pub use periods::{Authenticator, Period, authenticators, periods_without_mfa};
-pub use rotations::{ROTATION_MS_MAX, RemovalRow, RotationRow, RotationsAnswer, rotations};
+pub use rotations::{ROTATION_MS_MAX, RemovalRow, RotationRow, RotationsAnswer, rotations, rotations_until};
 pub use signins::{SignInRow, SignInsAnswer, SignInsQuery, sign_ins};
 pub use state::{PrincipalRow, StateAnswer, StateQuery, state};
 pub use timeline::{Timeline, TimelineAnswer, TimelineRow, timeline};
@@ -146,6 +146,22 @@ impl Told {
         lives
     }
 
+    /// Principals in the order of answers about an instant, with their ids then.
+    pub(crate) fn in_order_at(&self, at: Option<Time>) -> Vec<(&Life, String)> {
+        let mut lives: Vec<(&Life, String)> =
+            self.in_order().into_iter().map(|(_, life)| (life, life.id_at(at))).collect();
+        if at.is_some() {
+            let key = |life: &Life, id: &str| (life.account().to_owned(), !life.is_root(), order_of(id));
+            lives.sort_by_cached_key(|(life, id)| key(life, id));
+        }
+        lives
+    }
+
+    /// The ids of principals at an instant, by their places in the history.
+    fn ids_at(&self, at: Option<Time>) -> Vec<String> {
+        self.history.lives().iter().map(|life| life.id_at(at)).collect()
+    }
+
     fn id_of_life(&self, life: Option<usize>) -> Option<String> {
         life.and_then(|life| self.history.lives().get(life)).map(Life::id)
     }
@@ -167,6 +183,13 @@ impl Told {
         let then = called(at);
         if then.is_empty() && at.is_some() { called(None) } else { then }
     }
+}
+
+/// What the ids of an account's users are sorted by: name and generation.
+fn order_of(id: &str) -> (String, u32) {
+    let name = id.split_once('/').map_or(id, |(_, name)| name);
+    let (name, generation) = name.rsplit_once('#').unwrap_or((name, ""));
+    (name.to_lowercase(), generation.parse().unwrap_or(0))
 }
 
 /// Whether somebody means a principal by an id, `ACCOUNT/NAME`, a name or a unique id.

@@ -21,7 +21,7 @@ pub struct Period {
     pub to: Option<Time>,
     /// Its length in seconds, if it ended.
     pub seconds: Option<i64>,
-    /// Whether there was a console password at some time of it.
+    /// Whether there was a console password at some time of it. Root can always come by one.
     pub console_password: bool,
     /// Records of sign-ins within.
     pub sign_ins: Vec<Arc<str>>,
@@ -41,21 +41,21 @@ impl fmt::Display for Period {
 /// Periods in which principals had no MFA, by principal and time.
 #[must_use]
 pub fn periods_without_mfa(told: &Told, until: Option<Time>) -> Vec<Period> {
-    told.in_order().into_iter().flat_map(|(_, life)| of_life(life, until)).collect()
+    told.in_order_at(until).into_iter().flat_map(|(life, id)| of_life(life, &id, until)).collect()
 }
 
-fn of_life(life: &Life, until: Option<Time>) -> Vec<Period> {
+fn of_life(life: &Life, id: &str, until: Option<Time>) -> Vec<Period> {
     let mut periods: Vec<Period> = Vec::new();
     let mut open: Option<Period> = None;
     let steps = life.steps().iter().filter(|step| until.is_none_or(|until| step.event.at <= until));
     for step in steps {
         let (at, off) = (step.event.at, step.after.status == Status::Disabled);
         if off && open.is_none() {
-            let (id, sign_ins) = (life.id(), Vec::new());
+            let (id, sign_ins) = (id.to_owned(), Vec::new());
             open = Some(Period { id, from: at, to: None, seconds: None, console_password: false, sign_ins });
         }
         if let Some(period) = &mut open {
-            period.console_password |= off && step.after.console_password == Some(true);
+            period.console_password |= off && (life.is_root() || step.after.console_password == Some(true));
             if off && matches!(step.event.what, What::SignInObserved { .. }) {
                 period.sign_ins.push(step.event.cite.name());
             }
@@ -114,19 +114,19 @@ impl Authenticator {
 #[must_use]
 pub fn authenticators(told: &Told, until: Option<Time>) -> Vec<Authenticator> {
     let mut all = Vec::new();
-    for (_, life) in told.in_order() {
+    for (life, id) in told.in_order_at(until) {
         let mut of_life: Vec<Authenticator> = Vec::new();
         let mut before: &[Arc<str>] = &[];
         for step in life.steps().iter().filter(|step| until.is_none_or(|until| step.event.at <= until)) {
             for serial in step.after.devices.iter().filter(|serial| !before.contains(serial)) {
-                of_life.push(bound(life, serial, &step.event));
+                of_life.push(bound(life, &id, serial, &step.event));
             }
             let ended_unseen = match &step.event.what {
                 What::DeviceUnassigned { device, .. } if !before.contains(&device.serial) => Some(&device.serial),
                 _ => None,
             };
             if let Some(serial) = ended_unseen {
-                let mut unseen = bound(life, serial, &step.event);
+                let mut unseen = bound(life, &id, serial, &step.event);
                 (unseen.bound, unseen.bound_by, unseen.bound_from) = (None, None, None);
                 unseen.citations.clear();
                 of_life.push(unseen);
@@ -142,11 +142,11 @@ pub fn authenticators(told: &Told, until: Option<Time>) -> Vec<Authenticator> {
     all
 }
 
-fn bound(life: &Life, serial: &Arc<str>, event: &Observed) -> Authenticator {
+fn bound(life: &Life, id: &str, serial: &Arc<str>, event: &Observed) -> Authenticator {
     let enabled =
         matches!(&event.what, What::DeviceAssigned { device: Device { serial: named, .. }, .. } if named == serial);
     Authenticator {
-        id: life.id(),
+        id: id.to_owned(),
         device: Arc::clone(serial),
         kind: DeviceKind::of(serial),
         bound: enabled.then_some(event.at),

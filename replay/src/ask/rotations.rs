@@ -1,16 +1,16 @@
 //! Devices that were replaced, and the time without MFA in between.
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
-use std::ops::Range;
+mod pairs;
+
 use std::sync::Arc;
 
 use serde::Serialize;
 
 use super::{Integrity, SCHEMA, Told, table};
-use crate::event::{Device, Observed, What};
-use crate::fold::{Life, Status, Step};
+use crate::event::Observed;
+use crate::fold::{Life, Status};
 use crate::time::Time;
+use pairs::{Came, Changes, Gone};
 
 /// A device that comes later than this after another went is no successor (rule R18).
 pub const ROTATION_MS_MAX: i64 = 7 * 24 * 3600 * 1000;
@@ -65,38 +65,30 @@ pub struct RemovalRow {
     pub citations: Vec<Arc<str>>,
 }
 
-struct Change<'a> {
-    step: &'a Step,
-    device: &'a Device,
-}
-
-impl Change<'_> {
-    fn at(&self) -> Time {
-        self.step.event.at
-    }
-
-    /// Whether it is the same device: of one name, and made once.
-    fn is(&self, other: &Self) -> bool {
-        self.device == other.device && self.step.generation == other.step.generation
-    }
-}
-
 /// Lists rotations and removals.
 #[must_use]
 pub fn rotations(told: &Told) -> RotationsAnswer {
+    rotations_until(told, None)
+}
+
+/// Lists rotations and removals as if the log ended with an instant.
+#[must_use]
+pub fn rotations_until(told: &Told, until: Option<Time>) -> RotationsAnswer {
     let (mut rotations, mut removals) = (Vec::new(), Vec::new());
     let mut events: Vec<&Arc<Observed>> = Vec::new();
-    for (_, life) in told.in_order() {
-        let (on, off) = (changes(life, true), changes(life, false));
-        events.extend(on.iter().chain(&off).map(|change| &change.step.event));
-        for (old, new) in off.iter().zip(successors(&off, &on)) {
-            match new {
-                None if came_back(old, &on) => {}
-                Some(new) => rotations.push(rotation(life, old, new)),
+    for (life, id) in told.in_order_at(until) {
+        let changes = Changes::of(life, until);
+        let statuses = Statuses::of(life);
+        events.extend(changes.came.iter().map(|came| &came.step.event));
+        events.extend(changes.gone.iter().map(|gone| &gone.step.event));
+        for (old, new) in changes.gone.iter().zip(changes.successors()) {
+            match new.and_then(|new| changes.came.get(new)) {
+                None if old.came_back() => {}
+                Some(new) => rotations.push(rotation(&id, &statuses, old, new)),
                 None => removals.push(RemovalRow {
-                    id: life.id(),
+                    id: id.clone(),
                     old: Arc::clone(&old.device.serial),
-                    off: old.at(),
+                    off: old.step.event.at,
                     citations: vec![old.step.event.cite.name()],
                 }),
             }
@@ -105,101 +97,55 @@ pub fn rotations(told: &Told) -> RotationsAnswer {
     RotationsAnswer { schema: SCHEMA, rotations, removals, integrity: told.integrity(events) }
 }
 
-fn changes(life: &Life, on: bool) -> Vec<Change<'_>> {
-    let mut before: &[Arc<str>] = &[];
-    let mut found = Vec::new();
-    for step in life.steps() {
-        let change = match &step.event.what {
-            What::DeviceAssigned { device, .. } if on => Some(device),
-            What::DeviceUnassigned { device, .. } if !on => Some(device),
-            What::DeviceDestroyed { device, .. } if !on && before.contains(&device.serial) => Some(device),
-            _ => None,
-        };
-        found.extend(change.map(|device| Change { step, device }));
-        before = &step.after.devices;
-    }
-    found
+/// What was so from one instant to the next.
+struct Statuses {
+    /// The instants.
+    at: Vec<Time>,
+    /// At how many of the instants until each, inclusive, MFA may have been on, and at how many it may have been off.
+    maybe: Vec<[usize; 2]>,
 }
 
-/// Whether the very device came again within the time.
-fn came_back(old: &Change<'_>, on: &[Change<'_>]) -> bool {
-    on.iter().any(|new| new.is(old) && (0..=ROTATION_MS_MAX).contains(&new.at().since(old.at())))
-}
-
-/// Devices that may have taken the place of one that went: they came within the time, after that one had come, and
-/// before it came again. They are told by their places, the nearest first.
-struct Candidates {
-    off: Time,
-    before: Range<usize>,
-    after: Range<usize>,
-}
-
-impl Candidates {
-    fn of(old: &Change<'_>, on: &[Change<'_>]) -> Self {
-        let off = old.at();
-        let came = on.iter().rposition(|new| new.is(old) && new.at() <= off).map_or(0, |came| came + 1);
-        let again = on.iter().position(|new| new.is(old) && new.at() > off).unwrap_or(on.len());
-        let from = on.partition_point(|new| off.since(new.at()) > ROTATION_MS_MAX).max(came);
-        let to = on.partition_point(|new| new.at().since(off) <= ROTATION_MS_MAX).min(again);
-        let middle = on.partition_point(|new| new.at() < off).clamp(from, to.max(from));
-        Self { off, before: from..middle, after: middle..to }
-    }
-
-    /// The distance to the next one, and its place.
-    fn next(&mut self, on: &[Change<'_>]) -> Option<(i64, usize)> {
-        let away = |place: usize| on.get(place).map(|new| (new.at().since(self.off).abs(), place));
-        let earlier = self.before.clone().next_back().and_then(away);
-        let later = self.after.clone().next().and_then(away);
-        let is_earlier = match (earlier, later) {
-            (Some(earlier), Some(later)) => earlier.0 < later.0,
-            (earlier, _) => earlier.is_some(),
-        };
-        if is_earlier {
-            self.before.next_back()
-        } else {
-            self.after.next()
-        };
-        if is_earlier { earlier } else { later }
-    }
-}
-
-/// Pairs devices that went with those that came, the nearest pair first.
-fn successors<'c, 'l>(off: &[Change<'l>], on: &'c [Change<'l>]) -> Vec<Option<&'c Change<'l>>> {
-    let mut found = vec![None; off.len()];
-    let mut taken = vec![false; on.len()];
-    let mut candidates: Vec<Candidates> = off.iter().map(|old| Candidates::of(old, on)).collect();
-    let mut nearest = BinaryHeap::new();
-    let first = candidates.iter_mut().enumerate();
-    nearest.extend(first.filter_map(|(old, of)| of.next(on).map(|(away, new)| Reverse((away, old, new)))));
-    while let Some(Reverse((_, old, new))) = nearest.pop() {
-        if !taken[new] && !on[new].is(&off[old]) {
-            (taken[new], found[old]) = (true, Some(&on[new]));
-        } else if let Some((away, new)) = candidates[old].next(on) {
-            nearest.push(Reverse((away, old, new)));
+impl Statuses {
+    fn of(life: &Life) -> Self {
+        let (mut at, mut maybe) = (Vec::new(), Vec::new());
+        let mut counts = [0; 2];
+        let mut steps = life.steps().iter().peekable();
+        while let Some(step) = steps.next() {
+            // What was so between two events of one instant was so at no time.
+            if steps.peek().is_some_and(|next| next.event.at == step.event.at) {
+                continue;
+            }
+            let status = step.after.status;
+            counts[0] += usize::from(status != Status::Disabled);
+            counts[1] += usize::from(status != Status::Enabled);
+            at.push(step.event.at);
+            maybe.push(counts);
         }
+        Self { at, maybe }
     }
-    found
+
+    /// Whether all the time from one instant to a later one was without MFA, and whether that cannot be told.
+    fn without(&self, from: Time, to: Time) -> (bool, bool) {
+        let until = |time: Time| {
+            let before = self.at.partition_point(|at| *at < time);
+            before.checked_sub(1).and_then(|last| self.maybe.get(last)).copied().unwrap_or_default()
+        };
+        let (before, after) = (until(from), until(to));
+        let all_off = to > from && after[0] == before[0];
+        (all_off, !all_off && to > from && after[1] > before[1])
+    }
 }
 
-/// Whether all the time in between was without MFA, and whether that cannot be told.
-fn without(life: &Life, old: &Change<'_>, new: &Change<'_>) -> (bool, bool) {
-    let first = life.steps().partition_point(|step| step.event.at < old.at());
-    let since = life.steps().iter().skip(first).skip_while(|step| !std::ptr::eq(*step, old.step));
-    let between = || since.clone().take_while(|step| step.event.at < new.at()).map(|step| step.after.status);
-    let all_off = new.at() > old.at() && between().all(|status| status == Status::Disabled);
-    (all_off, !all_off && between().any(|status| status != Status::Enabled))
-}
-
-fn rotation(life: &Life, old: &Change<'_>, new: &Change<'_>) -> RotationRow {
-    let gap = new.at().since(old.at());
-    let (without_mfa, maybe_without_mfa) = without(life, old, new);
+fn rotation(id: &str, statuses: &Statuses, old: &Gone<'_>, new: &Came<'_>) -> RotationRow {
+    let (off, on) = (old.step.event.at, new.step.event.at);
+    let (without_mfa, maybe_without_mfa) = statuses.without(off, on);
     RotationRow {
-        id: life.id(),
+        id: id.to_owned(),
         old: Arc::clone(&old.device.serial),
         new: Arc::clone(&new.device.serial),
-        off: old.at(),
-        on: new.at(),
-        gap_s: gap.div_euclid(1000),
+        off,
+        on,
+        gap_s: on.since(off).div_euclid(1000),
         without_mfa,
         maybe_without_mfa,
         citations: vec![old.step.event.cite.name(), new.step.event.cite.name()],

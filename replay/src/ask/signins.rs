@@ -81,14 +81,17 @@ pub fn sign_ins(told: &Told, query: &SignInsQuery) -> SignInsAnswer {
     };
     let events: Vec<&Arc<Observed>> = signins.iter().chain(&federated).map(|sign_in| &sign_in.event).collect();
     let integrity = told.integrity(events);
-    let rows = |of: Vec<&SignIn>| of.into_iter().map(|sign_in| row(told, sign_in)).collect();
+    let ids = told.ids_at(query.to);
+    let rows = |of: Vec<&SignIn>| of.into_iter().map(|sign_in| row(told, &ids, sign_in)).collect();
     SignInsAnswer { schema: SCHEMA, signins: rows(signins), federated: rows(federated), integrity }
 }
 
-pub(super) fn row(told: &Told, sign_in: &SignIn) -> SignInRow {
+/// The row of a sign-in, with the ids of principals at the instant that is asked for.
+pub(super) fn row(told: &Told, ids: &[String], sign_in: &SignIn) -> SignInRow {
+    let id = sign_in.life.and_then(|life| ids.get(life));
     SignInRow {
         time: sign_in.event.at,
-        id: told.history.id_of(sign_in),
+        id: id.cloned().unwrap_or_else(|| told.history.id_of(sign_in)),
         outcome: if sign_in.success { "success" } else { "failure" },
         class: sign_in.class,
         event_id: sign_in.event.cite.name(),

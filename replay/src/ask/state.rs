@@ -74,7 +74,7 @@ pub fn state(told: &Told, query: &StateQuery) -> StateAnswer {
     let wanted = |place: usize| query.only.as_ref().is_none_or(|only| only.contains(&place));
     let lives = told.in_order().into_iter().filter(|(place, _)| wanted(*place));
     let states: Vec<(&Life, Snapshot)> = lives.map(|(_, life)| (life, life.at(query.at))).collect();
-    let integrity = told.integrity(states.iter().flat_map(|(_, state)| &state.deciding));
+    let integrity = told.integrity(states.iter().flat_map(|(_, state)| state.deciding.iter()));
     let mut principals: Vec<PrincipalRow> =
         states.into_iter().map(|(life, state)| row(told, life, state, query.at)).collect();
     principals.sort_by_cached_key(PrincipalRow::order_key);
@@ -90,11 +90,11 @@ fn row(told: &Told, life: &Life, state: Snapshot, at: Option<Time>) -> Principal
         kind: if life.is_root() { "root" } else { "user" },
         status: state.status,
         basis: state.basis,
-        devices: state.devices,
+        devices: state.devices.to_vec(),
         maybe_devices: state.maybe_devices,
         console_password: state.console_password,
         citations: citations(&state.deciding),
-        integrity: told.cited(&state.deciding),
+        integrity: told.cited(state.deciding.iter()),
     }
 }
 
@@ -121,10 +121,8 @@ impl StateAnswer {
 impl PrincipalRow {
     /// By account, root first, then by name, generation and unique id.
     pub(crate) fn order_key(&self) -> (String, bool, String, u32, Option<String>) {
-        let name = self.id.split_once('/').map_or(self.id.as_str(), |(_, name)| name);
-        let (name, generation) = name.rsplit_once('#').unwrap_or((name, ""));
-        let generation = generation.parse().unwrap_or(0);
-        (self.account.clone(), self.kind != "root", name.to_lowercase(), generation, self.uid.clone())
+        let (name, generation) = super::order_of(&self.id);
+        (self.account.clone(), self.kind != "root", name, generation, self.uid.clone())
     }
 
     /// Whether somebody means this principal by its id, `ACCOUNT/NAME`, its name or its unique id.

@@ -100,7 +100,7 @@ fn row(life: &Life, event: &Observed, effect: String, after: &Snapshot) -> Timel
         effect,
         status: after.status,
         basis: after.basis,
-        devices: after.devices.clone(),
+        devices: after.devices.to_vec(),
         event_id: event.cite.name(),
     }
 }

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::finding::FindingKind;
 use crate::event::{Observed, What};
+use crate::time::Time;
 
 /// Whether somebody has MFA.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -74,7 +75,7 @@ impl Basis {
 type Event = Arc<Observed>;
 
 /// Devices of one principal that are kept by name; AWS allows eight.
-const HELD_MAX: usize = 64;
+const HELD_MAX: usize = 16;
 
 #[derive(Clone, Debug)]
 struct Held {
@@ -129,6 +130,11 @@ impl Factors {
 
     pub(super) fn serials(&self) -> Vec<Arc<str>> {
         self.held.keys().cloned().collect()
+    }
+
+    /// Whether there is none but those that are held.
+    pub(super) const fn is_complete(&self) -> bool {
+        self.complete.is_some() && self.doubted.is_none() && self.unnamed.is_none()
     }
 
     /// Devices that may still be on.
@@ -240,6 +246,21 @@ impl Factors {
             self.off = Some((Basis::Deactivated, Arc::clone(event)));
             self.lost = Some(Arc::clone(event));
         }
+    }
+
+    /// A device turns out to have gone at some time, and nobody knows what came in its place.
+    pub(super) fn lose(&mut self, serial: &str, event: &Event) {
+        self.maybe.remove(serial);
+        self.held.remove(serial);
+        self.doubted = Some(Arc::clone(event));
+        if !self.has_some() {
+            self.lost = Some(Arc::clone(event));
+        }
+    }
+
+    /// Whether a device has been held since before an instant.
+    pub(super) fn held_before(&self, serial: &str, at: Time) -> bool {
+        self.held.get(serial).is_some_and(|held| held.since.at < at)
     }
 
     pub(super) fn resynced(&mut self, serial: &Arc<str>, event: &Event) -> Option<FindingKind> {

@@ -66,6 +66,8 @@ kinds! {
     ResyncOfUnknownDevice = "resync_of_unknown_device",
     /// A device was deleted that somebody still has.
     DeviceDeletedWhileActive = "device_deleted_while_active",
+    /// A device is another's that somebody still has.
+    DeviceTakenWhileActive = "device_taken_while_active",
     /// A user was deleted who still has a device.
     DeletedWithActiveDevice = "deleted_with_active_device",
     /// A device was enabled for a user who is deleted.

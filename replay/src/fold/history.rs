@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::{Finding, Life, Status};
 use crate::event::{HIDDEN, Observed, SignInClass, Subject, What, Who};
+use crate::time::Time;
 
 /// A sign-in to the console, or an attempt.
 #[derive(Clone, Debug)]
@@ -75,6 +76,18 @@ impl History {
     #[must_use]
     pub fn others(&self) -> &[Arc<Observed>] {
         &self.others
+    }
+
+    /// When the first of the events that are kept happened.
+    #[must_use]
+    pub fn begin(&self) -> Option<Time> {
+        let of_life = |life: &Life| {
+            let steps = life.steps().first().map(|step| step.event.at);
+            steps.into_iter().chain(life.attempts().first().map(|event| event.at)).min()
+        };
+        let lives = self.lives.iter().filter_map(of_life);
+        let sign_ins = self.sign_ins.first().map(|sign_in| sign_in.event.at);
+        lives.chain(sign_ins).chain(self.others.first().map(|event| event.at)).min()
     }
 
     /// The name of somebody in answers: a principal's id, what the record calls somebody from elsewhere, or the word

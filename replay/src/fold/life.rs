@@ -46,7 +46,9 @@ pub struct Snapshot {
     /// What that rests on.
     pub basis: Option<Basis>,
     /// The devices that are known by serial number.
-    pub devices: Vec<Arc<str>>,
+    pub devices: Arc<[Arc<str>]>,
+    /// Whether those are all that it had.
+    pub complete: bool,
     /// Devices that may still have been on: one of them went by a record that does not say which.
     pub maybe_devices: Vec<Arc<str>>,
     /// Whether it had a console password; `None` if the log does not tell.
@@ -54,7 +56,7 @@ pub struct Snapshot {
     /// Its name then.
     pub name: Arc<str>,
     /// The events that decide all this, in their order.
-    pub deciding: Vec<Arc<Observed>>,
+    pub deciding: Arc<[Arc<Observed>]>,
 }
 
 impl Life {
@@ -182,17 +184,21 @@ impl Life {
         Snapshot {
             status: self.factors.status(),
             basis: self.factors.basis(),
-            devices: self.factors.serials(),
+            devices: self.factors.serials().into(),
+            complete: self.factors.is_complete(),
             maybe_devices: self.factors.maybe(),
             console_password: self.console.as_ref().map(|(has, _)| *has),
             name,
-            deciding,
+            deciding: deciding.into(),
         }
     }
 
     /// Notes an event and what is true after it, when that is something else than before or is to be kept.
     pub(super) fn step(&mut self, event: &Arc<Observed>, generation: u32, keep: bool) {
-        let after = self.now();
+        let mut after = self.now();
+        if let Some(before) = self.steps.last() {
+            after.share(&before.after);
+        }
         let changed = match self.steps.last() {
             Some(before) => !before.after.says_the_same(&after),
             None => after.status != Status::Unknown || after.console_password.is_some(),
@@ -205,15 +211,27 @@ impl Life {
 
 impl Snapshot {
     /// What is true of who is not there, or of whom nothing is known.
-    const fn without_mfa(status: Status, name: Arc<str>, deciding: Vec<Arc<Observed>>) -> Self {
+    fn without_mfa(status: Status, name: Arc<str>, deciding: Vec<Arc<Observed>>) -> Self {
         Self {
             status,
             basis: None,
-            devices: Vec::new(),
+            devices: Arc::default(),
+            complete: false,
             maybe_devices: Vec::new(),
             console_password: None,
             name,
-            deciding,
+            deciding: deciding.into(),
+        }
+    }
+
+    /// Keeps nothing twice that was so before: a log may have many events that change nothing.
+    fn share(&mut self, before: &Self) {
+        if self.devices == before.devices {
+            self.devices = Arc::clone(&before.devices);
+        }
+        let same = |(a, b): (&Arc<Observed>, &Arc<Observed>)| Arc::ptr_eq(a, b);
+        if self.deciding.len() == before.deciding.len() && self.deciding.iter().zip(&*before.deciding).all(same) {
+            self.deciding = Arc::clone(&before.deciding);
         }
     }
 

@@ -5,6 +5,7 @@
 
 mod factors;
 mod finding;
+mod hands;
 mod history;
 mod life;
 mod names;
@@ -69,6 +70,8 @@ pub struct Fold {
     findings: Vec<Finding>,
     attempts: Vec<Arc<Observed>>,
     others: Vec<Arc<Observed>>,
+    /// Devices that somebody seems to have lost at the last instant.
+    losses: Vec<hands::Loss>,
     /// Whether the event that is being taken has become a principal's.
     taken: bool,
 }
@@ -84,6 +87,7 @@ impl Fold {
 
     /// Takes the next event.
     pub fn take(&mut self, event: &Arc<Observed>) {
+        self.settle(Some(event.at));
         self.taken = false;
         match &event.what {
             What::AttemptFailed { .. } => return self.attempts.push(Arc::clone(event)),
@@ -135,7 +139,7 @@ impl Fold {
             if let Some(before) = before {
                 self.names.supersede(before, event);
             }
-            self.found(kind, life, Vec::new(), evidence, event);
+            self.found(kind, life, Vec::new(), &evidence, event);
         }
         Some(life)
     }
@@ -149,10 +153,10 @@ impl Fold {
         kind: FindingKind,
         life: impl Into<Option<usize>>,
         devices: Vec<Arc<str>>,
-        before: Vec<Event>,
+        before: &[Event],
         event: &Event,
     ) {
-        let mut evidence = before;
+        let mut evidence = before.to_vec();
         evidence.retain(|earlier| !Arc::ptr_eq(earlier, event));
         evidence.push(Arc::clone(event));
         let cited = evidence.iter().map(|event| event.cite.name()).collect();
@@ -160,7 +164,7 @@ impl Fold {
     }
 
     fn step(&mut self, life: usize, device: Option<&Device>, event: &Event) {
-        let generation = device.and_then(|device| self.generations.get(device)).copied().unwrap_or(0);
+        let generation = device.map_or(0, |device| self.generation(device));
         self.taken = true;
         let keep = self.keep == Keep::All || !event.is_of_mfa();
         self.life(life).step(event, generation, keep);
@@ -179,7 +183,13 @@ impl Fold {
 
     fn renamed(&mut self, who: &Who, to: &Arc<str>, event: &Event) {
         let Some(life) = self.meant(who, event) else { return };
+        let holder = self.names.holder(self.names.lives[life].account(), to).filter(|holder| *holder != life);
         self.names.renamed(life, to, event.at);
+        if let Some(holder) = holder {
+            let evidence = self.life(holder).now().deciding;
+            self.names.supersede(holder, event);
+            self.found(FindingKind::RecreatedWithoutDelete, life, Vec::new(), &evidence, event);
+        }
         self.step(life, None, event);
     }
 
@@ -187,17 +197,10 @@ impl Fold {
         let Some(life) = self.meant(who, event) else { return };
         let before = self.life(life).now();
         if before.status == Status::Enabled {
-            self.found(FindingKind::DeletedWithActiveDevice, life, before.devices, before.deciding, event);
+            self.found(FindingKind::DeletedWithActiveDevice, life, before.devices.to_vec(), &before.deciding, event);
         }
         self.life(life).deleted = Some(Arc::clone(event));
         self.step(life, None, event);
-    }
-
-    fn registered(&mut self, device: &Device, by: Option<&Who>, event: &Event) {
-        *self.generations.entry(device.clone()).or_default() += 1;
-        if let Some(life) = by.and_then(|by| self.meant(by, event)) {
-            self.step(life, Some(device), event);
-        }
     }
 
     fn assigned(&mut self, who: &Who, device: &Device, event: &Event) {
@@ -205,20 +208,24 @@ impl Fold {
         if self.life(life).deleted.is_some() {
             let evidence = self.life(life).now().deciding;
             let devices = vec![Arc::clone(&device.serial)];
-            self.found(FindingKind::EnableOnDeleted, life, devices, evidence, event);
+            self.found(FindingKind::EnableOnDeleted, life, devices, &evidence, event);
         }
         if let Some(kind) = self.life(life).factors.assign(&device.serial, event) {
-            self.found(kind, life, vec![Arc::clone(&device.serial)], Vec::new(), event);
+            self.found(kind, life, vec![Arc::clone(&device.serial)], &[], event);
         }
-        self.owners.insert(device.clone(), life);
+        self.owned(device, life, event);
         self.step(life, Some(device), event);
     }
 
     fn unassigned(&mut self, who: &Who, device: &Device, event: &Event) {
         let Some(life) = self.meant(who, event) else { return };
         let before = self.life(life).now();
+        let had = self.life(life).factors.holds(&device.serial);
         let finding = self.life(life).factors.unassign(&device.serial, event);
-        self.owners.insert(device.clone(), life);
+        // Who had it as well handed it on within the second.
+        if !(had && self.is_anothers(Some(device), life)) {
+            self.owned(device, life, event);
+        }
         self.about_device(finding, life, Some(device), before, event);
         self.step(life, Some(device), event);
     }
@@ -226,7 +233,7 @@ impl Fold {
     /// A change that does not say of what: what it may have been is no longer certain.
     fn untold(&mut self, who: Option<&Who>, name: &str, event: &Event) {
         let Some(life) = who.and_then(|who| self.meant(who, event)) else {
-            return self.found(FindingKind::IncompleteRecord, None, Vec::new(), Vec::new(), event);
+            return self.found(FindingKind::IncompleteRecord, None, Vec::new(), &[], event);
         };
         let before = self.life(life).now();
         let factors = &mut self.life(life).factors;
@@ -237,26 +244,15 @@ impl Fold {
                 factors.used(None, FindingKind::ResyncOfUnknownDevice, event);
             }
         }
-        self.found(FindingKind::IncompleteRecord, life, before.devices, before.deciding, event);
+        self.found(FindingKind::IncompleteRecord, life, before.devices.to_vec(), &before.deciding, event);
         self.step(life, None, event);
-    }
-
-    fn destroyed(&mut self, device: &Device, by: Option<&Who>, event: &Event) {
-        let owner = self.owners.get(device).copied();
-        let Some(life) = owner.or_else(|| by.and_then(|by| self.meant(by, event))) else { return };
-        let before = self.life(life).now();
-        if before.status == Status::Enabled && self.life(life).factors.holds(&device.serial) {
-            self.life(life).factors.remove(&device.serial, event);
-            self.about_device(Some(FindingKind::DeviceDeletedWhileActive), life, Some(device), before, event);
-        }
-        self.step(life, Some(device), event);
     }
 
     fn resynced(&mut self, who: &Who, device: &Device, event: &Event) {
         let Some(life) = self.meant(who, event) else { return };
         let before = self.life(life).now();
         let finding = self.life(life).factors.resynced(&device.serial, event);
-        self.owners.insert(device.clone(), life);
+        self.owned(device, life, event);
         self.about_device(finding, life, Some(device), before, event);
         self.step(life, Some(device), event);
     }
@@ -280,15 +276,9 @@ impl Fold {
         let before = self.life(life).now();
         let finding = self.life(life).factors.used(device.map(|device| &device.serial), while_disabled, event);
         if let Some(device) = device {
-            self.owners.insert(device.clone(), life);
+            self.owned(device, life, event);
         }
         self.about_device(finding, life, device, before, event);
-    }
-
-    /// Whether a device is one that another principal has, who is linked.
-    fn is_anothers(&self, device: Option<&Device>, life: usize) -> bool {
-        let owner = device.and_then(|device| Some((self.owners.get(device).copied()?, device)));
-        owner.is_some_and(|(owner, device)| owner != life && self.names.lives[owner].factors.holds(&device.serial))
     }
 
     fn about_device(
@@ -301,7 +291,7 @@ impl Fold {
     ) {
         if let Some(kind) = finding {
             let devices = device.map(|device| Arc::clone(&device.serial)).into_iter().collect();
-            self.found(kind, life, devices, before.deciding, event);
+            self.found(kind, life, devices, &before.deciding, event);
         }
     }
 
@@ -329,7 +319,7 @@ impl Fold {
             _ => FindingKind::SigninWithoutMfaWhileEnabled,
         };
         if let Some(kind) = self.life(life).factors.shown_off(basis, contradiction, event) {
-            self.found(kind, life, before.devices, before.deciding, event);
+            self.found(kind, life, before.devices.to_vec(), &before.deciding, event);
         }
     }
 
@@ -373,6 +363,7 @@ impl Fold {
     /// Ends the history. Failures change nothing, so they are assigned now that everybody is known.
     #[must_use]
     pub fn end(mut self) -> History {
+        self.settle(None);
         for attempt in std::mem::take(&mut self.attempts) {
             let who = match &attempt.what {
                 What::AttemptFailed { who, .. } => who.as_ref(),

@@ -97,6 +97,11 @@ impl Names {
         holders.iter().rev().map(|(_, holder)| *holder).find(|holder| *holder != life)
     }
 
+    /// Who has a name, and is there.
+    pub(super) fn holder(&self, account: &str, name: &str) -> Option<usize> {
+        self.by_name(&Arc::from(account), name).filter(|life| self.lives[*life].deleted.is_none())
+    }
+
     /// Gives a principal another name, and frees the old one.
     pub(super) fn renamed(&mut self, life: usize, to: &Arc<str>, at: Time) {
         let account = Arc::clone(&self.lives[life].account);

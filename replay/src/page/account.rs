@@ -141,7 +141,7 @@ fn details(facts: &Facts<'_>, account: &str, lives: &[&Life], scale: Scale) -> D
     let mut ranked: Vec<(u8, &Life)> = lives.iter().map(|life| (rank(life.at(facts.until).status), *life)).collect();
     ranked.sort_by_key(|(rank, _)| *rank);
     let row = |life: &Life| {
-        let id = life.id();
+        let id = life.id_at(facts.until);
         let (gaps, sign_ins) =
             (own_gaps.remove(&*id).unwrap_or_default(), own_sign_ins.remove(&*id).unwrap_or_default());
         principal(life, facts.until, scale, &gaps, &sign_ins)
@@ -186,7 +186,7 @@ fn principal(
     let stretches = stretches(life, until);
     let last = stretches.last();
     Principal {
-        id: name(&life.id()),
+        id: name(&life.id_at(until)),
         status: last.map_or(Status::Unknown, |last| last.status).name(),
         since: last.and_then(|last| last.from).map_or_else(|| "the begin".to_owned(), |from| from.to_string()),
         record: last.and_then(|last| last.record.as_deref()).map(plain).unwrap_or_default(),

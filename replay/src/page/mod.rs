@@ -18,9 +18,10 @@ use data_encoding::BASE64;
 use sha2::{Digest, Sha256};
 
 use crate::ask::{
-    Integrity, ReportAnswer, RotationRow, SignInRow, SignInsQuery, Told, plain, rotations, sign_ins, timeline,
+    Integrity, ReportAnswer, RotationRow, SignInRow, SignInsQuery, Told, plain, rotations, rotations_until, sign_ins,
+    timeline,
 };
-use crate::fold::Life;
+use crate::fold::{Life, Status};
 use crate::time::Time;
 use crate::trail::Verdict;
 use account::{Account, SignIn, of_account, sign_in};
@@ -111,11 +112,12 @@ struct Facts<'a> {
 impl<'a> Facts<'a> {
     fn new(told: &'a Told, until: Option<Time>, gaps: &'a [RotationRow], sign_ins: &'a [SignInRow]) -> Self {
         let mut facts = Self { until, lives: BTreeMap::new(), gaps: BTreeMap::new(), sign_ins: BTreeMap::new() };
-        for (_, life) in told.in_order() {
+        let there = |life: &Life| until.is_none_or(|until| life.at(Some(until)).status != Status::Nonexistent);
+        for (life, _) in told.in_order_at(until).into_iter().filter(|(life, _)| there(life)) {
             facts.lives.entry(life.account()).or_default().push(life);
         }
         let without = |gap: &&RotationRow| gap.without_mfa || gap.maybe_without_mfa;
-        for gap in gaps.iter().filter(without).filter(|gap| until.is_none_or(|until| gap.off <= until)) {
+        for gap in gaps.iter().filter(without) {
             facts.gaps.entry(account_of(&gap.id)).or_default().push(gap);
         }
         for row in sign_ins {
@@ -150,7 +152,7 @@ fn account_of(id: &str) -> &str {
 /// # Errors
 /// When the page cannot be written, which it can.
 pub fn report_page(told: &Told, report: &ReportAnswer) -> Result<String, String> {
-    let gaps = rotations(told).rotations;
+    let gaps = rotations_until(told, report.as_of).rotations;
     let query = SignInsQuery { without_mfa: true, from: None, to: report.as_of };
     let without = sign_ins(told, &query).signins;
     let facts = Facts::new(told, report.as_of, &gaps, &without);

@@ -137,3 +137,31 @@ fn a_store_that_is_open_is_copied_and_compared() {
     let found = rebuild(dir.path(), None).unwrap();
     assert!(found.same && found.entries == world.journal.head().0, "{found:#?}");
 }
+
+/// Snapshots of principals that were changed often before them, and after, as the engine writes them.
+#[test]
+fn late_snapshots_are_compared_at_their_versions() {
+    let mut world = World::in_memory(Policy::classic());
+    let people = [world.user("lee", 1), world.user("kim", 2)];
+    let change = |world: &mut World, turn: usize| {
+        for (number, who) in people.iter().enumerate() {
+            let device = world.create(&format!("device-{number}-{turn}"));
+            world.enable(who, &device, 1).unwrap();
+            world.wait_s(60);
+            world.verify(who, &device, Some(1), Purpose::StepUp).unwrap();
+            world.deactivate(who, &device).unwrap();
+        }
+    };
+    (0..20).for_each(|turn| change(&mut world, turn));
+    for who in &people {
+        let head = world.journal.stream_head(who.stream()).unwrap().unwrap();
+        assert!(head.version.0 > 40, "{head:?}");
+        let state = postcard::to_allocvec(&world.principal(who).unwrap()).unwrap();
+        let (stream, version, position, leaf) = (who.stream(), head.version, head.position, head.leaf);
+        world.journal.save_snapshot(Snapshot { stream, version, position, leaf, fingerprint: 3, state }).unwrap();
+    }
+    (20..25).for_each(|turn| change(&mut world, turn));
+    let found = compare(&*world.journal).unwrap();
+    assert!(found.same && found.index.is_empty(), "{found:#?}");
+    assert_eq!((found.snapshots.found, found.snapshots.same, found.snapshots.of_another_form), (2, 2, 0));
+}

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::{Log, arn, found, session, user};
+use crate::support::{Log, arn, found, session, states, user};
 
 #[test]
 fn every_contradiction_has_its_name() {
@@ -105,4 +105,79 @@ fn every_contradiction_has_its_name() {
         story(&mut log);
         assert_eq!(found(&log.told()), [expected]);
     }
+}
+
+const TAKEN: &str = "amy#1 device_taken_while_active";
+const DESTROYED: &str = "amy#1 device_deleted_while_active";
+
+/// Amy, who has one device, and bob, and what happens then.
+fn with_amy(story: fn(&mut Log)) -> (Vec<String>, Vec<String>) {
+    let mut log = Log::new();
+    log.create("08:00:00", "amy");
+    log.create("08:00:00", "bob");
+    log.enable("08:10:00", "amy", "A");
+    story(&mut log);
+    let told = log.told();
+    (states(&told, None), found(&told))
+}
+
+#[test]
+fn a_device_is_in_one_hand() {
+    let of = |lines: &[&str]| lines.iter().map(|line| (*line).to_owned()).collect::<Vec<_>>();
+    let enabled = with_amy(|log| {
+        log.enable("09:00:00", "bob", "A");
+    });
+    assert_eq!(enabled, (of(&["amy#1 unknown no-pw", "bob#1 enabled (lifecycle) [A] no-pw"]), of(&[TAKEN])));
+    let used = with_amy(|log| {
+        log.enable("08:20:00", "amy", "B");
+        let request = json!({"requestParameters": {"serialNumber": arn("A")}});
+        log.add("09:00:00", "sts", "GetSessionToken", user("bob"), request);
+        log.destroy("10:00:00", "A");
+    });
+    assert_eq!(used.0[0], "amy#1 enabled (lifecycle) [B] no-pw");
+    assert!(used.1.contains(&TAKEN.to_owned()), "{used:?}");
+    let unassigned = with_amy(|log| {
+        log.deactivate("09:00:00", "bob", "A");
+    });
+    assert_eq!(unassigned.0[0], "amy#1 unknown no-pw");
+    assert!(unassigned.1.contains(&TAKEN.to_owned()), "{unassigned:?}");
+    let made = with_amy(|log| {
+        log.make("09:00:00", "A");
+    });
+    assert_eq!((&made.0[0][..], made.1), ("amy#1 unknown no-pw", of(&[DESTROYED])));
+}
+
+#[test]
+fn what_changes_hands_within_a_second_is_in_one_hand_after_it() {
+    let handed = with_amy(|log| {
+        log.deactivate("09:00:00", "amy", "A");
+        log.enable("09:00:00", "bob", "A");
+        log.destroy("10:00:00", "A");
+    });
+    assert_eq!(handed.0, ["amy#1 disabled (deactivated) no-pw", "bob#1 disabled (deactivated) no-pw"]);
+    assert_eq!(handed.1, ["bob#1 device_deleted_while_active"]);
+    let anew = with_amy(|log| {
+        log.deactivate("09:00:00", "amy", "A");
+        log.destroy("09:00:00", "A");
+        log.make("09:00:00", "A");
+        log.enable("09:00:01", "amy", "A");
+    });
+    assert_eq!((&anew.0[0][..], anew.1), ("amy#1 enabled (lifecycle) [A] no-pw", Vec::new()));
+}
+
+#[test]
+fn a_name_that_is_taken_is_given_to_nobody_else() {
+    let mut log = Log::new();
+    log.create("08:00:00", "amy");
+    log.create("08:00:00", "bob");
+    log.enable("08:10:00", "bob", "B");
+    log.rename("09:00:00", "amy", "bob");
+    let told = log.told();
+    assert_eq!(found(&told), ["bob#2 recreated_without_delete"]);
+    assert_eq!(states(&told, None), ["bob#1 deleted", "bob#2 disabled (created) no-pw"]);
+    // A name in other letters is the same name, and one's own is free.
+    let mut log = Log::new();
+    log.create("08:00:00", "amy");
+    log.rename("09:00:00", "amy", "Amy");
+    assert_eq!(found(&log.told()), [""; 0]);
 }

@@ -336,3 +336,17 @@ fn a_principal_is_called_by_its_name_at_the_instant() {
     assert_eq!(states(&told, Some("2024-05-01T09:00:00Z"))[0], "francis#1 disabled (created) no-pw");
     assert_eq!(told.find_at("frank#1", Some(countersign_replay::time::Time(1_714_552_200_000))), told.find("francis"));
 }
+
+#[test]
+fn steps_that_change_nothing_share_what_they_say() {
+    let mut log = Log::new();
+    log.enable("08:00:00", "x", "A");
+    log.enable("08:00:00", "x", "B");
+    log.resync("09:00:00", "x", "A");
+    log.resync("10:00:00", "x", "B");
+    let told = log.told();
+    let steps = told.history.lives()[0].steps();
+    let [before, after] = [&steps[2].after, &steps[3].after];
+    assert!(std::sync::Arc::ptr_eq(&before.devices, &after.devices));
+    assert!(std::sync::Arc::ptr_eq(&before.deciding, &after.deciding));
+}

@@ -129,6 +129,55 @@ fn named(record: &Value) -> bool {
     record.get("eventID").is_some()
 }
 
+/// What happened to devices of one user: when, whether one came or went, and which.
+type Turns = Vec<(i64, bool, String)>;
+
+/// Devices that come and go, one at a time; some come again.
+fn turns() -> impl Strategy<Value = Turns> {
+    let step = (select(&[60, 3600, 86_400, 200_000, 500_000, 604_800][..]), 0..8_u8, any::<Index>());
+    prop::collection::vec(step, 2..24).prop_map(|steps| {
+        let (mut second, mut held, mut gone) = (10, Vec::<String>::new(), Vec::<String>::new());
+        let mut turns = Vec::new();
+        for (number, (wait, kind, which)) in steps.into_iter().enumerate() {
+            second += wait;
+            let (list, on) = match kind {
+                0..=3 if !held.is_empty() => (&mut held, false),
+                4 if !gone.is_empty() => (&mut gone, true),
+                _ => {
+                    gone.push(format!("d{number:02}"));
+                    (&mut gone, true)
+                }
+            };
+            let place = if kind > 4 || (on && kind < 4) { list.len() - 1 } else { which.index(list.len()) };
+            let device = list.remove(place);
+            if on {
+                held.push(device.clone())
+            } else {
+                gone.push(device.clone())
+            }
+            turns.push((second, on, device));
+        }
+        turns
+    })
+}
+
+/// Windows without any device that another ended within seven days: the device that went, the one that came, and when.
+fn windows(turns: &Turns) -> BTreeSet<(String, String, i64, i64)> {
+    let (mut held, mut bare, mut windows) = (BTreeSet::new(), None, BTreeSet::new());
+    for (second, on, device) in turns {
+        if !on {
+            held.remove(device);
+            bare = held.is_empty().then_some((device, *second));
+            continue;
+        }
+        if let Some((old, since)) = bare.take().filter(|(old, since)| *old != device && second - since <= 604_800) {
+            windows.insert((old.clone(), device.clone(), since, *second));
+        }
+        held.insert(device);
+    }
+    windows
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
 
@@ -207,5 +256,31 @@ proptest! {
         };
         let cut = tell(read(&[lines(ended)]));
         prop_assert_eq!(facts(&cut), facts(&tell(read(&[lines(&records)]))));
+    }
+
+    /// No window without MFA is lost, and none is invented.
+    #[test]
+    fn rotations_have_every_window_without_mfa(turns in turns(), keys in prop::collection::vec(any::<u32>(), 25)) {
+        let begin = time("2023-01-01T00:00:00Z").0 / 1000;
+        let at = |second: i64| Time((begin + second) * 1000).to_string();
+        let mut log = Log::new();
+        log.create(&at(0), "amy");
+        for (second, on, device) in &turns {
+            if *on { log.enable(&at(*second), "amy", device) } else { log.deactivate(&at(*second), "amy", device) };
+        }
+        let mut records: Vec<(u32, Value)> = keys.into_iter().zip(log.records).collect();
+        records.sort_by_key(|(key, _)| *key);
+        let told = tell(read(&[lines(records.iter().map(|(_, record)| record))]));
+        let short = |serial: &str| serial.rsplit('/').next().unwrap_or_default().to_owned();
+        let second = |time: Time| time.0 / 1000 - begin;
+        let mut found = BTreeSet::new();
+        for row in rotations(&told).rotations {
+            prop_assert_eq!(row.gap_s, second(row.on) - second(row.off));
+            prop_assert!(row.gap_s.abs() <= 604_800 && row.old != row.new);
+            if row.without_mfa {
+                found.insert((short(&row.old), short(&row.new), second(row.off), second(row.on)));
+            }
+        }
+        prop_assert_eq!(found, windows(&turns));
     }
 }

@@ -1,6 +1,11 @@
 //! Devices that were replaced, and those that went without a successor.
 
-use countersign_replay::ask::rotations;
+use std::time::Instant;
+
+use countersign_replay::ask::{Told, rotations};
+use countersign_replay::event::{Device, Observed, What, Who};
+use countersign_replay::fold::fold;
+use countersign_replay::time::Time;
 
 use crate::support::Log;
 
@@ -64,4 +69,64 @@ fn the_nearest_devices_are_paired_whichever_went_first() {
     let expected = [("A".to_owned(), "B".to_owned(), -21_600), ("B".to_owned(), "C".to_owned(), 1800)];
     assert_eq!(rotated(&log), expected);
     assert!(rotations(&log.told()).removals.is_empty());
+}
+
+#[test]
+fn a_device_that_is_gone_is_no_successor() {
+    let mut log = Log::new();
+    log.create("08:00:00", "x");
+    log.enable("08:10:00", "x", "A");
+    log.enable("09:00:00", "x", "B");
+    log.deactivate("10:00:00", "x", "B");
+    log.deactivate("11:00:00", "x", "A");
+    assert_eq!(rotated(&log), []);
+    assert_eq!(rotations(&log.told()).removals.len(), 2);
+    log.enable("15:00:00", "x", "C");
+    assert_eq!(rotated(&log), [("A".to_owned(), "C".to_owned(), 14_400)]);
+    assert!(rotations(&log.told()).rotations[0].without_mfa);
+    // Gone by deletion is gone as well; who came back is there.
+    let mut log = Log::new();
+    log.enable("08:10:00", "x", "A");
+    log.enable("09:00:00", "x", "B");
+    log.destroy("10:00:00", "B");
+    log.deactivate("11:00:00", "x", "A");
+    assert_eq!(rotated(&log), []);
+    log.enable("10:30:00", "x", "B");
+    assert_eq!(rotated(&log), [("A".to_owned(), "B".to_owned(), -1800)]);
+}
+
+#[test]
+fn a_window_without_mfa_ends_with_the_device_that_ends_it() {
+    // B is the nearest to A, and ends no window; C ends the one that A, the last to go, began.
+    let mut log = Log::new();
+    log.create("08:00:00", "x");
+    log.enable("08:10:00", "x", "A");
+    log.enable("10:59:00", "x", "B");
+    log.deactivate("11:00:00", "x", "A");
+    log.deactivate("11:01:00", "x", "B");
+    log.enable("12:00:00", "x", "C");
+    let expected = [("A".to_owned(), "B".to_owned(), -60), ("B".to_owned(), "C".to_owned(), 3540)];
+    assert_eq!(rotated(&log), expected);
+}
+
+/// Changes of one principal, a second apart.
+fn many(kinds: impl Iterator<Item = (bool, usize)>) -> Told {
+    let event = |(second, (on, device)): (usize, (bool, usize))| {
+        let who = Who::user("111122223333", "x");
+        let device = Device { account: "111122223333".into(), serial: format!("D{device}").into() };
+        let what = if on { What::DeviceAssigned { who, device } } else { What::DeviceUnassigned { who, device } };
+        Observed::new(Time(1_700_000_000_000 + i64::try_from(second).unwrap()), what)
+    };
+    Told { history: fold(kinds.enumerate().map(event)), ..Told::default() }
+}
+
+#[test]
+fn many_changes_take_little_more_time_than_few() {
+    let begin = Instant::now();
+    let n = 60_000;
+    // One device again and again; many that go at once, as many that come then; and each of them anew.
+    assert_eq!(rotations(&many((0..n).map(|i| (i % 2 == 0, 0)))).removals.len(), 1);
+    assert_eq!(rotations(&many((0..n).map(|i| (i >= n / 2, i)))).rotations.len(), n / 2);
+    assert_eq!(rotations(&many((0..n).map(|i| (i % 2 == 0, i / 2)))).rotations.len(), n / 2 - 1);
+    assert!(begin.elapsed().as_secs() < 30, "{:?}", begin.elapsed());
 }
