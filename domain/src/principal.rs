@@ -21,6 +21,10 @@ use crate::ids::{PrincipalId, StreamId, UnixMillis};
 use crate::policy::Policy;
 use crate::totp::{Attempts, Budget, Learned};
 
+/// The number of the form that [`Principal`] has in snapshots. It changes with any field below it: a snapshot of another
+/// form is not read, and the history is.
+pub const SNAPSHOT_FORM: u64 = 4;
+
 /// A principal that exists or existed. Absence is `None`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Principal {

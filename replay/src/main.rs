@@ -65,7 +65,7 @@ fn main() -> ExitCode {
     let answered = match arguments.question {
         Question::Verify(ask) => cmd::verify::run(&ask),
         Question::State(ask) => cmd::state::run(&ask),
-        Question::Timeline(ask) => cmd::timeline::run(&ask),
+        Question::Timeline(ask) => cmd::timeline::run(ask),
         Question::Signins(ask) => cmd::signins::run(&ask),
         Question::Rotations(ask) => cmd::rotations::run(&ask),
         Question::Findings(ask) => cmd::findings::run(&ask),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use countersign_domain::device::{Device, DeviceSecret, PhoneNumber, Serial};
 use countersign_domain::event::KeyForm;
 use countersign_domain::ids::{StreamId, Version};
-use countersign_domain::principal::Principal;
+use countersign_domain::principal::{Principal, SNAPSHOT_FORM};
 use countersign_domain::secret::Opaque;
 use countersign_store::Snapshot;
 
@@ -13,10 +13,6 @@ use crate::error::Error;
 use crate::history::{self, At};
 use crate::shared::Shared;
 use crate::totp::Generator;
-
-/// Changes whenever the encoded state or its fold changes its meaning; older snapshots are then
-/// thrown away.
-const STATE_FINGERPRINT: u64 = 4;
 
 /// An enabled device as the ceremonies need it.
 #[derive(Debug)]
@@ -52,7 +48,7 @@ pub(super) type Read = (At<Principal>, Vec<Held>, Version);
 /// Reads a principal: its snapshot, what came after, and its devices.
 pub(super) fn read(shared: &Shared, stream: StreamId) -> Result<Read, Error> {
     let snapshot = shared.journal.load_snapshot(stream)?;
-    let known = snapshot.filter(|snapshot| snapshot.fingerprint == STATE_FINGERPRINT).and_then(|snapshot| {
+    let known = snapshot.filter(|snapshot| snapshot.fingerprint == SNAPSHOT_FORM).and_then(|snapshot| {
         let (state, rest) = postcard::take_from_bytes(&snapshot.state).ok()?;
         rest.is_empty().then_some(At { version: snapshot.version, state: Some(state) })
     });
@@ -92,6 +88,6 @@ pub(super) fn save_snapshot(shared: &Shared, stream: StreamId, version: Version,
     let head = shared.journal.stream_head(stream)?;
     let Some(head) = head.filter(|head| head.version == version) else { return Ok(()) };
     let (position, leaf) = (head.position, head.leaf);
-    let snapshot = Snapshot { stream, version, position, leaf, fingerprint: STATE_FINGERPRINT, state };
+    let snapshot = Snapshot { stream, version, position, leaf, fingerprint: SNAPSHOT_FORM, state };
     Ok(shared.journal.save_snapshot(snapshot)?)
 }

@@ -1,6 +1,6 @@
 //! `timeline`: what happened to a principal.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use countersign_replay::ask::timeline;
@@ -10,6 +10,8 @@ use super::Answered;
 use super::heard::{self, Input, Own};
 
 /// Tells what happened to a principal, in order: who did it, what it changed, and which attempts failed.
+///
+/// The principal may stand behind the logs as well, as in `state`.
 #[derive(Args)]
 pub(crate) struct Ask {
     /// The principal: an id, `ACCOUNT/NAME`, a name, or a unique id.
@@ -21,7 +23,8 @@ pub(crate) struct Ask {
     html: Option<PathBuf>,
 }
 
-pub(crate) fn run(ask: &Ask) -> Answered {
+pub(crate) fn run(mut ask: Ask) -> Answered {
+    ask.put_the_principal_first();
     heard::page_is_named(ask.html.as_deref(), &ask.input.paths)?;
     let heard = heard::hear(&ask.input, Own::Principal(&ask.principal))?;
     let lives = heard::principals(&heard.told, std::slice::from_ref(&ask.principal))?;
@@ -31,4 +34,15 @@ pub(crate) fn run(ask: &Ask) -> Answered {
         return heard.page(file, timeline_page(&heard.told, &lives));
     }
     heard.answer(&ask.input, &answer.integrity, &answer, || answer.text())
+}
+
+impl Ask {
+    /// Takes the one argument that is no file for the principal, when the first is one.
+    fn put_the_principal_first(&mut self) {
+        let mut words = self.input.paths.iter_mut().filter(|path| !path.exists());
+        if let (true, Some(word), None) = (Path::new(&self.principal).exists(), words.next(), words.next()) {
+            let name = word.to_string_lossy().into_owned();
+            *word = PathBuf::from(std::mem::replace(&mut self.principal, name));
+        }
+    }
 }

@@ -80,7 +80,11 @@ impl OwnError {
 impl fmt::Display for OwnError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoStore(dir) => write!(f, "`{}` holds no store; name the server's data directory", dir.display()),
+            Self::NoStore(dir) => write!(
+                f,
+                "`{}` holds no store; name the server's data directory (audit logs are verified with --public-keys)",
+                dir.display()
+            ),
             Self::NoKeys(file) => write!(f, "the key file `{}` is missing", file.display()),
             Self::Format { dir, found } => write!(f, "`{}` has the format `{found}`, which is unknown", dir.display()),
             Self::Open(cause) => cause.fmt(f),

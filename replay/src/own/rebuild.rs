@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use countersign_domain::ids::{Position, StreamId, Version};
-use countersign_domain::principal::Principal;
+use countersign_domain::principal::{Principal, SNAPSHOT_FORM};
 use countersign_store::{Checkpoint, Document, Fault, FileKeyRing, Journal, SledJournal, Snapshot, StoreOptions};
 use serde::Serialize;
 
@@ -24,8 +24,6 @@ use super::scene::Scene;
 
 /// How often a store that is being written is copied before it is given up.
 const COPIES_MAX: usize = 8;
-/// The number under which the engine stores the states of principals in the form that is read here.
-const STATE_FINGERPRINT: u64 = 4;
 /// Checkpoints that the engine is known to keep.
 const CHECKPOINTS: &[&str] = &["views"];
 /// Differences that are listed.
@@ -213,7 +211,7 @@ fn difference(snapshot: &Snapshot, what: String) -> Difference {
 
 fn judge(snapshots: &mut Snapshots, snapshot: &Snapshot, state: Option<&Principal>) {
     snapshots.found += 1;
-    let Some(state) = state.filter(|_| snapshot.fingerprint == STATE_FINGERPRINT) else {
+    let Some(state) = state.filter(|_| snapshot.fingerprint == SNAPSHOT_FORM) else {
         snapshots.of_another_form += 1;
         return;
     };

@@ -3,6 +3,7 @@
 use countersign_domain::event::Purpose;
 use countersign_domain::ids::Version;
 use countersign_domain::policy::Policy;
+use countersign_domain::principal::SNAPSHOT_FORM;
 use countersign_replay::own::OpenJournal;
 use countersign_replay::own::rebuild::{compare, rebuild};
 use countersign_replay::own::step::Walk;
@@ -158,7 +159,8 @@ fn late_snapshots_are_compared_at_their_versions() {
         assert!(head.version.0 > 40, "{head:?}");
         let state = postcard::to_allocvec(&world.principal(who).unwrap()).unwrap();
         let (stream, version, position, leaf) = (who.stream(), head.version, head.position, head.leaf);
-        world.journal.save_snapshot(Snapshot { stream, version, position, leaf, fingerprint: 3, state }).unwrap();
+        let fingerprint = SNAPSHOT_FORM;
+        world.journal.save_snapshot(Snapshot { stream, version, position, leaf, fingerprint, state }).unwrap();
     }
     (20..25).for_each(|turn| change(&mut world, turn));
     let found = compare(&*world.journal).unwrap();
