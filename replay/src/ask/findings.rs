@@ -16,6 +16,8 @@ pub struct FindingsAnswer {
     pub schema: u32,
     /// The contradictions.
     pub findings: Vec<FindingRow>,
+    /// Kinds that were not looked for, because there are too many records: of these, none was found and none is ruled out.
+    pub not_looked_for: Vec<&'static str>,
     /// What is known of the files behind this answer.
     pub integrity: Integrity,
 }
@@ -43,7 +45,8 @@ pub fn findings(told: &Told) -> FindingsAnswer {
     let mut findings: Vec<FindingRow> = of_records.chain(of_history).collect();
     findings.sort_by(|a, b| (a.time, &a.id, a.kind).cmp(&(b.time, &b.id, b.kind)));
     let events = told.history.findings().iter().flat_map(|finding| &finding.evidence);
-    FindingsAnswer { schema: SCHEMA, findings, integrity: told.integrity(events) }
+    let not_looked_for = told.not_looked_for.iter().map(|kind| kind.name()).collect();
+    FindingsAnswer { schema: SCHEMA, findings, not_looked_for, integrity: told.integrity(events) }
 }
 
 fn row(told: &Told, finding: &Finding) -> FindingRow {

@@ -29,7 +29,7 @@ pub use timeline::{Timeline, TimelineAnswer, TimelineRow, timeline};
 pub use words::{json, json_line, plain, table};
 
 use crate::event::Observed;
-use crate::fold::{History, Life};
+use crate::fold::{FindingKind, History, Life};
 use crate::time::Time;
 use crate::trail::Flaw;
 use crate::trail::{Verdict, Verdicts};
@@ -52,6 +52,8 @@ pub struct Told {
     pub sealed: Sealing,
     /// Whether a part of the input could not be read.
     pub partial: bool,
+    /// Contradictions that were not looked for, because there are too many records.
+    pub not_looked_for: Vec<FindingKind>,
 }
 
 /// Entries of our own log whose content is not known, though nothing is wrong with them.

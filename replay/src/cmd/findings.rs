@@ -14,7 +14,8 @@ use super::heard::{self, Input, Own};
 pub(crate) struct Ask {
     #[command(flatten)]
     input: Input,
-    /// Exit with 1 when there is a finding of these kinds, or of any kind without naming one.
+    /// Exit with 1 when there is a finding of these kinds, or of any kind without naming one;
+    /// with 3 when such a kind was not looked for, because there are more than two million records.
     #[arg(long, value_name = "KIND", num_args = 0.., value_delimiter = ',', value_parser = kind, require_equals = true)]
     fail_on: Option<Vec<FindingKind>>,
 }
@@ -36,5 +37,8 @@ pub(crate) fn run(ask: &Ask) -> Answered {
         ask.fail_on.as_ref().is_some_and(of)
     };
     let found = answer.findings.iter().any(|finding| fails(finding.kind));
-    heard.answer(&ask.input, &answer.integrity, &answer, || answer.text()).map(|code| heard.code_if(found, code))
+    let missed = answer.not_looked_for.iter().any(|kind| fails(kind));
+    heard
+        .answer(&ask.input, &answer.integrity, &answer, || answer.text())
+        .map(|code| heard.code_if(found, missed, code))
 }

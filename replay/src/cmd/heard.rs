@@ -8,7 +8,7 @@ use clap::Args;
 use clap::builder::{PathBufValueParser, TypedValueParser};
 use countersign_domain::ids::UnixMillis;
 use countersign_replay::ask::{Integrity, Told, json};
-use countersign_replay::fold::{Keep, fold};
+use countersign_replay::fold::{FindingKind, Keep, fold};
 use countersign_replay::own::tell::{Details, told, told_of};
 use countersign_replay::own::{Entries, Kind, OwnStore, kind_of};
 use countersign_replay::time::Time;
@@ -173,19 +173,21 @@ pub(crate) fn hear_files(input: &Input, files: &[PathBuf]) -> Result<Heard, Fail
     for skip in inputs.skips.iter().filter(|skip| !skip.harmless) {
         complain(&format!("not used: {}: {}", skip.place, skip.why));
     }
-    let named = inputs.skips.len() as u64;
-    if inputs.skipped > named {
-        complain(&format!("and {} more", inputs.skipped - named));
+    let named = inputs.skips.iter().filter(|skip| !skip.harmless).count() as u64;
+    if inputs.unread > named {
+        complain(&format!("not used: {} more", inputs.unread - named));
     }
     if inputs.unique_records.is_none() {
         complain("too many records to look for different ones of the same id");
     }
+    let not_looked_for = inputs.unique_records.is_none().then_some(FindingKind::SameEventIdDifferentBody);
     if let Some((unheard, _)) = options.report_times.iter().find(|(of, _)| !files.iter().any(|file| file.ends_with(of)))
     {
         return Err(Failure::usage(format!("no file `{}` in this input, whose time is given", unheard.display())));
     }
     let verdicts = check(input, &files)?.map(|audit| audit.verdicts()).unwrap_or_default();
-    let told = Told { history: fold(events), flaws, verdicts, sources, ..Told::default() };
+    let not_looked_for = not_looked_for.into_iter().collect();
+    let told = Told { history: fold(events), flaws, verdicts, sources, not_looked_for, ..Told::default() };
     Ok(Heard { told, inputs, damaged: false })
 }
 
@@ -250,9 +252,9 @@ impl Heard {
         self.inputs.skips.push(Skip { place, kind: "unread", why, harmless: false });
     }
 
-    /// The exit code when something was found that was asked to fail on.
-    pub(crate) fn code_if(&self, found: bool, otherwise: ExitCode) -> ExitCode {
-        if found { self.code(true) } else { otherwise }
+    /// The exit code when something was found that was asked to fail on, or was not looked for.
+    pub(crate) fn code_if(&self, found: bool, missed: bool, otherwise: ExitCode) -> ExitCode {
+        if found || missed { self.code_of(found, missed) } else { otherwise }
     }
 
     /// Shows an answer that rests on some files, and says how it went.
@@ -296,10 +298,14 @@ impl Heard {
 
     /// The exit code of an answer.
     pub(crate) fn code(&self, found: bool) -> ExitCode {
+        self.code_of(found, false)
+    }
+
+    fn code_of(&self, found: bool, missed: bool) -> ExitCode {
         let verdicts = &self.told.verdicts;
         let changed = verdicts.files.values().any(|(verdict, _)| *verdict == Verdict::Invalid);
         let changed = self.damaged || changed || !verdicts.missing.is_empty();
-        Ended { changed, partial: self.inputs.is_partial(), found }.code()
+        Ended { changed, partial: missed || self.inputs.is_partial(), found }.code()
     }
 
     /// Writes a page to a file, or to standard output.

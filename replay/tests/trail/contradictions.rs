@@ -1,5 +1,7 @@
 //! Where a log contradicts itself: each contradiction by its name.
 
+use countersign_replay::ask::{Told, findings};
+use countersign_replay::fold::FindingKind;
 use serde_json::json;
 
 use crate::support::{Log, arn, found, session, states, user};
@@ -180,4 +182,14 @@ fn a_name_that_is_taken_is_given_to_nobody_else() {
     log.create("08:00:00", "amy");
     log.rename("09:00:00", "amy", "Amy");
     assert_eq!(found(&log.told()), [""; 0]);
+}
+
+/// Of very many records nobody knows which share an id; then the answer says that it was not looked for.
+#[test]
+fn what_was_not_looked_for_is_not_ruled_out() {
+    let told = Told { not_looked_for: vec![FindingKind::SameEventIdDifferentBody], ..Told::default() };
+    let answer = findings(&told);
+    assert!(answer.findings.is_empty());
+    assert_eq!(answer.not_looked_for, ["same_event_id_different_body"]);
+    assert!(findings(&Told::default()).not_looked_for.is_empty());
 }

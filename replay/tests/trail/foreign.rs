@@ -93,3 +93,18 @@ fn text_of_sixteen_bits_is_read() {
     let loaded = load_files(&[("20240501T100000Z.csv", &report)], &LoadOptions::default());
     assert_eq!(states(&tell(loaded), None), ["lee#1 enabled (evidence)"]);
 }
+
+#[test]
+fn a_store_among_the_logs_is_named_and_not_looked_into() {
+    let good = log();
+    let files: [(&str, &[u8]); 4] = [
+        ("good.json", &good),
+        ("data/store/FORMAT", b"countersign store 1\n"),
+        ("data/store/keys", b"k"),
+        ("data/x", b"x"),
+    ];
+    let loaded = load_files(&files, &LoadOptions::default());
+    let [skip] = loaded.inputs.skips.as_slice() else { panic!("{:?}", loaded.inputs.skips) };
+    assert!(skip.place.ends_with("data") && loaded.inputs.is_partial(), "{skip:?}");
+    assert_eq!(skip.why, "a store of Countersign; name it by itself");
+}

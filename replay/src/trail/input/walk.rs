@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::Skip;
+use crate::own::{Kind, kind_of};
 
 /// Folders nest no deeper than this.
 const DEPTH_MAX: usize = 64;
@@ -81,6 +82,9 @@ impl Found {
     fn folder(&mut self, folder: &Path, depth: usize) {
         if depth >= DEPTH_MAX {
             return self.skips.push(Skip::unread(folder, "folders nest too deep".to_owned()));
+        }
+        if depth > 0 && !matches!(kind_of(folder), Kind::Other) {
+            return self.skips.push(Skip::unread(folder, "a store of Countersign; name it by itself".to_owned()));
         }
         let entries = match fs::read_dir(folder) {
             Ok(entries) => entries,
