@@ -135,7 +135,7 @@ fn ocsf_class(what: &What, minor: u32) -> (u32, u32, &'static str) {
         What::DeviceDestroyed { .. } => other("MFA Device Deletion"),
         What::PrincipalRenamed { .. } => other("Rename"),
         What::StateAnchored { .. } => other("Credential Report"),
-        What::AttemptFailed { name, .. } if &**name == "CheckMfa" => (3002, 6, "Preauth"),
+        _ if is_failed_check(what) => (3002, 6, "Preauth"),
         What::AttemptFailed { .. } => other("Failed Call"),
         What::ChangeUntold { .. } => other("Incomplete Record"),
         What::MfaUseObserved { via: Via::Check(_), .. } => (3002, 6, "Preauth"),
@@ -248,6 +248,7 @@ fn ecs(of: &Line<'_>) -> Value {
         What::PrincipalCreated { .. } => ("iam", &["user", "creation"]),
         What::PrincipalDeleted { .. } => ("iam", &["user", "deletion"]),
         What::SignInObserved { .. } | What::MfaUseObserved { .. } => ("authentication", &["info"]),
+        _ if is_failed_check(what) => ("authentication", &["info"]),
         What::StateAnchored { .. } => ("iam", &["user", "info"]),
         _ => ("iam", &["user", "change"]),
     };
@@ -270,7 +271,11 @@ fn ecs(of: &Line<'_>) -> Value {
     if event.by.label.starts_with("arn:") {
         trail.insert("user_identity".to_owned(), json!({"arn": event.by.label}));
     }
-    let target = json!({"id": of.uid(), "name": of.name()});
+    // Absence is how ECS says that nobody knows.
+    let name_of = of.name();
+    let known = [("id", of.uid()), ("name", name_of.as_deref())];
+    let target: Map<String, Value> =
+        known.into_iter().filter_map(|(field, value)| Some((field.to_owned(), json!(value?)))).collect();
     let mut line = json!({
         "@timestamp": event.at,
         "aws": {"cloudtrail": trail},
@@ -297,12 +302,18 @@ fn ecs(of: &Line<'_>) -> Value {
     line
 }
 
+/// Whether somebody showed a wrong second factor at the sign-in.
+fn is_failed_check(what: &What) -> bool {
+    matches!(what, What::AttemptFailed { name, .. } if &**name == "CheckMfa")
+}
+
 /// The service whose event it is; none, when it stands for records of any.
-const fn provider(event: &Observed) -> Option<&'static str> {
+fn provider(event: &Observed) -> Option<&'static str> {
     Some(match event.what {
         _ if event.is_of_whole_log() => "countersign",
         What::MfaUseObserved { via: Via::Session { .. }, .. } => return None,
         What::SignInObserved { .. } => "signin.amazonaws.com",
+        _ if is_failed_check(&event.what) => "signin.amazonaws.com",
         What::MfaUseObserved { via: Via::Check(_), .. } => "signin.amazonaws.com",
         What::MfaUseObserved { .. } => "sts.amazonaws.com",
         _ => "iam.amazonaws.com",

@@ -36,6 +36,26 @@ fn events_of_nobody_are_exported_too() {
 }
 
 #[test]
+fn a_wrong_second_factor_is_a_matter_of_the_sign_in() {
+    let mut log = Log::new();
+    log.check("08:10:00", user("amy"), false);
+    let ecs = &lines(&log.told(), Format::Ecs)[0]["event"];
+    assert_eq!((&ecs["category"], &ecs["type"]), (&json!(["authentication"]), &json!(["info"])));
+    assert_eq!((&ecs["provider"], &ecs["outcome"]), (&json!("signin.amazonaws.com"), &json!("failure")));
+}
+
+#[test]
+fn what_is_not_known_is_not_written() {
+    let mut log = Log::new();
+    log.call("08:10:00", session(user("amy"), "2024-05-01T08:00:00Z", json!("true")));
+    log.sign_in("08:20:00", admin(), "No", true);
+    for line in lines(&log.told(), Format::Ecs) {
+        let target = line["user"]["target"].as_object().unwrap();
+        assert!(target.values().all(|value| !value.is_null()), "{line}");
+    }
+}
+
+#[test]
 fn what_no_record_says_is_no_record() {
     let mut log = Log::new();
     log.call("08:10:00", session(user("amy"), "2024-05-01T08:00:00Z", json!("true")));
