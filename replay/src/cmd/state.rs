@@ -17,7 +17,8 @@ use super::{Answered, Failure};
 /// principals are shown.
 ///
 /// A principal is called by its name at the instant. A session that was opened with MFA shows that MFA was on when it
-/// was opened, also where the first record of that session is of a later instant.
+/// was opened, also where the first record of that session is of a later instant. A session that was opened before the
+/// log begins says nothing of what happened until it begins.
 ///
 /// In JSON, the `integrity` of a principal is the worst verdict of the files with the records that are cited for it, or
 /// `not_covered` when none is. That of the whole answer is `invalid` as soon as any file was changed or is missing, and
