@@ -149,6 +149,10 @@ fn serve_with(
     welcome: impl FnOnce(&str) -> io::Result<()>,
 ) -> Result<(), Failure> {
     let directory = Arc::new(directory);
+    // The first one, to which every later one can be traced.
+    if let Some(key) = engine.verifier_keys().first() {
+        tracing::info!(%key, "the log is signed; who is to check receipts needs this key");
+    }
     let console = Console::new(engine.clone(), directory.clone(), site.console)?;
     let gateway = Gateway::new(engine, directory)?;
     let announce = |url: &str| {

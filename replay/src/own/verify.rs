@@ -124,7 +124,8 @@ impl fmt::Display for Report {
             let by = if *pinned { "by the key that was given" } else { "by its own word" };
             let also = match outside {
                 0 => String::new(),
-                count => format!("; {} from outside agree", counted(*count, "checkpoint", "checkpoints")),
+                1 => "; the checkpoint from outside agrees".to_owned(),
+                count => format!("; {count} checkpoints from outside agree"),
             };
             writeln!(f, "signed up to {entries} entries as `{origin}`, {by}{also}")?;
         }
