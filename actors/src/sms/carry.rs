@@ -41,9 +41,18 @@ pub(super) async fn carry(shared: Arc<Shared>, door: Door, open: Open, route: Ro
             return next;
         }
     };
-    let outcome = ask_gateway(&shared, courier, decided, message).await;
     let dice = shared.random().map_or(0, u64::from_be_bytes);
-    courier.ended(outcome.as_ref().map(|_| ()).map_err(|failure| *failure), shared.clock.now(), dice);
+    let outcome = match ask_gateway(&shared, courier, decided, message).await {
+        Some(outcome) => {
+            courier.ended(outcome.as_ref().map(|_| ()).map_err(|failure| *failure), shared.clock.now(), dice);
+            outcome
+        }
+        // The gateway was not asked, so that nothing of it is known.
+        None => {
+            courier.give_back();
+            Err(SmsFailure::Unavailable)
+        }
+    };
     let idempotent = courier.route.transport.is_idempotent();
     let next = next_of(&outcome, (&route, idempotent), (submit, dice), shared.clock.now());
     let message_id = outcome.as_ref().ok().and_then(|accepted| accepted.message_id.clone());
@@ -107,27 +116,27 @@ fn may_submit(shared: &Shared, open: &Open, answer: Result<Answer, Error>) -> Re
     }
 }
 
-/// Waits for the gateway as long as its route says, and not for one whose code is worth nothing any more.
+/// Waits for the gateway as long as its route says; `None` when it is too late to ask it.
 async fn ask_gateway(
     shared: &Shared,
     courier: &Courier,
     decided: UnixMillis,
     message: SmsMessage,
-) -> Result<SmsAccepted, SmsFailure> {
+) -> Option<Result<SmsAccepted, SmsFailure>> {
     let now = shared.clock.now();
-    let life = life_left(now, decided, message.until).ok_or(SmsFailure::Unavailable)?;
+    let life = life_left(now, decided, message.until)?;
     let time_max_ms = u64::try_from(courier.route.submit_time_max.as_millis()).unwrap_or(u64::MAX);
     let transport = Arc::clone(&courier.route.transport);
     // A task of its own, so that a transport that panics takes nobody along.
     let mut submit = actix_rt::spawn(async move { transport.submit(SmsMessage { life, ..message }).await });
-    tokio::select! {
+    Some(tokio::select! {
         biased;
         outcome = &mut submit => outcome.unwrap_or(Err(SmsFailure::Unknown)),
         () = shared.clock.wait_until(now.plus_ms(time_max_ms)) => {
             submit.abort();
             Err(SmsFailure::Unknown)
         }
-    }
+    })
 }
 
 /// How long a code is still good, or `None` when its gateway is not to be asked any more: too late for the code, or so

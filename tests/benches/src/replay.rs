@@ -53,6 +53,8 @@ impl World {
         let (stream, at) = (entry.header.stream, entry.header.time);
         match entry.header.event_type {
             0x0300..=0x03ff => fold(&mut self.principals, stream, event, at, Principal::evolve),
+            // A seed is read when a code is checked, and is part of no state.
+            0x0210 => Ok(()),
             0x0200..=0x02ff => fold(&mut self.devices, stream, event, at, Device::evolve),
             0x0180..=0x01ff => fold(&mut self.names, stream, event, at, Claim::evolve),
             _ => fold(&mut self.accounts, stream, event, at, Account::evolve),
