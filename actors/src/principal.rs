@@ -135,7 +135,7 @@ impl PrincipalCore {
         let accepted = |outcome: &Outcome| {
             matches!(outcome, Outcome::Record(Record { verdict: Verdict::CodeAccepted { .. }, .. }))
         };
-        let at_once = decided(&generator.try_now(code, &search)).filter(accepted);
+        let at_once = if search.unused { decided(&generator.try_now(code, &search)).filter(accepted) } else { None };
         let outcome = at_once.or_else(|| {
             let matches = generator.try_window(code, &search);
             if matches.window.is_empty() { None } else { decided(&matches) }

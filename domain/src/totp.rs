@@ -108,6 +108,9 @@ pub struct CodeSearch {
     pub first: u64,
     /// Highest counter of the authentication window.
     pub last: u64,
+    /// Whether no step of the window was used before. Only then does the present step decide alone: otherwise
+    /// the digits may be those of a step that was (R87).
+    pub unused: bool,
     /// The wider range in which a refused code is only explained, never accepted (A5).
     pub wide: PairSearch,
 }
@@ -117,11 +120,10 @@ impl CodeSearch {
     #[must_use]
     pub fn around(learned: &Learned, now: UnixMillis, policy: &Policy) -> Self {
         let wide = PairSearch::around(learned, now, policy);
-        Self {
-            first: wide.centre.saturating_sub(policy.code_window_steps.into()),
-            last: wide.centre.saturating_add(policy.code_window_steps.into()),
-            wide,
-        }
+        let first = wide.centre.saturating_sub(policy.code_window_steps.into());
+        let last = wide.centre.saturating_add(policy.code_window_steps.into());
+        let unused = !(first..=last).any(|step| learned.spent.contains(step) || learned.paired.contains(step));
+        Self { first, last, unused, wide }
     }
 }
 
@@ -159,14 +161,16 @@ pub(crate) fn judge_code(
     let in_window = || matches.window.iter().copied().filter(|c| (search.first..=search.last).contains(c));
     let distance = |counter: &u64| counter.abs_diff(search.wide.centre);
     let highest = learned.spent.highest().max(learned.last_pair());
-    let is_fresh = |counter: &u64| {
-        let spent = learned.spent.contains(*counter);
+    let is_used = |counter: &u64| {
         let of_pair = pair_codes == PairCodes::Spent && learned.paired.contains(*counter);
-        let behind = policy.code_order == CodeOrder::Increasing && highest.is_some_and(|high| *counter <= high);
-        !(spent || of_pair || behind)
+        learned.spent.contains(*counter) || of_pair
     };
-    let fresh = in_window().filter(is_fresh).min_by_key(distance);
-    let used = in_window().min_by_key(distance);
+    let is_behind =
+        |counter: &u64| policy.code_order == CodeOrder::Increasing && highest.is_some_and(|high| *counter <= high);
+    // Two steps of one window may show the same digits. They were used if either step was: it is the code that counts once.
+    let used = in_window().filter(is_used).min_by_key(distance);
+    let fresh = in_window().filter(|counter| used.is_none() && !is_behind(counter)).min_by_key(distance);
+    let used = used.or_else(|| in_window().min_by_key(distance));
     match (fresh, used, matches.wide) {
         (Some(counter), _, _) => CodeJudgement::Fresh(counter),
         (None, Some(counter), _) => CodeJudgement::Used(counter),
@@ -277,6 +281,29 @@ mod tests {
         assert_eq!(judge(&learned, centre), CodeJudgement::Fresh(centre));
         assert_eq!(judge(&learned, centre + 3), CodeJudgement::Wrong);
         assert_eq!(judge(&learned, centre - 2), CodeJudgement::Fresh(centre - 2));
+    }
+
+    #[test]
+    fn digits_that_two_steps_show_count_once() {
+        for policy in [Policy::classic(), Policy { code_order: CodeOrder::Increasing, ..Policy::classic() }] {
+            let mut learned = Learned::default();
+            let range = CodeSearch::around(&learned, NOW, &policy);
+            let centre = range.wide.centre;
+            let matches = CodeMatches { window: vec![centre, centre + 2], wide: None };
+            let judge = |learned: &Learned, pair_codes| judge_code(learned, &range, &matches, &policy, pair_codes);
+            assert_eq!(judge(&learned, PairCodes::Spent), CodeJudgement::Fresh(centre));
+            learned.spent.insert(centre);
+            assert_eq!(judge(&learned, PairCodes::Spent), CodeJudgement::Used(centre));
+            assert!(range.unused && !CodeSearch::around(&learned, NOW, &policy).unused);
+        }
+        let policy = Policy::classic();
+        let mut learned = Learned::default();
+        learned.learn(CodeSearch::around(&learned, NOW, &policy).wide.centre, 0);
+        let range = CodeSearch::around(&learned, NOW, &policy);
+        let matches = CodeMatches { window: vec![range.wide.centre, range.last], wide: None };
+        let judge = |pair_codes| judge_code(&learned, &range, &matches, &policy, pair_codes);
+        assert_eq!(judge(PairCodes::Spent), CodeJudgement::Used(range.wide.centre));
+        assert_eq!(judge(PairCodes::OnceMore), CodeJudgement::Fresh(range.wide.centre));
     }
 
     #[test]

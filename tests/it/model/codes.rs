@@ -195,7 +195,10 @@ impl Model {
             found
         };
         let near = nearest_first(-rules.code_window, rules.code_window);
-        if let Some(counter) = near.iter().find(|counter| !self.is_spent(person, thing, **counter as u64, at_sts)) {
+        if near.iter().any(|counter| self.was_used(person, thing, *counter as u64, at_sts)) {
+            return Err(Fault::Used);
+        }
+        if let Some(counter) = near.iter().find(|counter| !self.is_behind(person, thing, **counter as u64)) {
             return Ok(*counter as u64);
         }
         if !near.is_empty() {
@@ -208,15 +211,19 @@ impl Model {
         }
     }
 
-    /// R87, R88, R90, A3, A43.
-    fn is_spent(&self, person: usize, thing: usize, counter: u64, at_sts: bool) -> bool {
+    /// R87, R90, A3, A43.
+    fn was_used(&self, person: usize, thing: usize, counter: u64, at_sts: bool) -> bool {
         let rules = self.rules_of(person);
-        let spent = self.history.spent(thing);
-        let pairs = self.history.pairs(thing);
-        let in_a_pair = pairs.iter().any(|(second, _)| counter == *second || counter + 1 == *second);
+        let in_a_pair =
+            self.history.pairs(thing).iter().any(|(second, _)| counter == *second || counter + 1 == *second);
         let once_more = if at_sts { rules.pair_codes_at_sts } else { rules.pair_codes_sign_in };
+        self.history.spent(thing).contains(&counter) || (in_a_pair && !once_more)
+    }
+
+    /// R88, where codes are taken forwards only.
+    fn is_behind(&self, person: usize, thing: usize, counter: u64) -> bool {
+        let (spent, pairs) = (self.history.spent(thing), self.history.pairs(thing));
         let latest = spent.iter().copied().chain(pairs.iter().map(|(second, _)| *second)).max();
-        let behind = rules.forwards_only && latest.is_some_and(|latest| counter <= latest);
-        spent.contains(&counter) || (in_a_pair && !once_more) || behind
+        self.rules_of(person).forwards_only && latest.is_some_and(|latest| counter <= latest)
     }
 }

@@ -135,7 +135,7 @@ const UNLOOKED: &str = "the code was not looked at when it was typed";
 const ELSEWHERE: &str = "the code was not searched for where these rules search";
 
 fn code_evidence(shown: &Shown, search: &CodeSearch) -> Evidence<CodeMatches> {
-    let CodeSearch { first, last, wide } = *search;
+    let CodeSearch { first, last, wide, .. } = *search;
     match *shown {
         Shown::At(counter) if (first..=last).contains(&counter) => {
             Evidence::Is(CodeMatches { window: vec![counter], wide: None })
