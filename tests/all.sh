@@ -30,6 +30,8 @@ install() {
     command -v npm >/dev/null || missing+=(npm)
     command -v chromium >/dev/null || missing+=(chromium)
     command -v chromedriver >/dev/null || missing+=(chromium-driver)
+    command -v mkfs.ext4 >/dev/null || missing+=(e2fsprogs)
+    command -v losetup >/dev/null || missing+=(mount)
     command -v cc >/dev/null || missing+=(gcc libc6-dev)
     python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
     if ((${#missing[@]})); then
@@ -129,10 +131,20 @@ browser() {
     "$venv/bin/python" -m pytest tests/browser -c tests/browser/pytest.ini --durations=5
 }
 
-# Twenty-five rounds; COUNTERSIGN_CRASH_ROUNDS makes it more.
+# Twenty-five rounds of `kill -9`, sixty power cuts; COUNTERSIGN_CRASH_ROUNDS and COUNTERSIGN_POWER_CUTS make it more.
 crash() {
     ready
     "$venv/bin/python" -m pytest tests/peers/test_crash.py tests/peers/test_secrets.py -c tests/peers/pytest.ini
+    power --cuts "${COUNTERSIGN_POWER_CUTS:-60}"
+    power --must-find lies --cuts 24
+    power --must-find early --cuts 24
+}
+
+# Power cuts of a store on a file system of its own. A machine that mounts none ends it with 77, and says so.
+power() {
+    local status=0
+    cargo run --quiet --release --locked --package countersign-power -- "$@" || status=$?
+    ((status == 0 || status == 77))
 }
 
 bench() {
