@@ -25,7 +25,7 @@ use crate::resident::{Answer, Core, Job};
 use crate::sent::MarkKey;
 use crate::shared::{CommandIds, Shared};
 use crate::shredder;
-use crate::sms::{Door, Leave, SENDERS_MAX, SmsDesk, spawn_senders};
+use crate::sms::{Door, SENDERS_MAX, Senders, SmsDesk};
 use crate::views::{CHECKPOINT_NAME, SmsState, Views, fingerprint};
 use crate::webauthn::Verifier;
 use crate::writer::{self, Completed, Writer};
@@ -302,13 +302,13 @@ fn spawn_actors(
             let ledgers = registry::serve(Arc::clone(&shared), ledgers, stopped);
             let principals = actix_rt::spawn(principals);
             let ledgers = actix_rt::spawn(ledgers);
-            let senders = spawn_senders(&shared, &door).await;
-            let ended = (principals.await, ledgers.await);
-            for sender in senders {
-                if sender.send(Leave).await.is_err() {
-                    tracing::error!("a sender of codes had panicked");
-                }
-            }
+            let mut senders = Senders::start(&shared, &door).await;
+            let ended = async { (principals.await, ledgers.await) };
+            let ended = tokio::select! {
+                ended = ended => ended,
+                () = senders.keep() => (Ok(()), Ok(())),
+            };
+            senders.leave().await;
             if ended.0.is_err() || ended.1.is_err() {
                 tracing::error!("a registry had panicked");
             }

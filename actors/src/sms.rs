@@ -29,7 +29,7 @@ pub use courier::SmsHealth;
 pub(crate) use door::Door;
 pub(crate) use guard::suspects;
 pub(crate) use receipts::receive;
-pub(crate) use sender::{Leave, spawn_senders};
+pub(crate) use sender::Senders;
 pub use text::{SmsEncoding, SmsText, SmsTextError};
 
 use std::collections::{HashMap, HashSet, VecDeque};

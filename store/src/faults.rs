@@ -1,7 +1,8 @@
 //! A backend that fails on cue, to see that nothing is promised that was not kept.
 
+use std::fmt;
 use std::ops::ControlFlow;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use countersign_domain::ids::Position;
 
@@ -32,10 +33,29 @@ pub enum Operation {
     Read,
 }
 
+/// What happens on a cue.
+enum Deed {
+    Fail,
+    Call(Box<dyn FnOnce() + Send>),
+}
+
+/// A kind of operation, how many of it are let through, and what happens then.
+struct Cue {
+    operation: Operation,
+    skip: u32,
+    deed: Deed,
+}
+
 /// The cues of a [`FaultyBackend`]. A clone gives the same cues.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Faults {
-    cues: Arc<Mutex<Vec<(Operation, u32)>>>,
+    cues: Arc<Mutex<Vec<Cue>>>,
+}
+
+impl fmt::Debug for Faults {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Faults").field("cues", &self.lock().len()).finish()
+    }
 }
 
 impl Faults {
@@ -47,7 +67,7 @@ impl Faults {
 
     /// Lets `skip` more operations of a kind through, and fails the one after them, once.
     pub fn fail_after(&self, operation: Operation, skip: u32) {
-        self.cues.lock().unwrap_or_else(PoisonError::into_inner).push((operation, skip));
+        self.lock().push(Cue { operation, skip, deed: Deed::Fail });
     }
 
     /// Fails the next operation of a kind.
@@ -55,14 +75,39 @@ impl Faults {
         self.fail_after(operation, 0);
     }
 
-    fn check(&self, operation: Operation) -> Result<(), Fault> {
-        let mut cues = self.cues.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(at) = cues.iter().position(|(kind, _)| *kind == operation) else { return Ok(()) };
-        if cues[at].1 == 0 {
-            cues.remove(at);
-            return Err(Fault::new(format!("{operation:?} was made to fail")));
+    /// Lets `skip` more operations of a kind through, and calls something at the one after them, once: to take a copy of
+    /// the medium as a crash would leave it there, or to panic. The operation itself goes on if the call comes back.
+    pub fn call_after(&self, operation: Operation, skip: u32, call: impl FnOnce() + Send + 'static) {
+        self.lock().push(Cue { operation, skip, deed: Deed::Call(Box::new(call)) });
+    }
+
+    /// Takes back every cue that was not reached, and says how many there were.
+    pub fn clear(&self) -> usize {
+        std::mem::take(&mut *self.lock()).len()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Cue>> {
+        self.cues.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What is due at an operation.
+    fn due(&self, operation: Operation) -> Option<Deed> {
+        let mut cues = self.lock();
+        let at = cues.iter().position(|cue| cue.operation == operation)?;
+        if cues[at].skip == 0 {
+            return Some(cues.remove(at).deed);
         }
-        cues[at].1 -= 1;
+        cues[at].skip -= 1;
+        None
+    }
+
+    fn check(&self, operation: Operation) -> Result<(), Fault> {
+        match self.due(operation) {
+            None => {}
+            Some(Deed::Fail) => return Err(Fault::new(format!("{operation:?} was made to fail"))),
+            // Nothing of ours is held meanwhile.
+            Some(Deed::Call(call)) => call(),
+        }
         Ok(())
     }
 }

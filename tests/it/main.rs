@@ -4,6 +4,7 @@ mod dependencies;
 mod door;
 mod faults;
 mod forget;
+mod interrupted;
 mod model;
 mod negative;
 mod outbox;

@@ -23,9 +23,29 @@ use crate::transports::{SmsAccepted, SmsFailure, SmsKey, SmsMessage};
 /// waited for by this much, so that whoever finds it over finds nobody asking any more.
 const HANDOVER_MS: u64 = 5_000;
 
+/// A place at a courier. It is given back whatever happens.
+struct Held<'a>(Option<&'a Courier>);
+
+impl Held<'_> {
+    fn give_back(mut self) {
+        self.0.take().inspect(|courier| courier.give_back());
+    }
+
+    fn ended(mut self, outcome: Result<(), SmsFailure>, now: UnixMillis, dice: u64) {
+        self.0.take().inspect(|courier| courier.ended(outcome, now, dice));
+    }
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        self.0.take().inspect(|courier| courier.abandoned());
+    }
+}
+
 /// Hands a message over once, with a place that was taken at a courier.
 pub(super) async fn carry(shared: Arc<Shared>, door: Door, open: Open, route: RouteName) -> Next {
     let Some(courier) = shared.sms.courier(&route) else { return Next::Stop };
+    let held = Held(Some(courier));
     let time_max_ms = u64::try_from(courier.route.submit_time_max.as_millis()).unwrap_or(u64::MAX);
     let work = CeremonyWork::BeginSubmit {
         challenge: open.challenge,
@@ -37,19 +57,19 @@ pub(super) async fn carry(shared: Arc<Shared>, door: Door, open: Open, route: Ro
     let Go { submit, decided, message } = match may_submit(&shared, &open, begun) {
         Ok(go) => go,
         Err(next) => {
-            courier.give_back();
+            held.give_back();
             return next;
         }
     };
     let dice = shared.random().map_or(0, u64::from_be_bytes);
     let outcome = match ask_gateway(&shared, courier, decided, message).await {
         Some(outcome) => {
-            courier.ended(outcome.as_ref().map(|_| ()).map_err(|failure| *failure), shared.clock.now(), dice);
+            held.ended(outcome.as_ref().map(|_| ()).map_err(|failure| *failure), shared.clock.now(), dice);
             outcome
         }
         // The gateway was not asked, so that nothing of it is known.
         None => {
-            courier.give_back();
+            held.give_back();
             Err(SmsFailure::Unavailable)
         }
     };

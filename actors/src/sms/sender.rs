@@ -7,7 +7,8 @@ use actix::prelude::*;
 use countersign_domain::event::SmsDropReason;
 use countersign_domain::ids::{Position, UnixMillis};
 use countersign_domain::sms::RouteName;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinError;
 
 use super::courier::Ready;
 use super::door::Door;
@@ -15,6 +16,7 @@ use super::queue::{Queue, Routes};
 use super::step::{Next, Open, Routing};
 use super::{carry, follow, receipts};
 use crate::error::Error;
+use crate::ports::{Clock, SystemClock};
 use crate::shared::Shared;
 use crate::transports::SmsTransport;
 
@@ -26,6 +28,9 @@ const DROPS_MAX: usize = 64;
 const SAVE_EVERY: u64 = 10_000;
 /// How long a sender waits after the log could not be read, in milliseconds.
 const READ_AGAIN_MS: u64 = 1_000;
+
+/// How long it takes until a sender that fell is begun again, in milliseconds: the first time, and at most.
+const RISE_MS: (u64, u64) = (10, 1_000);
 
 /// A message, and when its next try is due, unless it is being carried.
 struct Waiting {
@@ -53,18 +58,48 @@ pub(crate) struct Sender {
     wants_room: bool,
     stopped: bool,
     alarm: Option<(UnixMillis, SpawnHandle)>,
+    _fall: Fall,
 }
 
-/// Starts the senders, on the thread of the actors.
-pub(crate) async fn spawn_senders(shared: &Arc<Shared>, door: &Door) -> Vec<Addr<Sender>> {
-    let mut senders = Vec::new();
-    for lane in shared.sms.lanes() {
-        let read = follow::position(shared, &lane).await;
+/// Falls with the sender that has it, and says which one that was.
+struct Fall {
+    lane: RouteName,
+    fallen: mpsc::UnboundedSender<RouteName>,
+}
+
+impl Drop for Fall {
+    fn drop(&mut self) {
+        // Nobody minds when the engine is gone.
+        let _gone = self.fallen.send(self.lane.clone());
+    }
+}
+
+/// The senders, on the thread of the actors. One that panicked is begun again where the log says.
+pub(crate) struct Senders {
+    shared: Arc<Shared>,
+    door: Door,
+    addresses: BTreeMap<RouteName, Addr<Sender>>,
+    fallen: (mpsc::UnboundedSender<RouteName>, mpsc::UnboundedReceiver<RouteName>),
+}
+
+impl Senders {
+    /// Starts one for each route.
+    pub(crate) async fn start(shared: &Arc<Shared>, door: &Door) -> Self {
         let (shared, door) = (Arc::clone(shared), door.clone());
-        senders.push(Sender::start(Sender {
-            shared,
-            door,
-            lane,
+        let mut senders = Self { shared, door, addresses: BTreeMap::new(), fallen: mpsc::unbounded_channel() };
+        for lane in senders.shared.sms.lanes() {
+            senders.begin(lane).await;
+        }
+        senders
+    }
+
+    async fn begin(&mut self, lane: RouteName) {
+        let read = follow::position(&self.shared, &lane).await;
+        let fall = Fall { lane: lane.clone(), fallen: self.fallen.0.clone() };
+        let sender = Sender {
+            shared: Arc::clone(&self.shared),
+            door: self.door.clone(),
+            lane: lane.clone(),
             read,
             saved: read,
             open: BTreeMap::new(),
@@ -75,9 +110,47 @@ pub(crate) async fn spawn_senders(shared: &Arc<Shared>, door: &Door) -> Vec<Addr
             wants_room: false,
             stopped: false,
             alarm: None,
-        }));
+            _fall: fall,
+        };
+        self.addresses.insert(lane, sender.start());
     }
-    senders
+
+    /// Begins again who falls, for as long as it is awaited. It is not given the engine's clock: that may be what fell.
+    pub(crate) async fn keep(&mut self) {
+        let mut pause_ms = RISE_MS.0;
+        while let Some(lane) = self.fallen.1.recv().await {
+            tracing::error!(route = %lane, "a sender of codes panicked, and is begun again");
+            SystemClock.wait_until(SystemClock.now().plus_ms(pause_ms)).await;
+            pause_ms = (pause_ms * 2).min(RISE_MS.1);
+            self.begin(lane).await;
+        }
+    }
+
+    /// Lets each write down how far it came, and end.
+    pub(crate) async fn leave(self) {
+        for (lane, sender) in self.addresses {
+            if sender.send(Leave).await.is_err() {
+                tracing::error!(route = %lane, "a sender of codes had panicked");
+            }
+        }
+    }
+}
+
+/// A message is on its way. It is not any more when this is dropped, whatever happened.
+struct OnItsWay(Arc<Shared>);
+
+impl OnItsWay {
+    fn new(shared: &Arc<Shared>) -> Self {
+        shared.sms.carried.send_modify(|count| *count = count.saturating_add(1));
+        Self(Arc::clone(shared))
+    }
+}
+
+impl Drop for OnItsWay {
+    fn drop(&mut self) {
+        self.0.sms.carried.send_modify(|count| *count = count.saturating_sub(1));
+        self.0.sms.ended.send_modify(|count| *count = count.wrapping_add(1));
+    }
 }
 
 impl Actor for Sender {
@@ -290,16 +363,23 @@ impl Sender {
         context: &mut Context<Self>,
     ) {
         self.carried += 1;
-        self.shared.sms.carried.send_modify(|count| *count = count.saturating_add(1));
-        context.spawn(
-            carried.into_actor(self).map(move |next, sender, context| sender.came_back(position, next, context)),
-        );
+        let on_its_way = OnItsWay::new(&self.shared);
+        // A task of its own: one that panics takes no other message along.
+        let task = actix_rt::spawn(async move {
+            let _until_the_end = on_its_way;
+            carried.await
+        });
+        let came = task.into_actor(self).map(move |next, sender, context| sender.came_back(position, next, context));
+        context.spawn(came);
     }
 
-    fn came_back(&mut self, position: Position, next: Next, context: &mut Context<Self>) {
+    fn came_back(&mut self, position: Position, next: Result<Next, JoinError>, context: &mut Context<Self>) {
         self.carried -= 1;
-        self.shared.sms.carried.send_modify(|count| *count = count.saturating_sub(1));
-        self.shared.sms.ended.send_modify(|count| *count = count.wrapping_add(1));
+        let next = next.unwrap_or_else(|_| {
+            tracing::error!(route = %self.lane, "a try to hand a code over panicked");
+            // What became of it is not known. The principal says whether there may be another one, and when.
+            Next::Again(self.shared.clock.now().plus_ms(READ_AGAIN_MS), Routing::Same)
+        });
         match next {
             Next::Done => {
                 if let Some(waiting) = self.open.remove(&position) {
