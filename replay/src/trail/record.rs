@@ -30,6 +30,7 @@ pub(crate) struct Record<'a> {
     actor: Actor,
     at: Time,
     cite: Cite,
+    failed: bool,
 }
 
 /// A text at a path of members; numbers count as text, nothing and `""` do not.
@@ -132,7 +133,14 @@ impl<'a> Record<'a> {
             .or_else(|| text(identity, &["arn"]).as_deref().and_then(account_of_arn).map(Arc::from))
             .unwrap_or_else(|| Arc::from(UNKNOWN_ACCOUNT));
         let (request, response) = (part("requestParameters"), part("responseElements"));
-        Self { value, identity, request, response, account, actor, at, cite }
+        let failed = value.get("errorCode").is_some_and(|code| !code.is_null());
+        Self { value, identity, request, response, account, actor, at, cite, failed }
+    }
+
+    /// The same, of a call that failed by what its bytes say: of members with one name the value has only the last.
+    pub(crate) fn failed_if(mut self, failed: bool) -> Self {
+        self.failed |= failed;
+        self
     }
 
     /// What the record says; nothing, if it says nothing about MFA.
@@ -141,7 +149,7 @@ impl<'a> Record<'a> {
     /// When a name in it is longer than any name is.
     pub(crate) fn observed(self) -> Result<Vec<Observed>, NameTooLong> {
         let name = text(self.value, &["eventName"]).unwrap_or_default();
-        let failed = self.value.get("errorCode").is_some_and(|code| !code.is_null());
+        let failed = self.failed;
         let source = text(self.value, &["eventSource"]).unwrap_or_default();
         let what = match source.to_ascii_lowercase().as_str() {
             "iam.amazonaws.com" if failed => self.attempt(&name),

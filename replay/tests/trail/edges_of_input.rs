@@ -4,7 +4,7 @@ use countersign_replay::ask::{SignInsQuery, sign_ins};
 use countersign_replay::trail::{LoadOptions, Loaded};
 use serde_json::{Value, json};
 
-use crate::support::{ACCOUNT, Log, arn, found, gzip, load_files, states, tell, time, user};
+use crate::support::{ACCOUNT, Log, arn, found, gzip, load_files, session, states, tell, time, user};
 
 /// Three records of one user, who signs in with a password alone and then gets a device.
 fn story() -> Log {
@@ -238,4 +238,18 @@ fn a_report_that_disagrees_is_a_finding() {
     assert_eq!(states(&told, None), expected);
     let expected = ["alice#1 report_says_active_log_says_disabled", "bob#1 report_says_inactive_log_says_enabled"];
     assert_eq!(found(&told), expected);
+}
+
+#[test]
+fn a_call_that_failed_once_in_its_record_has_failed() {
+    for twice in [r#""errorCode":"AccessDenied","errorCode":null"#, r#""errorCode":null,"errorCode":"AccessDenied""#] {
+        let mut log = Log::new();
+        log.create("08:00:00", "alice");
+        log.enable("09:00:00", "alice", "S1");
+        log.call("09:30:00", session(user("alice"), "2024-05-01T09:10:00Z", json!("true")));
+        let line = |record: &Value| record.to_string().replacen('{', &format!("{{{twice},"), 1);
+        let text = [log.records[0].to_string(), line(&log.records[1]), line(&log.records[2])].join("\n");
+        let loaded = read(&[("a.json", text.as_bytes())]);
+        assert_eq!(states(&tell(loaded), None), ["alice#1 disabled (created) no-pw"], "{twice}");
+    }
 }

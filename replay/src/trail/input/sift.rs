@@ -148,7 +148,11 @@ impl Sieve<'_> {
         self.into.seen(seen);
         let relevant = is_relevant(bytes, scanned);
         let Some(at) = at else { return self.bad_time(bytes) };
-        if relevant || fields.addendum.is_some() { self.keep(bytes, at) } else { self.session(bytes, scanned, at) }
+        if relevant || fields.addendum.is_some() {
+            self.keep(bytes, scanned, at)
+        } else {
+            self.session(bytes, scanned, at)
+        }
     }
 
     fn cite(&self, value: &Value) -> Cite {
@@ -164,7 +168,7 @@ impl Sieve<'_> {
         Ok(())
     }
 
-    fn keep(&mut self, bytes: &[u8], at: Time) -> Result<(), &'static str> {
+    fn keep(&mut self, bytes: &[u8], scanned: &Scanned, at: Time) -> Result<(), &'static str> {
         let value: Value = serde_json::from_slice(bytes).map_err(|_| "not JSON")?;
         let cite = self.cite(&value);
         let addendum = value.get("addendum").filter(|addendum| {
@@ -172,7 +176,8 @@ impl Sieve<'_> {
             reason.is_some_and(|reason| reason.eq_ignore_ascii_case("UPDATED_DATA"))
         });
         let replaces = addendum.and_then(|addendum| addendum.get("originalEventID")?.as_str()).map(Arc::from);
-        let observed = Record::new(&value, at, cite.clone()).observed().map_err(|_| "a name is too long")?;
+        let record = Record::new(&value, at, cite.clone()).failed_if(scanned.fields.error_code.is_some());
+        let observed = record.observed().map_err(|_| "a name is too long")?;
         if !observed.is_empty() || replaces.is_some() {
             self.into.kept.push(Kept { at, cite, observed, replaces });
         }
