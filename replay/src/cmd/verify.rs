@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use countersign_proof::VerifierKey;
+use countersign_replay::own::OwnError;
 use countersign_replay::own::policy_file::Preset;
 use countersign_replay::own::verify::{Outside, verify_against};
 use countersign_replay::trail::files_of;
@@ -35,13 +36,22 @@ pub(crate) struct Ask {
 
 pub(crate) fn run(ask: &Ask) -> Answered {
     match ask.input.paths.as_slice() {
-        [path] if is_store(path) || ask.input.public_keys.is_none() => of_store(ask, path),
+        [path] if is_store(path) => of_store(ask, path),
+        [path] if ask.input.public_keys.is_none() => Err(no_store(path)),
         paths if paths.iter().any(|path| is_store(path)) => Err(Failure::usage("a store is verified alone")),
         _ if ask.input.public_keys.is_none() => {
             Err(Failure::usage("audit logs are verified with --public-keys, and a store alone"))
         }
         _ => of_files(&ask.input),
     }
+}
+
+/// Why a path that holds no store is not verified: files are audit logs, or named by mistake; where nothing is, a store is
+/// missing.
+fn no_store(path: &Path) -> Failure {
+    let none = OwnError::NoStore(path.to_owned());
+    let (files, _) = files_of(&[path.to_owned()]);
+    if files.is_empty() { none.into() } else { Failure::usage(none.to_string()) }
 }
 
 fn of_files(input: &Input) -> Answered {
