@@ -80,6 +80,10 @@ impl FindingsAnswer {
             vec![time, id, row.kind.to_owned(), devices, row.citations.join(" ")]
         };
         let rows: Vec<Vec<String>> = self.findings.iter().map(cells).collect();
-        table(&["TIME", "PRINCIPAL", "FINDING", "DEVICES", "RECORDS"], &rows)
+        let mut text = table(&["TIME", "PRINCIPAL", "FINDING", "DEVICES", "RECORDS"], &rows);
+        if !self.not_looked_for.is_empty() {
+            text.push_str(&format!("\nnot looked for: {}\n", self.not_looked_for.join(" ")));
+        }
+        text
     }
 }

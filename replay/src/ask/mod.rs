@@ -108,6 +108,7 @@ impl Told {
     pub fn beside(mut self, other: Self) -> Self {
         self.history = self.history.beside(other.history);
         self.flaws.extend(other.flaws);
+        self.not_looked_for.extend(other.not_looked_for);
         self.verdicts.files.extend(other.verdicts.files);
         self.verdicts.missing.extend(other.verdicts.missing);
         self.sources.extend(other.sources);

@@ -1,6 +1,6 @@
 //! Shapes, duplicates, orders, deliveries and reports.
 
-use countersign_replay::ask::{SignInsQuery, sign_ins};
+use countersign_replay::ask::{SignInsQuery, findings, sign_ins};
 use countersign_replay::trail::{LoadOptions, Loaded};
 use serde_json::{Value, json};
 
@@ -251,5 +251,30 @@ fn a_call_that_failed_once_in_its_record_has_failed() {
         let text = [log.records[0].to_string(), line(&log.records[1]), line(&log.records[2])].join("\n");
         let loaded = read(&[("a.json", text.as_bytes())]);
         assert_eq!(states(&tell(loaded), None), ["alice#1 disabled (created) no-pw"], "{twice}");
+    }
+}
+
+#[test]
+fn what_was_not_looked_for_is_told_with_the_findings() {
+    let mut log = story();
+    let mut other = log.records[1].clone();
+    other["sourceIPAddress"] = json!("203.0.113.9");
+    log.records.push(other);
+    let files: Vec<String> = log.records.iter().map(Value::to_string).collect();
+    let names = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l"];
+    let files: Vec<(&str, &[u8])> = names.into_iter().zip(files.iter().map(String::as_bytes).cycle()).collect();
+    // Four records differ, whoever reads which of them, and how often.
+    for (threads, files) in (1..=4).flat_map(|threads| [(threads, &files[..4]), (threads, &files)]) {
+        for (different_max, looked) in [(9, true), (4, true), (3, false), (1, false)] {
+            let options = LoadOptions { threads, different_max: Some(different_max), ..LoadOptions::default() };
+            let loaded = load_files(files, &options);
+            assert_eq!(loaded.inputs.unique_records, looked.then_some(4));
+            let answer = findings(&tell(loaded));
+            let kind = "same_event_id_different_body";
+            let not_looked_for: &[&str] = if looked { &[] } else { &[kind] };
+            assert_eq!(answer.not_looked_for, not_looked_for);
+            assert_eq!(answer.findings.iter().filter(|row| row.kind == kind).count(), usize::from(looked));
+            assert_eq!(answer.text().contains("not looked for: same_event_id_different_body"), !looked);
+        }
     }
 }

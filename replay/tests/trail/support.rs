@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use countersign_replay::ask::{StateQuery, Told, findings, state};
-use countersign_replay::fold::fold;
+use countersign_replay::fold::{FindingKind, fold};
 use countersign_replay::time::Time;
 use countersign_replay::trail::{LoadOptions, Loaded, Progress, load};
 use serde_json::{Value, json};
@@ -184,7 +184,9 @@ pub(crate) fn load_files(files: &[(&str, &[u8])], options: &LoadOptions) -> Load
 }
 
 pub(crate) fn tell(loaded: Loaded) -> Told {
-    Told { history: fold(loaded.events), flaws: loaded.flaws, ..Told::default() }
+    let too_many = loaded.inputs.unique_records.is_none();
+    let not_looked_for = too_many.then_some(FindingKind::SameEventIdDifferentBody).into_iter().collect();
+    Told { history: fold(loaded.events), flaws: loaded.flaws, not_looked_for, ..Told::default() }
 }
 
 pub(crate) fn told_of(records: &[Value]) -> Told {

@@ -3,32 +3,76 @@
 use std::collections::{HashMap, HashSet};
 use std::hash::BuildHasher;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use foldhash::fast::FixedState;
 
 use super::items::{self, Item};
-use super::{Flaw, Kept, SEEN_MAX, Seen, Sifted, open, sift, walk};
+use super::{Flaw, Kept, Seen, open, sift, walk};
 use crate::time::Time;
 
-/// How many records differ, and those whose id another record has, too.
-pub(super) fn tell_apart(all: &mut Sifted) -> (Option<u64>, Vec<Seen>) {
-    all.seen.sort_unstable();
-    all.seen.dedup_by_key(|seen| (seen.id, seen.body));
-    // By what there is, and not by who read how much of it.
-    if all.too_many || all.seen.len() > SEEN_MAX {
-        all.seen = Vec::new();
-        return (None, Vec::new());
+/// Records that a reader keeps before it adds them to those of all readers.
+const LOT: usize = 4096;
+
+/// The different records that all readers together have met, up to a number.
+#[derive(Debug)]
+pub(crate) struct Different {
+    /// With copies, which are taken out when there are twice as many as may differ.
+    all: Mutex<Vec<Seen>>,
+    too_many: AtomicBool,
+    max: usize,
+}
+
+impl Different {
+    pub(super) fn new(max: usize) -> Self {
+        Self { all: Mutex::default(), too_many: AtomicBool::new(false), max }
     }
-    let unique = Some(all.seen.len() as u64 + all.nameless);
-    let mut clashes = Vec::new();
-    for of_one_id in all.seen.chunk_by(|a, b| a.id == b.id).filter(|chunk| chunk.len() > 1) {
-        let mut of_one_id = of_one_id.to_vec();
-        of_one_id.sort_by_key(|seen| (seen.at, seen.body));
-        clashes.extend(of_one_id.into_iter().skip(1));
+
+    /// Adds what a reader has met, once that is worth the while.
+    pub(super) fn add(&self, met: &mut Vec<Seen>) {
+        if met.len() >= LOT {
+            self.add_all(met);
+        }
     }
-    all.seen = Vec::new();
-    (unique, clashes)
+
+    /// Adds what a reader has met. By what there is, and not by who read how much of it, there are too many.
+    pub(super) fn add_all(&self, met: &mut Vec<Seen>) {
+        if self.too_many.load(Ordering::Relaxed) {
+            return met.clear();
+        }
+        let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
+        all.append(met);
+        if all.len() > self.max.saturating_mul(2) {
+            without_copies(&mut all);
+            if all.len() > self.max {
+                // They say nothing any more.
+                *all = Vec::new();
+                self.too_many.store(true, Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// How many there are, and those whose id another one has, too; nothing, when there are too many.
+    pub(super) fn told_apart(self) -> (Option<u64>, Vec<Seen>) {
+        let mut all = self.all.into_inner().unwrap_or_else(PoisonError::into_inner);
+        without_copies(&mut all);
+        if self.too_many.into_inner() || all.len() > self.max {
+            return (None, Vec::new());
+        }
+        let mut clashes = Vec::new();
+        for of_one_id in all.chunk_by(|a, b| a.id == b.id).filter(|chunk| chunk.len() > 1) {
+            let mut of_one_id = of_one_id.to_vec();
+            of_one_id.sort_by_key(|seen| (seen.at, seen.body));
+            clashes.extend(of_one_id.into_iter().skip(1));
+        }
+        (Some(all.len() as u64), clashes)
+    }
+}
+
+fn without_copies(all: &mut Vec<Seen>) {
+    all.sort_unstable();
+    all.dedup_by_key(|seen| (seen.id, seen.body));
 }
 
 pub(super) fn hash_of(id: &[u8]) -> u64 {

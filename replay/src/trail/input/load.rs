@@ -8,12 +8,12 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 
 use super::amend::amend;
-use super::clash::{named, names_of, tell_apart};
+use super::clash::{Different, named, names_of};
 use super::credential::Made;
 use super::foreign::{self, Foreign};
 use super::items::{self, Document, Item};
 use super::sift::{Sessions, Sieve};
-use super::{Flaw, Kept, Sifted, Skip, credential, open, walk};
+use super::{Flaw, Kept, SEEN_MAX, Sifted, Skip, credential, open, walk};
 use crate::event::{Observed, Via, What};
 use crate::time::Time;
 
@@ -28,6 +28,8 @@ pub struct LoadOptions {
     pub report_time: Option<Time>,
     /// When single reports were made, whatever they tell: the end of each one's path, and the instant.
     pub report_times: Vec<(PathBuf, Time)>,
+    /// How many different records are told apart to find those that share an id; two million, when it is not given.
+    pub different_max: Option<usize>,
 }
 
 impl LoadOptions {
@@ -108,8 +110,9 @@ pub fn load(paths: &[PathBuf], options: &LoadOptions, progress: &Progress) -> Lo
         *kinds.entry(skip.kind).or_default() += 1;
     }
     let mut all = Sifted::default();
+    let different = Different::new(options.different_max.unwrap_or(SEEN_MAX));
     found.skips.into_iter().for_each(|skip| all.skip(skip));
-    for (part, counted) in read_all(&found.files, options, progress) {
+    for (part, counted) in read_all(&found.files, &different, options, progress) {
         merge(&mut all, part);
         for (kind, count) in counted {
             *kinds.entry(kind).or_default() += count;
@@ -120,7 +123,7 @@ pub fn load(paths: &[PathBuf], options: &LoadOptions, progress: &Progress) -> Lo
         *kinds.entry("unread").or_default() += undated;
     }
     let records = kinds.get("record").copied().unwrap_or(0);
-    let (unique, clashes) = tell_apart(&mut all);
+    let (unique, clashes) = different.told_apart();
     let names = if clashes.is_empty() { HashMap::new() } else { names_of(&all.kept, &found.files, &clashes) };
     all.flaws.extend(clashes.iter().map(|clash| named(clash, &names)));
     all.flaws.sort();
@@ -130,7 +133,7 @@ pub fn load(paths: &[PathBuf], options: &LoadOptions, progress: &Progress) -> Lo
     let inputs = Inputs {
         files: found.files.len() as u64,
         records,
-        unique_records: unique,
+        unique_records: unique.map(|unique| unique + all.nameless),
         kinds,
         skipped: all.skipped,
         unread: all.unread,
@@ -143,7 +146,12 @@ pub fn load(paths: &[PathBuf], options: &LoadOptions, progress: &Progress) -> Lo
 
 type Counts = BTreeMap<&'static str, u64>;
 
-fn read_all(files: &[PathBuf], options: &LoadOptions, progress: &Progress) -> Vec<(Sifted, Counts)> {
+fn read_all(
+    files: &[PathBuf],
+    different: &Different,
+    options: &LoadOptions,
+    progress: &Progress,
+) -> Vec<(Sifted, Counts)> {
     let wanted = match options.threads {
         0 => thread::available_parallelism().map_or(1, usize::from),
         count => count,
@@ -153,8 +161,9 @@ fn read_all(files: &[PathBuf], options: &LoadOptions, progress: &Progress) -> Ve
     let work = || {
         let (mut sifted, mut counts) = (Sifted::default(), Counts::new());
         while let Some(path) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
-            read_file(path, options, progress, &mut sifted, &mut counts);
+            read_file(path, different, options, progress, (&mut sifted, &mut counts));
         }
+        different.add_all(&mut sifted.seen);
         if let Ok(mut collected) = collected.lock() {
             collected.push((sifted, counts));
         }
@@ -168,7 +177,13 @@ fn read_all(files: &[PathBuf], options: &LoadOptions, progress: &Progress) -> Ve
     collected.into_inner().unwrap_or_default()
 }
 
-fn read_file(path: &Path, options: &LoadOptions, progress: &Progress, into: &mut Sifted, counts: &mut Counts) {
+fn read_file(
+    path: &Path,
+    different: &Different,
+    options: &LoadOptions,
+    progress: &Progress,
+    (into, counts): (&mut Sifted, &mut Counts),
+) {
     let delivered = path.file_name().and_then(|name| Time::in_file_name(&name.to_string_lossy()));
     let known_from = options.said_of(path).or(delivered);
     if known_from.zip(options.known_at).is_some_and(|(delivered, known)| delivered > known) {
@@ -179,6 +194,7 @@ fn read_file(path: &Path, options: &LoadOptions, progress: &Progress, into: &mut
     let (before, unread) = (into.skipped, into.unread);
     let mut sieve = Sieve {
         into,
+        different,
         source: Arc::clone(&source),
         delivered,
         known_at: options.known_at,
@@ -254,15 +270,9 @@ fn merge(all: &mut Sifted, part: Sifted) {
     all.flaws.extend(part.flaws);
     all.sources.extend(part.sources);
     all.nameless += part.nameless;
-    all.too_many |= part.too_many;
     all.skipped += part.skipped;
     all.unread += part.unread;
     part.skips.into_iter().for_each(|(_, skip)| all.keep(skip));
-    if all.seen.is_empty() {
-        all.seen = part.seen;
-    } else {
-        all.seen.extend(part.seen);
-    }
     for (session, (at, observed)) in part.sessions {
         earliest(&mut all.sessions, at, observed, session);
     }

@@ -45,7 +45,8 @@ pub fn files_of(paths: &[PathBuf]) -> (Vec<PathBuf>, Vec<Skip>) {
 
 /// Skips that are kept by name; more are only counted.
 const SKIPS_MAX: usize = 10_000;
-/// Different records that are told apart; of more nobody knows how many they are, nor which share an id.
+/// Different records that are told apart, by all readers together, in about 100 MB; of more nobody knows how many they are,
+/// nor which share an id.
 const SEEN_MAX: usize = 2_000_000;
 
 /// Something that was not used.
@@ -110,9 +111,9 @@ struct Sifted {
     flaws: Vec<Flaw>,
     /// Files with records or reports.
     sources: BTreeSet<Arc<str>>,
+    /// Not yet among those of all readers.
     seen: Vec<Seen>,
     nameless: u64,
-    too_many: bool,
     /// The first ones: those that should have been used before those that were passed over.
     skips: BTreeSet<(bool, Skip)>,
     skipped: u64,
@@ -131,21 +132,6 @@ impl Sifted {
         self.skips.insert((skip.harmless, skip));
         if self.skips.len() > SKIPS_MAX {
             self.skips.pop_last();
-        }
-    }
-
-    fn seen(&mut self, seen: Option<Seen>) {
-        match seen {
-            None => self.nameless += 1,
-            Some(_) if self.too_many => {}
-            Some(seen) => {
-                self.seen.push(seen);
-                if self.seen.len() >= 2 * SEEN_MAX {
-                    self.seen.sort_unstable();
-                    self.seen.dedup_by_key(|seen| (seen.id, seen.body));
-                    self.too_many = self.seen.len() > SEEN_MAX;
-                }
-            }
         }
     }
 }

@@ -8,7 +8,7 @@ use memchr::memmem;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::clash::hash_of;
+use super::clash::{Different, hash_of};
 use super::foreign::{self, Foreign, OTHER_JSON};
 use super::items::RECORD_BYTES_MAX;
 use super::load::earliest;
@@ -23,6 +23,8 @@ type Kind = &'static str;
 /// One file's records on the way in.
 pub(crate) struct Sieve<'a> {
     pub(crate) into: &'a mut Sifted,
+    /// The records that all readers have met.
+    pub(crate) different: &'a Different,
     pub(crate) source: Arc<str>,
     pub(crate) delivered: Option<Time>,
     /// Records that happened later than they can have been known are left out.
@@ -144,8 +146,14 @@ impl Sieve<'_> {
         }
         self.count("record");
         let event_id = fields.event_id.and_then(|span| span.text(bytes)).filter(|id| !id.is_empty());
-        let seen = event_id.map(|id| Seen { id: hash_of(&id), body: scanned.hash, at: at.unwrap_or(Time(0)) });
-        self.into.seen(seen);
+        match event_id {
+            Some(id) => {
+                let seen = Seen { id: hash_of(&id), body: scanned.hash, at: at.unwrap_or(Time(0)) };
+                self.into.seen.push(seen);
+                self.different.add(&mut self.into.seen);
+            }
+            None => self.into.nameless += 1,
+        }
         let relevant = is_relevant(bytes, scanned);
         let Some(at) = at else { return self.bad_time(bytes) };
         if relevant || fields.addendum.is_some() {
