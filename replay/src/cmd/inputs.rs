@@ -24,7 +24,11 @@ struct Counted<'a> {
     records: u64,
     unique_records: Option<u64>,
     kinds: &'a BTreeMap<&'static str, u64>,
+    /// Ten thousand at most.
     skipped: Vec<Skipped<'a>>,
+    skipped_total: u64,
+    /// Those of them that should have been used.
+    skipped_unread: u64,
 }
 
 #[derive(Serialize)]
@@ -49,6 +53,8 @@ pub(crate) fn run(ask: &Ask) -> Answered {
         unique_records: of_files.map(|unique| unique + own),
         kinds: &inputs.kinds,
         skipped: skipped.collect(),
+        skipped_total: inputs.skipped,
+        skipped_unread: inputs.unread,
     };
     let integrity = heard.told.integrity([]);
     heard.answer(&ask.input, &integrity, &counted, || {

@@ -16,3 +16,4 @@ mod reports;
 mod rotations;
 mod streams;
 mod support;
+mod tool;
