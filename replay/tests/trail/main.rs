@@ -12,6 +12,7 @@ mod hostile;
 mod integrity;
 mod pages;
 mod properties;
+mod readme;
 mod reports;
 mod rotations;
 mod streams;
