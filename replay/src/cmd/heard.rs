@@ -50,7 +50,7 @@ pub(crate) struct Input {
 }
 
 /// Standard input by its usual name.
-fn standard_input(path: PathBuf) -> PathBuf {
+pub(crate) fn standard_input(path: PathBuf) -> PathBuf {
     if path.as_os_str() == "-" { PathBuf::from("/dev/stdin") } else { path }
 }
 

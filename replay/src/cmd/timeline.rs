@@ -1,13 +1,13 @@
 //! `timeline`: what happened to a principal.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 use countersign_replay::ask::timeline;
 use countersign_replay::page::timeline_page;
 
 use super::Answered;
-use super::heard::{self, Input, Own};
+use super::heard::{self, Input, Own, standard_input};
 
 /// Tells what happened to a principal, in order: who did it, what it changed, and which attempts failed.
 ///
@@ -40,9 +40,9 @@ impl Ask {
     /// Takes the one argument that is no file for the principal, when the first is one.
     fn put_the_principal_first(&mut self) {
         let mut words = self.input.paths.iter_mut().filter(|path| !path.exists());
-        if let (true, Some(word), None) = (Path::new(&self.principal).exists(), words.next(), words.next()) {
-            let name = word.to_string_lossy().into_owned();
-            *word = PathBuf::from(std::mem::replace(&mut self.principal, name));
+        let first = standard_input(PathBuf::from(&self.principal));
+        if let (true, Some(word), None) = (first.exists(), words.next(), words.next()) {
+            self.principal = std::mem::replace(word, first).to_string_lossy().into_owned();
         }
     }
 }

@@ -56,6 +56,10 @@ fn standard_input_is_a_log_when_it_is_named() {
             assert_eq!(output.status.code(), Some(0));
         }
     }
+    for arguments in [["timeline", "-", "alice"], ["timeline", "alice", "-"]] {
+        let output = asked(&arguments, &log());
+        assert!(String::from_utf8(output.stdout).unwrap().contains("EnableMFADevice"), "{arguments:?}");
+    }
     let output = asked(&["inputs", "-"], b"PK\x03\x04zip");
     assert_eq!(output.status.code(), Some(3));
     let output = asked(&["inputs", "-"], &gzip(&vec![b' '; 100 << 20]));
