@@ -288,8 +288,11 @@ fn ecs(of: &Line<'_>) -> Value {
             "outcome": if succeeded(what) { "success" } else { "failure" },
             "type": kinds,
         },
-        "user": {"name": actor_name(event), "target": target},
+        "user": {"name": actor_name(event)},
     });
+    if !target.is_empty() {
+        line["user"]["target"] = Value::Object(target);
+    }
     if let Some(provider) = provider(event) {
         line["event"]["provider"] = json!(provider);
     }

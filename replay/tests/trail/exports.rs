@@ -47,6 +47,11 @@ fn a_wrong_second_factor_is_a_matter_of_the_sign_in() {
 #[test]
 fn what_is_not_known_is_not_written() {
     let mut log = Log::new();
+    log.iam("08:00:00", "DeleteLoginProfile", json!({"userName": "amy"}));
+    log.make("08:10:00", "S1");
+    let targets = lines(&log.told(), Format::Ecs).into_iter().map(|line| line["user"].get("target").cloned());
+    assert_eq!(targets.collect::<Vec<_>>(), [Some(json!({"name": "amy"})), None]);
+    let mut log = Log::new();
     log.call("08:10:00", session(user("amy"), "2024-05-01T08:00:00Z", json!("true")));
     log.sign_in("08:20:00", admin(), "No", true);
     for line in lines(&log.told(), Format::Ecs) {
