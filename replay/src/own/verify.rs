@@ -1,30 +1,32 @@
 //! Whether a store is what was written, and whether what was written obeys the laws.
 
 mod audit;
+mod judge;
 mod signed;
 
 use std::fmt;
 use std::ops::ControlFlow;
+use std::panic::resume_unwind;
 use std::path::Path;
+use std::thread;
 
-use countersign_domain::laws::{LawBook, Unread, Violation};
+use countersign_domain::ids::Position;
+use countersign_domain::laws::{LawBook, Violation};
 use countersign_domain::policy::Policy;
 use countersign_store::chunk::Chunk;
 use countersign_store::keys::Slot;
-use countersign_store::{EntryRef, KeyError, OpenError};
+use countersign_store::{EntryRef, Fault, KeyError, OpenError};
 use serde::Serialize;
 
 use super::error::OwnError;
 use super::medium::{Image, Keys, Signed, Stretch, check_side_files};
 use super::place::locate;
-use super::read::{Sealed, fact};
 use super::words::counted;
 use crate::ask::Sealing;
 use audit::{Audit, InUse};
-use countersign_domain::wire;
+use judge::{Found, Judge, Judged, way};
 use signed::Seals;
 pub use signed::{Outside, SignedUpTo};
-use zeroize::Zeroizing;
 
 /// Problems and violations that are kept, each; a log that has more is bad enough.
 const KEPT_MAX: usize = 1000;
@@ -197,19 +199,14 @@ pub fn verify_against(
     let keys = keys_of(&store, ring.as_deref(), &mut report)?;
     let mut pass = Pass {
         report,
+        found: Found::default(),
         audit: Audit::default(),
-        laws: Some(LawBook::new(policy.clone())),
         keys: &keys,
         seals: Seals::new(signed, outside),
     };
-    image.stretches(countersign_domain::ids::Position(0), &mut |first, stretch| {
-        match stretch {
-            Stretch::Chunk(bytes) => pass.chunk(first, bytes),
-            Stretch::Missing(next) => pass.missing(first.0, next.map(|next| next.0)),
-        }
-        ControlFlow::Continue(())
-    })?;
-    let report = pass.finish(&image)?;
+    let judge = Judge::new(&keys, LawBook::new(policy.clone()));
+    let judged = pass.read(&image, judge)?;
+    let report = pass.finish(judged, &image)?;
     with_files(report, &store, &image)
 }
 
@@ -254,29 +251,55 @@ fn with_files(mut report: Report, store: &Path, image: &Image) -> Result<Report,
 /// One pass over the log.
 struct Pass<'a> {
     report: Report,
+    found: Found,
     audit: Audit,
-    /// `None` once something is missing: nothing that follows could be judged by what comes before.
-    laws: Option<LawBook>,
     keys: &'a Keys,
     seals: Seals,
 }
 
 impl Pass<'_> {
-    fn chunk(&mut self, first: countersign_domain::ids::Position, bytes: &[u8]) {
+    /// Reads the log, and has it judged meanwhile.
+    fn read(&mut self, image: &Image, judge: Judge<'_>) -> Result<Judged, OwnError> {
+        let (mut hand, lots) = way();
+        thread::scope(|scope| {
+            let judging = thread::Builder::new().spawn_scoped(scope, || judge.all(lots));
+            let judging = judging.map_err(|cause| Fault::because("could not begin a thread", cause))?;
+            let read = image.stretches(Position(0), &mut |first, stretch| {
+                match stretch {
+                    Stretch::Chunk(bytes) => {
+                        hand.chunk(first, bytes);
+                        self.chunk(first, bytes);
+                    }
+                    Stretch::Missing(next) => {
+                        hand.missing(first);
+                        self.missing(first.0, next.map(|next| next.0));
+                    }
+                }
+                ControlFlow::Continue(())
+            });
+            hand.end();
+            let judged = judging.join().unwrap_or_else(|panic| resume_unwind(panic));
+            Ok(read.map(|()| judged)?)
+        })
+    }
+
+    fn chunk(&mut self, first: Position, bytes: &[u8]) {
+        self.found.step();
         let chunk = match Chunk::open(first, bytes) {
             Ok(chunk) => chunk,
             Err(cause) => {
                 self.seals.gap();
-                return self.report.blame(Some(first.0), cause.to_string());
+                return self.found.blame(first.0, cause.to_string());
             }
         };
         self.report.chunks += 1;
         for entry in chunk.entries() {
+            self.found.step();
             match entry {
                 Ok(entry) => self.entry(&entry),
                 Err(cause) => {
                     self.seals.gap();
-                    self.report.blame(Some(first.0), cause.to_string());
+                    self.found.blame(first.0, cause.to_string());
                 }
             }
         }
@@ -287,17 +310,10 @@ impl Pass<'_> {
             Some(next) => format!("the entries up to {} are missing or changed", next.saturating_sub(1)),
             None => "the entries from here on are missing or changed".to_owned(),
         };
-        self.report.blame(Some(from), what);
+        self.found.step();
+        self.found.blame(from, what);
         self.audit.gap();
         self.seals.gap();
-        self.stop_laws(from);
-    }
-
-    fn stop_laws(&mut self, at: u64) {
-        if let Some(laws) = self.laws.take() {
-            self.report.streams_not_judged_wholly = laws.unread_streams() as u64;
-            self.report.laws_until = Some(at);
-        }
     }
 
     fn entry(&mut self, entry: &EntryRef<'_>) {
@@ -305,43 +321,7 @@ impl Pass<'_> {
         self.seals.entry(entry);
         self.report.sealed_entries += u64::from(entry.header.is_sealed());
         for what in self.audit.entry(entry) {
-            self.report.blame(Some(entry.position.0), what);
-        }
-        match self.event(entry) {
-            Ok(Ok(event)) => {
-                self.audit.tombstone(entry, &event);
-                let broken = self.laws.as_mut().map(|laws| laws.observe(&fact(entry, &event)));
-                self.report.add(broken.unwrap_or_default());
-            }
-            Ok(Err(why)) => {
-                self.report.unread.count(why);
-                let header = &entry.header;
-                let (position, stream, version) = (entry.position, header.stream, header.version);
-                let unread = Unread { position, stream, version, event_type: header.event_type };
-                let broken = self.laws.as_mut().map(|laws| laws.observe_unread(&unread));
-                self.report.add(broken.unwrap_or_default());
-            }
-            Err(what) => {
-                self.report.blame(Some(entry.position.0), what);
-                self.stop_laws(entry.position.0);
-            }
-        }
-    }
-
-    fn event(&self, entry: &EntryRef<'_>) -> Result<Result<countersign_domain::event::Event, Sealed>, String> {
-        let (kind, version) = (entry.header.event_type, entry.header.type_version);
-        if !entry.header.is_sealed() {
-            return wire::decode(kind, version, entry.body).map(Ok).map_err(|cause| cause.to_string());
-        }
-        match self.keys.unseal(&entry.header, entry.body) {
-            Ok(body) => {
-                let body = Zeroizing::new(body);
-                wire::decode(kind, version, &body).map(Ok).map_err(|cause| cause.to_string())
-            }
-            Err(KeyError::Destroyed(_)) => Ok(Err(Sealed::Destroyed)),
-            // The slot itself is judged below, once for each key.
-            Err(KeyError::Ring(_) | KeyError::Missing(_) | KeyError::Corrupt(_)) => Ok(Err(Sealed::NoKey)),
-            Err(cause) => Err(cause.to_string()),
+            self.found.blame(entry.position.0, what);
         }
     }
 
@@ -352,22 +332,23 @@ impl Pass<'_> {
             if !matches!(slot, Ok(Slot::Live { .. }) | Err(KeyError::Corrupt(_))) {
                 break;
             }
-            std::thread::yield_now();
+            thread::yield_now();
             slot = self.keys.slot(key_id);
         }
         slot
     }
 
-    fn finish(mut self, image: &Image) -> Result<Report, OwnError> {
-        if let Some(laws) = self.laws.take() {
-            self.report.add(laws.finish());
-            self.report.streams_not_judged_wholly = laws.unread_streams() as u64;
-        }
+    fn finish(mut self, judged: Judged, image: &Image) -> Result<Report, OwnError> {
+        let Judged { found, report, tombstones } = judged;
+        self.report.problems.extend(std::mem::take(&mut self.found).with(found));
+        self.report.problems.truncate(KEPT_MAX);
+        let Report { violations, laws_until, streams_not_judged_wholly, unread, .. } = report;
+        self.report = Report { violations, laws_until, streams_not_judged_wholly, unread, ..self.report };
         if self.audit.is_torn() {
             self.report.blame(Some(image.head().0), "the last append is torn");
         }
         self.report.streams = self.audit.streams();
-        for InUse { key_id, stream, position, tombstone } in self.audit.keys() {
+        for InUse { key_id, stream, position, tombstone } in self.audit.keys(&tombstones) {
             match self.slot(key_id, tombstone.is_some()) {
                 Ok(Slot::Live { stream: owner, .. }) if owner == stream => {
                     if let Some(said) = tombstone {

@@ -26,7 +26,6 @@ struct Row {
 pub(super) struct Audit {
     rows: ByStream<Row>,
     keys: BTreeMap<u64, (StreamId, Version, Position)>,
-    tombstones: Tombstones,
     append: Option<(CommandId, u16, u16)>,
     /// Something is missing: streams that were not met yet may have begun there.
     gap: bool,
@@ -91,40 +90,43 @@ impl Audit {
         self.rows.len() as u64
     }
 
-    /// Takes note of an event that says that keys are to be destroyed.
-    pub(super) fn tombstone(&mut self, entry: &EntryRef<'_>, event: &Event) {
-        let (position, stream) = (entry.position, entry.header.stream);
-        match event {
-            Event::DeviceDeleted(gone) => {
-                self.tombstones.insert((seed_stream(stream, gone.life), Version(1)), position);
-            }
-            Event::PrincipalForgotten(forgotten) => {
-                let keys = forgotten.keys.iter().map(|key| ((key.stream, key.version), position));
-                self.tombstones.extend(keys);
-            }
-            _ => {}
-        }
-    }
-
     /// Whether something of the log is missing, and a tombstone may be among it.
     pub(super) const fn has_gap(&self) -> bool {
         self.gap
     }
 
     /// The keys in use.
-    pub(super) fn keys(&self) -> Vec<InUse> {
+    pub(super) fn keys(&self, tombstones: &Tombstones) -> Vec<InUse> {
         let in_use = |(key_id, (stream, version, position)): (&u64, &(StreamId, Version, Position))| InUse {
             key_id: *key_id,
             stream: *stream,
             position: position.0,
-            tombstone: self.tombstones.get(&(*stream, *version)).map(|position| position.0),
+            tombstone: tombstones.0.get(&(*stream, *version)).map(|position| position.0),
         };
         self.keys.iter().map(in_use).collect()
     }
 }
 
 /// Where it was said of the first entry that a key sealed that the key is to be destroyed.
-type Tombstones = HashMap<(StreamId, Version), Position, RandomState>;
+#[derive(Debug, Default)]
+pub(super) struct Tombstones(HashMap<(StreamId, Version), Position, RandomState>);
+
+impl Tombstones {
+    /// Takes note of an event that says that keys are to be destroyed.
+    pub(super) fn note(&mut self, entry: &EntryRef<'_>, event: &Event) {
+        let (position, stream) = (entry.position, entry.header.stream);
+        match event {
+            Event::DeviceDeleted(gone) => {
+                self.0.insert((seed_stream(stream, gone.life), Version(1)), position);
+            }
+            Event::PrincipalForgotten(forgotten) => {
+                let keys = forgotten.keys.iter().map(|key| ((key.stream, key.version), position));
+                self.0.extend(keys);
+            }
+            _ => {}
+        }
+    }
+}
 
 /// A key that something is sealed under.
 pub(super) struct InUse {
