@@ -42,6 +42,7 @@ fn packages_depend_downwards_only() {
                 "countersign-smpp",
                 "countersign-sms-http",
                 "countersign-sns",
+                "countersign-witness",
             ],
         ),
         ("countersign-smpp", vec!["countersign"]),

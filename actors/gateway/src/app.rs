@@ -95,7 +95,7 @@ fn open(settings: &Settings, site: &Site) -> Result<Countersign, Failure> {
         config.sms_text = sms.text(settings.issuer.as_deref(), settings.public_origin.as_deref())?;
     }
     if let Some(anchor) = &settings.anchor {
-        anchor.govern(&mut config);
+        anchor.govern(&mut config)?;
     }
     if let Some(issuer) = &settings.issuer {
         config.issuer.clone_from(issuer);

@@ -32,7 +32,7 @@ use clap::ValueEnum;
 use serde::Deserialize;
 use toml::{Table, Value};
 
-pub use self::anchor::AnchorSettings;
+pub use self::anchor::{AnchorSettings, WitnessSettings};
 pub use self::sms::{
     GatewaySettings, SmppSettings, SmsRouteSettings, SmsSettings, SnsSettings, TwilioSettings, WebhookSettings,
 };

@@ -70,7 +70,7 @@ fn host_of(origin: &str) -> Option<String> {
     (!host.is_empty()).then(|| host.to_owned())
 }
 
-fn read_roots(path: &Path) -> Result<String, String> {
+pub(crate) fn read_roots(path: &Path) -> Result<String, String> {
     let unreadable = |error: std::io::Error| format!("cannot read {}: {error}", path.display());
     if std::fs::metadata(path).map_err(unreadable)?.len() > ROOTS_BYTES_MAX {
         return Err(format!("{} has more than {ROOTS_BYTES_MAX} bytes", path.display()));

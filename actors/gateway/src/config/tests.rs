@@ -129,11 +129,29 @@ fn places_for_checkpoints_are_named_in_the_file_alone() {
         file("[anchor]\norigin = 'example.com/mfa'\ndirectories = ['/mnt/a', '/mnt/b']\nevery_s = 5").unwrap().settle();
     let anchor = settled.unwrap().anchor.unwrap();
     let mut config = crate::engine::Config::default();
-    anchor.govern(&mut config);
+    anchor.govern(&mut config).unwrap();
     assert_eq!((config.origin.as_deref(), config.anchors.len()), (Some("example.com/mfa"), 2));
     assert_eq!(config.limits.anchor_every, std::time::Duration::from_secs(5));
     for bad in ["directories = ['a']", "every-s = 0", "every-s = 86401"] {
         assert!(file(&format!("[anchor]\n{bad}")).unwrap().settle().is_err(), "{bad}");
     }
     assert!(file("[anchor]\nwhere = 'there'").is_err());
+}
+
+#[cfg(feature = "witness")]
+#[test]
+fn a_witness_is_an_anchor_and_its_key_and_address_are_checked_at_the_start() {
+    let governed = |url: &str, key: &str| {
+        let text = format!("[anchor]\ndirectories = ['/mnt/a']\n[[anchor.witness]]\nurl = '{url}'\nkey = '{key}'");
+        let mut config = crate::engine::Config::default();
+        let anchor = file(&text).unwrap().settle().unwrap().anchor.unwrap();
+        anchor.govern(&mut config).map(|()| config.anchors.iter().map(|anchor| anchor.name().to_owned()).collect())
+    };
+    let key = countersign_witness::example_key();
+    let names: Vec<String> = governed("https://witness.example/submit", &key).unwrap();
+    assert_eq!(names.last().map(String::as_str), Some("witness.example/w1"));
+    for (url, key) in [("http://witness.example", key.as_str()), ("https://witness.example", "w1+00+AA")] {
+        let error = governed(url, key).unwrap_err();
+        assert!(error.contains(url), "{error}");
+    }
 }
