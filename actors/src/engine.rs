@@ -166,7 +166,7 @@ impl Countersign {
             tracing::warn!("keys must attest, and only passkeys are taken, which cannot: no key can be registered");
         }
         let transports = config.transports.clone();
-        let key = |label: &str| Ok::<_, OpenError>(Zeroizing::new(*ring.derive(label)?.expose()));
+        let key = |label: &str| Ok::<_, OpenError>(Zeroizing::new(*journal.derive_key(label)?.expose()));
         let secrets = Secrets {
             identity: IdentityKey::new(key("commands")?),
             marks: MarkKey::new(key("codes of sign-ins")?),
@@ -246,10 +246,10 @@ impl Countersign {
         Ok(self.runtime.shared.entropy.fill(buffer)?)
     }
 
-    /// A key of the host's own, derived from the key ring; the same for the same label and ring.
+    /// A key of the host's own, derived from the store's own root: the same for the same label as long as the store lives.
     ///
     /// # Errors
-    /// When the ring fails.
+    /// When it cannot be computed.
     ///
     /// ```
     /// let engine = countersign::Countersign::in_memory(countersign::Config::default()).unwrap();
@@ -257,7 +257,7 @@ impl Countersign {
     /// assert_ne!(engine.derive_key("sessions").unwrap(), engine.derive_key("cookies").unwrap());
     /// ```
     pub fn derive_key(&self, label: &str) -> Result<Zeroizing<[u8; 32]>, Error> {
-        let key = self.ring.derive(&format!("host/{label}"))?;
+        let key = self.runtime.shared.journal.derive_key(&format!("host/{label}"))?;
         Ok(Zeroizing::new(*key.expose()))
     }
 }

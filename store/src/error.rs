@@ -192,6 +192,10 @@ impl From<KeyError> for ReadError {
 pub enum KeyError {
     /// The key ring is not the one that the store was made with.
     WrongRing,
+    /// The key ring has no key of this number, and something is wrapped by it. It stays closed until the key is back.
+    NoRingKey(u32),
+    /// The key in this slot does not open with the key of the ring that it names: that one is another now.
+    WrongRingKey(u64),
     /// The key was destroyed on purpose; what it sealed is gone for good.
     Destroyed(u64),
     /// There is no slot for the key.
@@ -212,6 +216,8 @@ impl fmt::Display for KeyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::WrongRing => f.write_str("the key ring is not the one that the store was made with"),
+            Self::NoRingKey(number) => write!(f, "the key ring has no key {number}, which is needed to open it"),
+            Self::WrongRingKey(id) => write!(f, "key {id} does not open with the key of the ring that it names"),
             Self::Destroyed(id) => write!(f, "key {id} was destroyed"),
             Self::Missing(id) => write!(f, "key {id} has no slot"),
             Self::Corrupt(id) => write!(f, "the slot of key {id} is corrupt"),

@@ -8,6 +8,7 @@ use countersign_domain::ids::{CommandId, Position, StreamId, UnixMillis, Version
 use crate::append::{Append, Committed};
 use crate::error::{AppendError, KeyError, Problem, ReadError};
 use crate::header::{Header, Leaf};
+use crate::keys::{DataKey, KeyUse};
 use crate::signing::{Rotated, SignError, SignedHead};
 use crate::subscription::Subscription;
 use crate::tree::{TreeHash, TreeHead};
@@ -390,6 +391,22 @@ pub trait Journal: Send + Sync + 'static {
     /// As [`Journal::destroy_key`].
     fn destroy_key_of(&self, stream: StreamId, version: Version) -> Result<Option<u64>, KeyError>;
 
+    /// A key for a purpose of the host's, derived from the store's own root: the same for the same label as long as the
+    /// store lives, whatever becomes of the keys of the ring.
+    ///
+    /// # Errors
+    /// When it cannot be computed.
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use countersign_store::{EphemeralKeyRing, Journal, MemoryJournal};
+    /// let journal = MemoryJournal::new(Arc::new(EphemeralKeyRing::new()?))?;
+    /// assert_eq!(journal.derive_key("sessions")?, journal.derive_key("sessions")?);
+    /// assert_ne!(journal.derive_key("sessions")?, journal.derive_key("cookies")?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    fn derive_key(&self, label: &str) -> Result<DataKey, KeyError>;
+
     /// Forgets everything that was derived from the log: a new key seals it from now on, and the one that sealed it is
     /// destroyed, so that what the medium still has of it in freed pages is of no use to anybody. The stream index has
     /// nothing of anybody, and stays.
@@ -404,6 +421,21 @@ pub trait Journal: Send + Sync + 'static {
     /// # Errors
     /// When a slot cannot be written; the journal takes nothing more then.
     fn rewrap_keys(&self, from: u64) -> Result<Rewrapped, KeyError>;
+
+    /// What is wrapped by one key of the ring. When there is nothing, the ring can do without the key, provided that it is
+    /// not the one that wraps.
+    ///
+    /// # Errors
+    /// When a slot cannot be read, or the ring does not number its keys.
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use countersign_store::{EphemeralKeyRing, Journal, MemoryJournal};
+    /// let journal = MemoryJournal::new(Arc::new(EphemeralKeyRing::new()?))?;
+    /// assert!(journal.key_use(1)?.root && journal.key_use(2)?.is_nothing());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    fn key_use(&self, ring_key: u32) -> Result<KeyUse, KeyError>;
 
     /// Writes what is derived and refuses appends from now on. Reading goes on.
     ///

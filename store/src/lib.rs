@@ -68,7 +68,7 @@ pub use directory::{HIGH_WATER_BYTES, decode_high_water, encode_high_water};
 pub use error::{AppendError, Fault, KeyError, OpenError, Problem, ReadError};
 pub use header::{Header, Leaf};
 pub use journal::{Body, Checkpoint, EntryRef, Head, Journal, Recorded, Rewrapped, Snapshot, Verified};
-pub use keys::{DataKey, EphemeralKeyRing, FileKeyRing, KeyRing};
+pub use keys::{DataKey, EphemeralKeyRing, FileKeyRing, KeyRing, KeyUse};
 pub use log::{Log, Options};
 pub use memory::{MemoryBackend, MemoryJournal};
 pub use signing::{Rotated, SignError, SignedHead};
@@ -77,4 +77,4 @@ pub use subscription::Subscription;
 pub use tree::{TreeHash, TreeHead};
 
 /// The only line of a store's format file.
-pub const FORMAT_TEXT: &str = "countersign store 1";
+pub const FORMAT_TEXT: &str = "countersign store 2";

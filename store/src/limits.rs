@@ -59,4 +59,6 @@ pub const ORIGIN_BYTES_MAX: usize = 128;
 /// Bytes of the list of signing keys, and of a checkpoint with its signatures.
 pub const DOCUMENT_BYTES_MAX: usize = 512 * 1024;
 /// Key slots that are looked at in one step when keys are wrapped anew.
-pub const REWRAP_SLOTS: u64 = 256;
+pub const REWRAP_SLOTS: u64 = 4_096;
+/// Keys that are wrapped anew in one step at most; each takes three writes that are waited for.
+pub const REWRAPPED_MAX: u64 = 16;

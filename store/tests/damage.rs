@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use countersign_domain::ids::Position;
 use countersign_store::contract::{Medium, all_entries, append, clear, on, sealed};
+use countersign_store::keys::Slot;
 use countersign_store::{
     Backend, EphemeralKeyRing, Journal, KeyError, MemoryBackend, MemoryJournal, OpenError, Options, ReadError,
     Recorded, SledJournal, StoreOptions,
@@ -276,18 +277,42 @@ fn the_wrong_ring_and_lost_keys_are_refused() {
     let refused = SledJournal::open(&copy, wrong, StoreOptions::default()).unwrap_err();
     assert_eq!(refused, OpenError::Key(KeyError::WrongRing));
     let keys = fs::read(copy.join("keys")).unwrap();
-    fs::write(copy.join("keys"), &keys[..256 + 60]).unwrap();
+    fs::write(copy.join("keys"), &keys[..384 + 60]).unwrap();
     let problems = open(&copy).unwrap().verify().unwrap_err();
-    assert!(problems.iter().any(|problem| problem.what.contains("key 2 has no slot")), "{problems:?}");
+    assert!(problems.iter().any(|problem| problem.what.contains("key 3 has no slot")), "{problems:?}");
     let mut flipped = keys.clone();
+    flipped[384 + 40] ^= 1;
+    fs::write(copy.join("keys"), &flipped).unwrap();
+    let journal = open(&copy).unwrap();
+    let sealed = original.content.iter().find(|one| one.header.key_id == 3).unwrap();
+    assert_eq!(journal.unseal(&sealed.header, sealed.body.as_stored()), Err(KeyError::Corrupt(3)));
+    drop(journal);
+    // Without the root, keys for other purposes would be other ones: nothing is made in its place.
+    fs::write(copy.join("keys"), &keys[..256]).unwrap();
+    assert_eq!(open(&copy).unwrap_err(), OpenError::Key(KeyError::Missing(2)));
     flipped[256 + 40] ^= 1;
     fs::write(copy.join("keys"), flipped).unwrap();
-    let journal = open(&copy).unwrap();
-    let sealed = original.content.iter().find(|one| one.header.key_id == 2).unwrap();
-    assert_eq!(journal.unseal(&sealed.header, sealed.body.as_stored()), Err(KeyError::Corrupt(2)));
-    drop(journal);
+    assert_eq!(open(&copy).unwrap_err(), OpenError::Key(KeyError::Corrupt(2)));
     fs::remove_file(copy.join("keys")).unwrap();
     assert_eq!(open(&copy).unwrap_err(), OpenError::Key(KeyError::Missing(0)));
+}
+
+/// A store of the former shape had the key of a stream where the root is now.
+#[test]
+fn a_store_of_the_former_format_is_named_and_not_touched() {
+    let original = Original::new(2);
+    let copy = original.copy("former");
+    let keys = fs::read(copy.join("keys")).unwrap();
+    fs::write(copy.join("FORMAT"), "countersign store 1\n").unwrap();
+    let refused = open(&copy).unwrap_err();
+    assert!(matches!(&refused, OpenError::UnknownFormat { found, .. } if found == "countersign store 1"), "{refused}");
+    // Whoever changes the name of the format gains nothing by it.
+    fs::write(copy.join("FORMAT"), "countersign store 2\n").unwrap();
+    let of_stream = Slot::decode(3, keys[384..512].try_into().unwrap()).unwrap().encode(2).unwrap();
+    fs::write(copy.join("keys"), [&keys[..256], &of_stream, &keys[384..]].concat()).unwrap();
+    assert_eq!(open(&copy).unwrap_err(), OpenError::Key(KeyError::Corrupt(2)));
+    fs::write(copy.join("keys"), keys).unwrap();
+    open(&copy).unwrap();
 }
 
 #[test]

@@ -48,10 +48,10 @@ fn what_begins_anew_is_sealed_anew_and_forgotten_by_itself() {
     append(&journal, 2, 1, false);
     append(&journal, 3, 2, true);
     append(&journal, 4, 3, false);
-    assert_eq!(journal.destroy_key_of(stream(), Version(1)), Ok(Some(2)));
+    assert_eq!(journal.destroy_key_of(stream(), Version(1)), Ok(Some(3)));
     assert_eq!(journal.destroy_key_of(stream(), Version(9)), Ok(None));
     for journal in [journal, open(&backend, &faults)] {
-        let gone = Err(KeyError::Destroyed(2));
+        let gone = Err(KeyError::Destroyed(3));
         assert_eq!(opened(&journal), [gone.clone(), gone, Ok(vec![3; 20]), Ok(vec![4; 20])]);
         assert!(journal.verify().is_ok());
         let version = journal.stream_head(stream()).unwrap().unwrap().version;
@@ -127,7 +127,7 @@ fn keys_are_wrapped_anew_whenever_that_is_broken_off() {
     }
     journal.destroy_key_of(stream(), Version(2)).unwrap();
     let expected = opened(&journal);
-    assert_eq!(journal.rewrap_keys(0), Ok(Rewrapped { done: 0, next: None, total: 7 }));
+    assert_eq!(journal.rewrap_keys(0), Ok(Rewrapped { done: 0, next: None, total: 8 }));
     drop(journal);
     assert_eq!(FileKeyRing::add_key(&path), Ok(2));
 

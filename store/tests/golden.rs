@@ -18,8 +18,17 @@ use countersign_store::{
 };
 use media::ring;
 
-const NAMES: [&str; 8] =
-    ["checkpoint", "chunk", "header", "high-water", "key-slot-0", "key-slot-2", "key-slot-2-destroyed", "signers"];
+const NAMES: [&str; 9] = [
+    "checkpoint",
+    "chunk",
+    "header",
+    "high-water",
+    "key-slot-0",
+    "key-slot-2",
+    "key-slot-3",
+    "key-slot-3-destroyed",
+    "signers",
+];
 
 fn folder() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden")
@@ -57,9 +66,9 @@ fn journal_with(documents: &[(Document, &[u8])]) -> Result<MemoryJournal, OpenEr
     let backend = MemoryBackend::new();
     documents.iter().for_each(|(document, bytes)| backend.replace_document(*document, bytes).unwrap());
     backend.set_chunk(Position(0), Some(bytes_of("chunk")));
-    let [derived, of_stream] =
-        ["key-slot-0", "key-slot-2"].map(|name| <[u8; SLOT_BYTES]>::try_from(bytes_of(name)).unwrap());
-    backend.put_slots(0, &[derived, [0; SLOT_BYTES], of_stream]).unwrap();
+    let [derived, root, of_stream] =
+        ["key-slot-0", "key-slot-2", "key-slot-3"].map(|name| <[u8; SLOT_BYTES]>::try_from(bytes_of(name)).unwrap());
+    backend.put_slots(0, &[derived, [0; SLOT_BYTES], root, of_stream]).unwrap();
     MemoryJournal::with_backend(backend, ring(), Options::default())
 }
 
@@ -117,7 +126,13 @@ fn show(name: &str, bytes: &[u8]) -> Option<String> {
             decode_high_water(bytes.try_into().ok()?).map(|entries| format!("at least {entries} entries\n"))
         }
         "key-slot-0" => show_slot(0, bytes),
-        "key-slot-2" | "key-slot-2-destroyed" => show_slot(2, bytes),
+        "key-slot-2" => {
+            // What is derived from it is in the bytes of other things, and stays what it is.
+            let derived = journal().derive_key("commands").ok()?;
+            let derived: String = derived.expose().iter().map(|byte| format!("{byte:02x}")).collect();
+            Some(show_slot(2, bytes)? + &format!("  derived for `commands`: {derived}\n"))
+        }
+        "key-slot-3" | "key-slot-3-destroyed" => show_slot(3, bytes),
         other => panic!("`{other}` is not a golden file"),
     }
 }
@@ -159,7 +174,7 @@ fn golden_bytes_are_what_is_still_written() {
     let header = bytes_of("header");
     assert_eq!(Header::decode(&header).unwrap().encode().to_vec(), header);
     assert_eq!(encode_high_water(1_000_492).to_vec(), bytes_of("high-water"));
-    for (name, key_id) in [("key-slot-0", 0), ("key-slot-2", 2), ("key-slot-2-destroyed", 2)] {
+    for (name, key_id) in [("key-slot-0", 0), ("key-slot-2", 2), ("key-slot-3", 3), ("key-slot-3-destroyed", 3)] {
         let slot: [u8; SLOT_BYTES] = bytes_of(name).try_into().unwrap();
         assert_eq!(Slot::decode(key_id, &slot).unwrap().encode(key_id).unwrap(), slot);
     }

@@ -368,8 +368,11 @@ impl Pass<'_> {
                 Err(cause) => self.report.blame(Some(position), cause.to_string()),
             }
         }
-        if let Err(cause @ (KeyError::Corrupt(_) | KeyError::Missing(_))) = self.keys.slot(0) {
-            self.report.blame(None, cause.to_string());
+        // The keys of the store itself: that of derived data, and the root.
+        for own in [0, 2] {
+            if let Err(cause @ (KeyError::Corrupt(_) | KeyError::Missing(_))) = self.keys.slot(own) {
+                self.report.blame(None, cause.to_string());
+            }
         }
         let (signed, doubts) = self.seals.finish();
         self.report.signed = signed;

@@ -2,8 +2,9 @@
 
 use std::fmt::{self, Write as _};
 use std::fs::{self, File, OpenOptions};
-use std::io::{ErrorKind, Read, Write};
+use std::io::{ErrorKind, Read, Seek, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use zeroize::Zeroizing;
 
@@ -20,12 +21,12 @@ const FILE_BYTES_MAX: u64 = 128 * (RING_KEYS_MAX as u64 + 1);
 /// A ring kept in a text file: a line for each key, the highest number wraps.
 pub struct FileKeyRing {
     path: PathBuf,
-    ring: LocalRing,
+    ring: RwLock<Arc<LocalRing>>,
 }
 
 impl fmt::Debug for FileKeyRing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("FileKeyRing").field("path", &self.path).field("keys", &self.ring.len()).finish()
+        f.debug_struct("FileKeyRing").field("path", &self.path).field("keys", &self.ring().len()).finish()
     }
 }
 
@@ -74,22 +75,60 @@ impl FileKeyRing {
     /// When there is no ring, it is full, or its file cannot be replaced.
     pub fn add_key(path: impl AsRef<Path>) -> Result<u32, KeyError> {
         let path = path.as_ref();
+        let _lock = lock(path)?;
         // What follows replaces the file, so it has to be a ring, and nobody else's to read.
-        let ring = Self::open(path)?;
-        let number = ring.ring.newest().and_then(|newest| newest.checked_add(1));
-        let number = number.filter(|_| ring.ring.len() < RING_KEYS_MAX);
+        let ring = Self::open(path)?.ring();
+        let number = ring.newest().and_then(|newest| newest.checked_add(1));
+        let number = number.filter(|_| ring.len() < RING_KEYS_MAX);
         let number = number.ok_or_else(|| failed(path, "it has as many keys as it may have"))?;
-        let mut text = Zeroizing::new(String::with_capacity(usize::try_from(FILE_BYTES_MAX).unwrap_or(4096)));
-        let file = File::open(path).map_err(|cause| failed(path, cause))?;
-        file.take(FILE_BYTES_MAX).read_to_string(&mut text).map_err(|cause| failed(path, cause))?;
+        let mut text = read_text(path, File::open(path).map_err(|cause| failed(path, cause))?)?;
         write_key(&mut text, number, &DataKey::random()?);
-        let (dir, temporary) = beside(path)?;
-        let written = write_private(&temporary, text.as_bytes())
-            .and_then(|()| fs::rename(&temporary, path))
-            .and_then(|()| File::open(dir)?.sync_all());
-        let _ = fs::remove_file(&temporary);
-        written.map_err(|cause| failed(path, cause))?;
+        replace(path, &text)?;
         Ok(number)
+    }
+
+    /// Takes a key out of the ring in a file, whole or not at all, and overwrites the file that it was in. To be done only
+    /// when nothing is wrapped by the key any more ([`crate::Journal::key_use`]): whatever is, is closed for good.
+    ///
+    /// ```
+    /// use countersign_store::FileKeyRing;
+    ///
+    /// let dir = tempfile::tempdir()?;
+    /// let path = dir.path().join("ring");
+    /// FileKeyRing::open_or_create(&path)?;
+    /// assert!(FileKeyRing::retire_key(&path, 1).is_err(), "it is the one that wraps");
+    /// assert_eq!(FileKeyRing::add_key(&path)?, 2);
+    /// FileKeyRing::retire_key(&path, 1)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// When there is no ring, it has no such key, the key is the one that wraps, or the file cannot be replaced.
+    pub fn retire_key(path: impl AsRef<Path>, number: u32) -> Result<(), KeyError> {
+        let path = path.as_ref();
+        let _lock = lock(path)?;
+        let ring = Self::open(path)?.ring();
+        if ring.newest() == Some(number) {
+            return Err(failed(path, format_args!("key {number} is the one that wraps; add another one first")));
+        }
+        if !ring.has(number) {
+            return Err(failed(path, format_args!("it has no key {number}")));
+        }
+        let mut file = File::options().read(true).write(true).open(path).map_err(|cause| failed(path, cause))?;
+        let text = read_text(path, file.try_clone().map_err(|cause| failed(path, cause))?)?;
+        let mut kept = Zeroizing::new(String::with_capacity(text.len()));
+        let of = |line: &str| line.split_once(' ').and_then(|(id, _)| id.parse().ok());
+        for line in text.lines().filter(|line| of(line) != Some(number)) {
+            kept.push_str(line);
+            kept.push('\n');
+        }
+        replace(path, &kept)?;
+        wipe(&mut file, text.len()).map_err(|cause| failed(path, cause))
+    }
+
+    /// The keys as they were read last.
+    fn ring(&self) -> Arc<LocalRing> {
+        self.ring.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn read(path: &Path) -> Result<Self, OpenRing> {
@@ -99,11 +138,44 @@ impl FileKeyRing {
             Ok(file) => file,
         };
         check_private(path, &file)?;
-        let mut text = Zeroizing::new(String::with_capacity(4096));
-        file.take(FILE_BYTES_MAX).read_to_string(&mut text).map_err(|cause| failed(path, cause))?;
+        let text = read_text(path, file)?;
         let keys = parse(&text).map_err(|what| failed(path, what))?;
-        Ok(Self { path: path.to_owned(), ring: LocalRing::new(keys)? })
+        Ok(Self { path: path.to_owned(), ring: RwLock::new(Arc::new(LocalRing::new(keys)?)) })
     }
+}
+
+/// Keeps others who would change the ring away until it is dropped, however its file is replaced meanwhile.
+fn lock(path: &Path) -> Result<File, KeyError> {
+    let (dir, _) = beside(path)?;
+    let locked = File::open(dir).and_then(|dir| dir.lock().map(|()| dir));
+    locked.map_err(|cause| failed(path, cause))
+}
+
+fn read_text(path: &Path, file: File) -> Result<Zeroizing<String>, KeyError> {
+    let mut text = Zeroizing::new(String::with_capacity(usize::try_from(FILE_BYTES_MAX).unwrap_or(4096)));
+    file.take(FILE_BYTES_MAX).read_to_string(&mut text).map_err(|cause| failed(path, cause))?;
+    Ok(text)
+}
+
+/// Puts another text in the place of a ring's file: the old one or the new one is there, whatever happens.
+fn replace(path: &Path, text: &str) -> Result<(), KeyError> {
+    let (dir, temporary) = beside(path)?;
+    let written = write_private(&temporary, text.as_bytes())
+        .and_then(|()| fs::rename(&temporary, path))
+        .and_then(|()| File::open(dir)?.sync_all());
+    let _ = fs::remove_file(&temporary);
+    written.map_err(|cause| failed(path, cause))
+}
+
+/// Overwrites a file that has no name any more. One that still has another name is somebody's copy, and not ours.
+fn wipe(file: &mut File, length: usize) -> std::io::Result<()> {
+    #[cfg(unix)]
+    if std::os::unix::fs::MetadataExt::nlink(&file.metadata()?) > 0 {
+        return Ok(());
+    }
+    file.rewind()?;
+    file.write_all(&vec![0; length])?;
+    file.sync_all()
 }
 
 enum OpenRing {
@@ -224,19 +296,31 @@ fn parse_key(hex: &str) -> Option<DataKey> {
 
 impl KeyRing for FileKeyRing {
     fn wrap(&self, key: &DataKey, context: &[u8]) -> Result<Vec<u8>, KeyError> {
-        self.ring.wrap(key, context)
+        self.ring().wrap(key, context)
     }
 
     fn unwrap(&self, wrapped: &[u8], context: &[u8]) -> Result<DataKey, KeyError> {
-        self.ring.unwrap(wrapped, context)
+        self.ring().unwrap(wrapped, context)
     }
 
     fn is_current(&self, wrapped: &[u8]) -> bool {
-        self.ring.is_current(wrapped)
+        self.ring().is_current(wrapped)
     }
 
-    fn derive(&self, label: &str) -> Result<DataKey, KeyError> {
-        self.ring.derive(label)
+    fn wrapped_by(&self, wrapped: &[u8]) -> Option<RingKeyId> {
+        self.ring().wrapped_by(wrapped)
+    }
+
+    /// Reads the file again. One that lacks a key is not taken up: whatever is wrapped by that key would be closed by a
+    /// slip of the hand.
+    fn refresh(&self) -> Result<(), KeyError> {
+        let next = Self::open(&self.path)?.ring();
+        if let Some(number) = self.ring().missing_in(&next) {
+            let what = format_args!("key {number} is gone, or another one; the ring is used on as it was read before");
+            return Err(failed(&self.path, what));
+        }
+        *self.ring.write().unwrap_or_else(PoisonError::into_inner) = next;
+        Ok(())
     }
 }
 
@@ -289,9 +373,7 @@ mod tests {
         let (old, new) = (one.wrap(&key, b"c").unwrap(), two.wrap(&key, b"c").unwrap());
         assert_eq!(two.unwrap(&old, b"c"), Ok(key.clone()));
         assert_eq!(two.unwrap(&new, b"c"), Ok(key));
-        assert_eq!(one.unwrap(&new, b"c"), Err(KeyError::WrongRing));
-        assert_eq!(one.derive("x"), two.derive("x"));
-        assert_ne!(one.derive("x"), one.derive("y"));
+        assert_eq!(one.unwrap(&new, b"c"), Err(KeyError::NoRingKey(2)));
     }
 
     #[test]

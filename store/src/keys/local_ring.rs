@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use hkdf::Hkdf;
-use sha2::Sha256;
-
-use super::{Cipher, DataKey, KeyRing};
+use super::{Cipher, DataKey, KeyRing, expand};
 use crate::error::KeyError;
 
 /// Number of a key inside its ring.
 pub(super) type RingKeyId = u32;
+
+/// The salt of what a ring key is used as.
+const RING_SALT: &[u8] = b"countersign key ring 1";
 
 /// Ring keys by their number. The highest wraps; all of them unwrap.
 pub(super) struct LocalRing {
@@ -21,7 +21,7 @@ impl LocalRing {
     pub(super) fn new(keys: impl IntoIterator<Item = (RingKeyId, DataKey)>) -> Result<Self, KeyError> {
         let mut ring = BTreeMap::new();
         for (id, key) in keys {
-            let cipher = Cipher::new(&expand(&key, "wrap")?);
+            let cipher = Cipher::new(&expand(&key, RING_SALT, "wrap")?);
             ring.insert(id, (key, cipher));
         }
         if ring.is_empty() {
@@ -37,15 +37,16 @@ impl LocalRing {
     pub(super) fn len(&self) -> usize {
         self.keys.len()
     }
-}
 
-/// One sub-key for one purpose, so that no key does two things.
-fn expand(key: &DataKey, label: &str) -> Result<DataKey, KeyError> {
-    let mut out = DataKey::from_bytes([0; super::KEY_BYTES]);
-    Hkdf::<Sha256>::new(Some(b"countersign key ring 1"), key.expose())
-        .expand(label.as_bytes(), &mut out.0)
-        .map_err(|_| KeyError::Ring("a key could not be derived".to_owned()))?;
-    Ok(out)
+    pub(super) fn has(&self, number: RingKeyId) -> bool {
+        self.keys.contains_key(&number)
+    }
+
+    /// The first key of this ring that another one does not have, or has another one in place of.
+    pub(super) fn missing_in(&self, other: &Self) -> Option<RingKeyId> {
+        let same = |id: &RingKeyId, key: &DataKey| other.keys.get(id).is_some_and(|(found, _)| found == key);
+        self.keys.iter().find(|(id, (key, _))| !same(id, key)).map(|(id, _)| *id)
+    }
 }
 
 impl KeyRing for LocalRing {
@@ -58,7 +59,8 @@ impl KeyRing for LocalRing {
 
     fn unwrap(&self, wrapped: &[u8], context: &[u8]) -> Result<DataKey, KeyError> {
         let (id, sealed) = wrapped.split_first_chunk().ok_or(KeyError::Refused)?;
-        let (_, cipher) = self.keys.get(&RingKeyId::from_be_bytes(*id)).ok_or(KeyError::WrongRing)?;
+        let id = RingKeyId::from_be_bytes(*id);
+        let (_, cipher) = self.keys.get(&id).ok_or(KeyError::NoRingKey(id))?;
         let clear = zeroize::Zeroizing::new(cipher.open(context, sealed)?);
         let bytes = clear.as_slice().try_into().map_err(|_| KeyError::Refused)?;
         Ok(DataKey::from_bytes(bytes))
@@ -69,10 +71,8 @@ impl KeyRing for LocalRing {
         newest.is_some_and(|newest| wrapped.starts_with(&newest))
     }
 
-    /// From the lowest key, so that a rotation does not change what was derived.
-    fn derive(&self, label: &str) -> Result<DataKey, KeyError> {
-        let (_, (key, _)) = self.keys.first_key_value().ok_or_else(|| KeyError::Ring("it has no key".to_owned()))?;
-        expand(key, &format!("derive {label}"))
+    fn wrapped_by(&self, wrapped: &[u8]) -> Option<RingKeyId> {
+        wrapped.first_chunk().map(|id| RingKeyId::from_be_bytes(*id))
     }
 }
 
@@ -112,7 +112,7 @@ impl KeyRing for EphemeralKeyRing {
         self.0.unwrap(wrapped, context)
     }
 
-    fn derive(&self, label: &str) -> Result<DataKey, KeyError> {
-        self.0.derive(label)
+    fn wrapped_by(&self, wrapped: &[u8]) -> Option<RingKeyId> {
+        self.0.wrapped_by(wrapped)
     }
 }

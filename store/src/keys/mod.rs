@@ -6,17 +6,22 @@
 
 mod cipher;
 mod file_ring;
+mod key_use;
 mod local_ring;
 mod sealer;
 mod slot;
 
 use std::fmt;
 
+use hkdf::Hkdf;
+use sha2::Sha256;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 pub(crate) use cipher::{Cipher, Randomness, seal_onto};
 pub use cipher::{NONCE_BYTES, SEAL_BYTES, TAG_BYTES};
 pub use file_ring::FileKeyRing;
+pub use key_use::KeyUse;
+pub(crate) use key_use::is_by;
 pub use local_ring::EphemeralKeyRing;
 pub(crate) use sealer::{FIRST_SLOT, Sealer};
 pub use slot::{SLOT_BYTES, Slot};
@@ -60,6 +65,15 @@ impl fmt::Debug for DataKey {
     }
 }
 
+/// One sub-key for one purpose, so that no key does two things.
+fn expand(key: &DataKey, salt: &[u8], label: &str) -> Result<DataKey, KeyError> {
+    let mut out = DataKey::from_bytes([0; KEY_BYTES]);
+    Hkdf::<Sha256>::new(Some(salt), key.expose())
+        .expand(label.as_bytes(), &mut out.0)
+        .map_err(|_| KeyError::Ring("a key could not be derived".to_owned()))?;
+    Ok(out)
+}
+
 /// Wraps data keys, so that a copy of the store without the ring opens nothing.
 ///
 /// A ring in a key management service keeps its own top key there, and a key that wraps in memory.
@@ -73,7 +87,7 @@ pub trait KeyRing: Send + Sync {
     /// Unwraps a key in the context that it was wrapped for.
     ///
     /// # Errors
-    /// `WrongRing` or `Refused` when this ring did not wrap these bytes for this context.
+    /// `NoRingKey`, `WrongRing` or `Refused` when this ring did not wrap these bytes for this context.
     fn unwrap(&self, wrapped: &[u8], context: &[u8]) -> Result<DataKey, KeyError>;
 
     /// Whether some bytes were wrapped by the key that this ring wraps with now. A ring of one key has no other.
@@ -81,9 +95,17 @@ pub trait KeyRing: Send + Sync {
         true
     }
 
-    /// Derives a key for a purpose, the same one each time.
+    /// The number of the key of the ring that has wrapped some bytes. `None` when the ring does not number its keys: then
+    /// it is not for us to say when one of them is of no use any more.
+    fn wrapped_by(&self, _wrapped: &[u8]) -> Option<u32> {
+        None
+    }
+
+    /// Takes up what was changed where the ring is kept, such as a key that was added. A ring that cannot change does nothing.
     ///
     /// # Errors
-    /// When the ring cannot be reached.
-    fn derive(&self, label: &str) -> Result<DataKey, KeyError>;
+    /// When what is there now is not this ring, or lacks a key of it; then it goes on as it was.
+    fn refresh(&self) -> Result<(), KeyError> {
+        Ok(())
+    }
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use countersign_domain::ids::StreamId;
 
-use super::{Cipher, DataKey, KeyRing, SLOT_BYTES, Slot};
+use super::{Cipher, DataKey, KeyRing, KeyUse, SLOT_BYTES, Slot, expand, is_by};
 use crate::backend::Backend;
 use crate::error::KeyError;
 use crate::limits::CIPHER_CACHE_MAX;
@@ -15,8 +15,12 @@ use crate::limits::CIPHER_CACHE_MAX;
 const DERIVED: u64 = 0;
 /// Slot 1 holds a copy of a slot that is being written in place, so that a torn write loses no key.
 const REWRITTEN: u64 = 1;
+/// Slot 2 holds the random root that keys for other purposes are derived from. It is never replaced.
+const ROOT: u64 = 2;
 /// The first slot that a stream's key may have.
-pub(crate) const FIRST_SLOT: u64 = 2;
+pub(crate) const FIRST_SLOT: u64 = 3;
+/// The salt of what is derived from the root.
+const ROOT_SALT: &[u8] = b"countersign root 1";
 /// What slot 1 holds when nothing is being written.
 const BLANK: [u8; SLOT_BYTES] = [0; SLOT_BYTES];
 
@@ -28,6 +32,7 @@ const fn nobody() -> StreamId {
 /// Data keys by their id, over a ring and a backend's slots.
 pub(crate) struct Sealer {
     ring: Arc<dyn KeyRing>,
+    root: DataKey,
     derived: Mutex<Cipher>,
     cache: Mutex<Generations>,
 }
@@ -76,10 +81,34 @@ fn context(stream: StreamId, key_id: u64) -> Vec<u8> {
     context
 }
 
-fn make(ring: &dyn KeyRing, stream: StreamId, key_id: u64) -> Result<([u8; SLOT_BYTES], Cipher), KeyError> {
+fn make(ring: &dyn KeyRing, stream: StreamId, key_id: u64) -> Result<([u8; SLOT_BYTES], DataKey), KeyError> {
     let key = DataKey::random()?;
     let wrapped = ring.wrap(&key, &context(stream, key_id))?;
-    Ok((Slot::Live { stream, wrapped }.encode(key_id)?, Cipher::new(&key)))
+    Ok((Slot::Live { stream, wrapped }.encode(key_id)?, key))
+}
+
+/// The key in a slot of the store itself; `None` when there is no such slot.
+fn own_key<B: Backend>(
+    ring: &dyn KeyRing,
+    backend: &B,
+    number: u64,
+    rewritten: Option<&(u64, [u8; SLOT_BYTES])>,
+) -> Result<Option<DataKey>, KeyError> {
+    let bytes = match rewritten.filter(|(of, _)| *of == number) {
+        Some((_, bytes)) => Some(*bytes),
+        None => backend.slot(number)?,
+    };
+    let Some(bytes) = bytes else { return Ok(None) };
+    match Slot::decode(number, &bytes)? {
+        Slot::Live { stream, wrapped } if stream == nobody() => {
+            let key = ring.unwrap(&wrapped, &context(nobody(), number)).map_err(|cause| match cause {
+                KeyError::Refused => KeyError::WrongRing,
+                other => other,
+            })?;
+            Ok(Some(key))
+        }
+        _ => Err(KeyError::Corrupt(number)),
+    }
 }
 
 /// Writes a live slot in place. A copy of it is durable before, and gone after: at no instant does a torn write lose the
@@ -118,28 +147,31 @@ impl Sealer {
         (log_is_empty, read_only): (bool, bool),
     ) -> Result<Self, KeyError> {
         let rewritten = mend(backend, read_only)?;
-        let derived = match rewritten
-            .filter(|(number, _)| *number == DERIVED)
-            .map_or_else(|| backend.slot(DERIVED), |(_, bytes)| Ok(Some(bytes)))?
-        {
-            Some(bytes) => {
-                let Slot::Live { wrapped, .. } = Slot::decode(DERIVED, &bytes)? else {
-                    return Err(KeyError::Corrupt(DERIVED));
-                };
-                let key = ring.unwrap(&wrapped, &context(nobody(), DERIVED)).map_err(|cause| match cause {
-                    KeyError::Refused => KeyError::WrongRing,
-                    other => other,
-                })?;
-                Cipher::new(&key)
+        let own_key = |number| own_key(&*ring, backend, number, rewritten.as_ref());
+        let (derived, root) = match (own_key(DERIVED)?, own_key(ROOT)?) {
+            (Some(derived), Some(root)) => (derived, root),
+            (Some(_), None) if read_only => return Err(KeyError::Missing(ROOT)),
+            // The making of the store was broken off between the two.
+            (Some(derived), None) if log_is_empty => {
+                let (slot, root) = make(&*ring, nobody(), ROOT)?;
+                backend.put_slots(ROOT, &[slot])?;
+                (derived, root)
             }
-            None if log_is_empty => {
-                let (slot, cipher) = make(&*ring, nobody(), DERIVED)?;
-                backend.put_slots(DERIVED, &[slot, BLANK])?;
-                cipher
+            (None, _) if log_is_empty => {
+                let (first, derived) = make(&*ring, nobody(), DERIVED)?;
+                let (third, root) = make(&*ring, nobody(), ROOT)?;
+                backend.put_slots(DERIVED, &[first, BLANK, third])?;
+                (derived, root)
             }
-            None => return Err(KeyError::Missing(DERIVED)),
+            (None, _) => return Err(KeyError::Missing(DERIVED)),
+            (Some(_), None) => return Err(KeyError::Missing(ROOT)),
         };
-        Ok(Self { ring, derived: Mutex::new(derived), cache: Mutex::default() })
+        Ok(Self { ring, root, derived: Mutex::new(Cipher::new(&derived)), cache: Mutex::default() })
+    }
+
+    /// A key for another purpose than sealing, from the root: the same one each time, whatever becomes of the ring.
+    pub(crate) fn derive(&self, label: &str) -> Result<DataKey, KeyError> {
+        expand(&self.root, ROOT_SALT, &format!("derive {label}"))
     }
 
     /// What seals derived data that belongs to no single stream.
@@ -150,10 +182,16 @@ impl Sealer {
     /// Puts a new key in the place of the one that seals derived data. What that one sealed is gone.
     pub(crate) fn renew_derived<B: Backend>(&self, backend: &B) -> Result<(), KeyError> {
         let mut derived = self.derived.lock().unwrap_or_else(PoisonError::into_inner);
-        let (slot, cipher) = make(&*self.ring, nobody(), DERIVED)?;
+        let (slot, key) = make(&*self.ring, nobody(), DERIVED)?;
         rewrite(backend, DERIVED, &slot)?;
-        *derived = cipher;
+        *derived = Cipher::new(&key);
         Ok(())
+    }
+
+    /// Whether a slot has something for [`Self::rewrap`] to do.
+    pub(crate) fn is_stale<B: Backend>(&self, backend: &B, number: u64) -> Result<bool, KeyError> {
+        let Some(bytes) = backend.slot(number)?.filter(|_| number != REWRITTEN) else { return Ok(false) };
+        Ok(matches!(Slot::decode(number, &bytes), Ok(Slot::Live { wrapped, .. }) if !self.ring.is_current(&wrapped)))
     }
 
     /// Wraps the key in a slot anew, unless the key that the ring wraps with now did it. Says whether it did. A slot that
@@ -169,7 +207,7 @@ impl Sealer {
         }
         let context = context(stream, number);
         let key = match self.ring.unwrap(&wrapped, &context) {
-            Err(cause @ (KeyError::Refused | KeyError::WrongRing)) => {
+            Err(cause @ (KeyError::Refused | KeyError::WrongRing | KeyError::NoRingKey(_))) => {
                 tracing::warn!(%cause, number, "the key in a slot was not wrapped anew");
                 return Ok(false);
             }
@@ -178,6 +216,32 @@ impl Sealer {
         let wrapped = self.ring.wrap(&key, &context)?;
         rewrite(backend, number, &Slot::Live { stream, wrapped }.encode(number)?)?;
         Ok(true)
+    }
+
+    /// What some key of the ring has wrapped among the slots.
+    pub(crate) fn key_use<B: Backend>(&self, backend: &B, ring_key: u32) -> Result<KeyUse, KeyError> {
+        let mut found = KeyUse::default();
+        for number in 0..backend.slots()? {
+            let Some(bytes) = backend.slot(number)? else { continue };
+            // A copy in slot 1 says itself of which slot it is.
+            let mut of = [0; 8];
+            of.copy_from_slice(&bytes[24..32]);
+            let of = if number == REWRITTEN { u64::from_be_bytes(of) } else { number };
+            let Ok(Slot::Live { wrapped, .. }) = Slot::decode(of, &bytes) else { continue };
+            if !is_by(&*self.ring, &wrapped, ring_key)? {
+                continue;
+            }
+            match number {
+                DERIVED => found.derived = true,
+                REWRITTEN => found.copy = true,
+                ROOT => found.root = true,
+                _ => {
+                    found.first.get_or_insert(number);
+                    found.streams += 1;
+                }
+            }
+        }
+        Ok(found)
     }
 
     fn cache(&self) -> std::sync::MutexGuard<'_, Generations> {
@@ -197,14 +261,19 @@ impl Sealer {
             Slot::Live { .. } => return Err(KeyError::Refused),
             Slot::Destroyed { .. } => return Err(KeyError::Destroyed(key_id)),
         };
-        let cipher = Cipher::new(&self.ring.unwrap(&wrapped, &context(stream, key_id))?);
+        let key = self.ring.unwrap(&wrapped, &context(stream, key_id)).map_err(|cause| match cause {
+            KeyError::Refused => KeyError::WrongRingKey(key_id),
+            other => other,
+        })?;
+        let cipher = Cipher::new(&key);
         cache.insert(key_id, (stream, cipher.clone()));
         Ok(cipher)
     }
 
     /// Makes a key for a stream, and the slot that has to be durable before the key's first use is.
     pub(crate) fn make(&self, stream: StreamId, key_id: u64) -> Result<([u8; SLOT_BYTES], Cipher), KeyError> {
-        make(&*self.ring, stream, key_id)
+        let (slot, key) = make(&*self.ring, stream, key_id)?;
+        Ok((slot, Cipher::new(&key)))
     }
 
     /// Keeps a key at hand whose slot is durable now.

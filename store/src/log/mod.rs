@@ -32,7 +32,7 @@ use crate::backend::Backend;
 use crate::error::{AppendError, KeyError, Problem, ReadError};
 use crate::header::{Header, Leaf};
 use crate::journal::{Checkpoint, EntryRef, Head, Journal, Recorded, Rewrapped, Snapshot, Verified};
-use crate::keys::{Randomness, Sealer};
+use crate::keys::{DataKey, KeyUse, Randomness, Sealer};
 use crate::signing::{Rotated, SignError, SignedHead};
 use crate::subscription::{Subscription, Tail};
 use crate::tree::{Tree, TreeHash, TreeHead};
@@ -261,12 +261,20 @@ impl<B: Backend> Journal for Log<B> {
         self.inner.destroy_key_of(stream, version)
     }
 
+    fn derive_key(&self, label: &str) -> Result<DataKey, KeyError> {
+        self.inner.sealer.derive(label)
+    }
+
     fn renew_derived(&self) -> Result<(), KeyError> {
         self.inner.renew_derived()
     }
 
     fn rewrap_keys(&self, from: u64) -> Result<Rewrapped, KeyError> {
         self.inner.rewrap_keys(from)
+    }
+
+    fn key_use(&self, ring_key: u32) -> Result<KeyUse, KeyError> {
+        self.inner.key_use(ring_key)
     }
 
     fn close(&self) -> Result<(), ReadError> {

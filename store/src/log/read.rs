@@ -13,7 +13,8 @@ use crate::chunk::Chunk;
 use crate::error::{KeyError, ReadError};
 use crate::header::{Header, Leaf};
 use crate::journal::{EntryRef, Recorded, Rewrapped};
-use crate::limits::{CHUNK_CACHE_MAX, READ_ENTRIES_MAX, REWRAP_SLOTS};
+use crate::keys::KeyUse;
+use crate::limits::{CHUNK_CACHE_MAX, READ_ENTRIES_MAX, REWRAP_SLOTS, REWRAPPED_MAX};
 
 /// The chunks read last, their checksums verified. Oldest out first.
 #[derive(Debug)]
@@ -245,17 +246,27 @@ impl<B: Backend> Inner<B> {
     pub(super) fn rewrap_keys(&self, from: u64) -> Result<Rewrapped, KeyError> {
         self.check_writable().map_err(|cause| KeyError::Ring(cause.to_string()))?;
         let total = self.backend.slots()?;
-        let until = from.saturating_add(REWRAP_SLOTS).min(total);
-        let mut done = 0;
-        for number in from..until {
-            // One at a time, so that an append waits for one slot at most.
-            let _writer = self.writer.lock();
-            done += u64::from(self.sealer.rewrap(&self.backend, number).inspect_err(|_| self.poison())?);
+        let (mut until, mut done) = (from, 0);
+        while until < total && until - from < REWRAP_SLOTS && done < REWRAPPED_MAX {
+            if self.sealer.is_stale(&self.backend, until)? {
+                // One at a time, so that an append waits for one slot at most.
+                let _writer = self.writer.lock();
+                done += u64::from(self.sealer.rewrap(&self.backend, until).inspect_err(|_| self.poison())?);
+            }
+            until += 1;
         }
-        if until == total {
+        if until >= total {
             done += self.rewrap_signers()?;
         }
         Ok(Rewrapped { done, next: (until < total).then_some(until), total })
+    }
+
+    pub(super) fn key_use(&self, ring_key: u32) -> Result<KeyUse, KeyError> {
+        // No slot is made meanwhile.
+        let writer = self.writer.lock();
+        let found = self.sealer.key_use(&self.backend, ring_key)?;
+        drop(writer);
+        Ok(KeyUse { signing: self.signers_wrapped_by(ring_key)?, ..found })
     }
 
     pub(super) fn renew_derived(&self) -> Result<(), KeyError> {

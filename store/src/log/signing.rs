@@ -225,6 +225,14 @@ impl<B: Backend> Inner<B> {
         Ok(done)
     }
 
+    /// How many seeds of signing keys some key of the ring has wrapped.
+    pub(super) fn signers_wrapped_by(&self, ring_key: u32) -> Result<u64, KeyError> {
+        match self.signing().as_ref() {
+            Some(signing) => signing.signers.wrapped_by(signing.ring.as_ref(), ring_key),
+            None => Ok(0),
+        }
+    }
+
     /// Passes on to a fresh key: first it is kept, then the log says so, then both sign, then the old one is forgotten.
     /// At each point in between, the next open goes on from what it finds.
     pub(super) fn rotate_signing_key(&self, at: UnixMillis) -> Result<Rotated, SignError> {

@@ -7,7 +7,7 @@ use data_encoding::HEXLOWER;
 
 use super::key::{PublicKey, SigningKey};
 use crate::error::KeyError;
-use crate::keys::{DataKey, KeyRing};
+use crate::keys::{DataKey, KeyRing, is_by};
 use crate::limits::{SIGNING_KEYS_MAX, WRAPPED_KEY_BYTES_MAX};
 
 /// The first line of the list.
@@ -120,6 +120,15 @@ impl Signers {
     /// Takes back a key that no entry of the log names.
     pub(crate) fn take_back(&mut self) {
         self.0.pop();
+    }
+
+    /// How many seeds some key of the ring has wrapped.
+    pub(crate) fn wrapped_by(&self, ring: &dyn KeyRing, ring_key: u32) -> Result<u64, KeyError> {
+        let mut found = 0;
+        for wrapped in self.0.iter().filter_map(|signer| signer.wrapped.as_deref()) {
+            found += u64::from(is_by(ring, wrapped, ring_key)?);
+        }
+        Ok(found)
     }
 
     /// Wraps the seeds anew that the ring would wrap otherwise by now; says how many.
