@@ -1,5 +1,6 @@
 //! The facade: what an account platform calls.
 
+mod custody;
 mod devices;
 mod forgetting;
 mod keys;
@@ -39,6 +40,7 @@ use crate::ledger::{LedgerKey, LedgerWork};
 use crate::open::{Layout, OpenError};
 use crate::principal::PrincipalWork;
 use crate::resident::Answer;
+use crate::rewrapping::Rewrapping;
 use crate::runtime::{Runtime, Secrets};
 use crate::sent::MarkKey;
 use crate::transports::Transports;
@@ -72,6 +74,7 @@ pub struct Countersign {
     ring: Arc<dyn KeyRing>,
     transports: Transports,
     anchoring: Arc<Anchoring>,
+    rewrapping: Arc<Rewrapping>,
 }
 
 impl std::fmt::Debug for Countersign {
@@ -140,7 +143,12 @@ impl Countersign {
         Self::on(Arc::new(journal), ring, config)
     }
 
-    /// Opens an engine on a journal of one's own.
+    /// Opens an engine on a journal of one's own, and the ring that it was opened with: what is added to that is taken up
+    /// while the engine runs ([`Self::rotate_keys`]).
+    ///
+    /// A stream whose key the ring cannot unwrap, because a key of it is missing or another one, stays closed: commands that
+    /// need it fail ([`Error::is_key_missing`]), queries do not know it, and all others go on. The engine does not open when
+    /// that is so of the store's own keys.
     ///
     /// # Errors
     /// When the journal's history cannot be read, or a thread cannot be started.
@@ -175,7 +183,7 @@ impl Countersign {
         let (anchors, every) = (config.anchors.clone(), config.limits.anchor_every);
         let runtime = Arc::new(Runtime::start(Arc::clone(&journal), secrets, config)?);
         let anchoring = Arc::new(Anchoring::start(journal, &anchors, every)?);
-        Ok(Self { runtime, ring, transports, anchoring })
+        Ok(Self { runtime, ring, transports, anchoring, rewrapping: Arc::default() })
     }
 
     /// Refuses new commands, waits for those under way and writes checkpoints.
@@ -194,6 +202,7 @@ impl Countersign {
     /// # });
     /// ```
     pub async fn close(&self) -> Result<(), Error> {
+        self.rewrapping.stop();
         self.runtime.close().await
     }
 

@@ -43,6 +43,7 @@ enum Kind {
     History(String),
     TooLarge(String),
     Forgotten(String),
+    KeyMissing(String),
 }
 
 impl Error {
@@ -107,6 +108,13 @@ impl Error {
         matches!(self.0, Kind::Forgotten(_))
     }
 
+    /// Whether what is asked about is closed: the key ring lacks the key that it is sealed under, or has another one in its
+    /// place. Nothing of it is lost, and it opens again when the key is back; until then nobody gets in by it.
+    #[must_use]
+    pub const fn is_key_missing(&self) -> bool {
+        matches!(self.0, Kind::KeyMissing(_))
+    }
+
     /// Whether the command may or may not have been done. Retry with the same
     /// [`CommandId`](crate::CommandId): what was done is then answered and not done again (R96).
     #[must_use]
@@ -120,7 +128,12 @@ impl Error {
         match &self.0 {
             Kind::Busy | Kind::Conflict | Kind::Interrupted => true,
             Kind::Rejected(rejection) => rejection.is_transient(),
-            Kind::Closed | Kind::Unavailable(_) | Kind::History(_) | Kind::TooLarge(_) | Kind::Forgotten(_) => false,
+            Kind::Closed
+            | Kind::Unavailable(_)
+            | Kind::History(_)
+            | Kind::TooLarge(_)
+            | Kind::Forgotten(_)
+            | Kind::KeyMissing(_) => false,
         }
     }
 }
@@ -137,6 +150,7 @@ impl fmt::Display for Error {
             Kind::History(cause) => write!(f, "the stored history cannot be read: {cause}"),
             Kind::TooLarge(cause) => f.write_str(cause),
             Kind::Forgotten(cause) => write!(f, "it was forgotten on purpose: {cause}"),
+            Kind::KeyMissing(cause) => write!(f, "it is closed: {cause}"),
         }
     }
 }
@@ -165,6 +179,7 @@ impl From<KeyError> for Error {
     fn from(cause: KeyError) -> Self {
         match cause {
             KeyError::Destroyed(_) => Self(Kind::Forgotten(cause.to_string())),
+            KeyError::NoRingKey(_) | KeyError::WrongRingKey(_) => Self(Kind::KeyMissing(cause.to_string())),
             _ => Self::unavailable(cause),
         }
     }
@@ -176,7 +191,8 @@ impl From<ReadError> for Error {
             ReadError::Corrupt { .. } | ReadError::UnknownEnvelope { .. } | ReadError::Forked { .. } => {
                 Self::history(cause)
             }
-            _ => Self::unavailable(cause),
+            ReadError::Key(cause) => cause.into(),
+            ReadError::Derived(_) | ReadError::Unavailable(_) => Self::unavailable(cause),
         }
     }
 }
@@ -206,6 +222,7 @@ impl From<AppendError> for Error {
             AppendError::TooLarge { .. } => Self(Kind::TooLarge(cause.to_string())),
             AppendError::Unavailable(_) => Self::interrupted(),
             AppendError::Read(cause) => cause.into(),
+            AppendError::Key(cause @ (KeyError::NoRingKey(_) | KeyError::WrongRingKey(_))) => cause.into(),
             AppendError::Malformed(_) | AppendError::Poisoned | AppendError::Key(_) => Self::unavailable(cause),
         }
     }

@@ -40,6 +40,7 @@ mod principal;
 mod recorded;
 mod registry;
 mod resident;
+mod rewrapping;
 mod runtime;
 mod sent;
 mod shared;
@@ -65,6 +66,7 @@ pub use engine::{
 pub use error::Error;
 pub use open::{Layout, OpenError};
 pub use ports::{Clock, Entropy, ManualClock, NoEntropy, SystemClock, SystemEntropy};
+pub use rewrapping::KeyRotation;
 pub use sms::{SmsEncoding, SmsHealth, SmsRouteError, SmsText, SmsTextError};
 pub use transports::{
     DevelopmentMessage, DevelopmentTransports, MailMessage, MailTransport, SmsAccepted, SmsCallback, SmsCallbackError,

@@ -338,6 +338,12 @@ fn restore_views(journal: &dyn Journal, window: (u64, u64)) -> Result<(Views, u6
             }
             // What was forgotten is in no view; the log goes on.
             Err(error) if error.is_forgotten() => views.pass_over(entry.position),
+            // Its key is missing: whoever it is about is not let in, and all others are.
+            Err(error) if error.is_key_missing() => {
+                if views.close(entry.position, entry.header.stream, entry.header.event_type) {
+                    tracing::error!(%error, stream = %entry.header.stream, "ALARM: a part of the log is closed");
+                }
+            }
             Err(error) => {
                 failed = Some(error);
                 return std::ops::ControlFlow::Break(());

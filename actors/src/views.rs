@@ -25,6 +25,9 @@ use countersign_domain::totp::{Attempts, Budget};
 use crate::policies::{Policies, Presets};
 use rows::{AccountRow, DeviceRow, PrincipalRow, Use};
 
+/// The numbers of the types that tell of a principal.
+const PRINCIPAL_TYPES: std::ops::RangeInclusive<u16> = 0x0300..=0x03ff;
+
 /// A map from streams.
 pub(crate) type StreamMap<V> = HashMap<StreamId, V, foldhash::fast::RandomState>;
 
@@ -42,6 +45,8 @@ pub(crate) struct Views {
     account_streams: StreamMap<AccountId>,
     /// When principals were forgotten. Nothing else of them is kept.
     forgotten: StreamMap<UnixMillis>,
+    /// Streams that could not be read for want of a key.
+    closed: StreamMap<()>,
     /// Which accounts chose rules of their own.
     pub(crate) presets: Presets,
     /// Codes by SMS.
@@ -66,6 +71,23 @@ impl Views {
     /// Takes note of an entry whose content was forgotten.
     pub(crate) const fn pass_over(&mut self, position: Position) {
         self.folded = position.0.saturating_add(1);
+    }
+
+    /// Takes note of an entry that is closed for want of a key; says whether it is the first of its stream. A principal of
+    /// which something cannot be read is not there for queries: what they would say of it could be less than is true.
+    pub(crate) fn close(&mut self, position: Position, stream: StreamId, event_type: u16) -> bool {
+        self.pass_over(position);
+        if PRINCIPAL_TYPES.contains(&event_type)
+            && let Some(row) = self.principals.remove(&stream)
+        {
+            self.names.remove(&(row.id.account(), row.name.folded()));
+        }
+        self.closed.insert(stream, ()).is_none()
+    }
+
+    /// Whether something could not be read, so that no checkpoint may be written: it would be missing from it for good.
+    pub(crate) fn is_partial(&self) -> bool {
+        !self.closed.is_empty()
     }
 
     /// Folds one committed event. What a query needs is taken; the rest is passed over.
@@ -300,7 +322,9 @@ impl Views {
 
     /// Whether a principal has any device.
     pub(crate) fn has_device(&self, id: &PrincipalId) -> bool {
-        self.principals.get(&id.stream()).is_some_and(|row| !row.devices.is_empty())
+        // Of whom nothing is known it is not known that there is none.
+        self.closed.contains_key(&id.stream())
+            || self.principals.get(&id.stream()).is_some_and(|row| !row.devices.is_empty())
     }
 
     /// Whether a principal had an SMS device at some time (A16).

@@ -250,7 +250,7 @@ impl Loop {
         }
         let packed = {
             let views = self.views.read().unwrap_or_else(PoisonError::into_inner);
-            if views.folded.saturating_sub(self.checkpointed) < enough {
+            if views.is_partial() || views.folded.saturating_sub(self.checkpointed) < enough {
                 return;
             }
             views.to_blocks().map(|blocks| (views.folded, views.sms.window_ms, blocks))

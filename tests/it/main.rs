@@ -1,5 +1,6 @@
 //! The integration tests: one binary, one module for each thing that is shown.
 
+mod custody;
 mod dependencies;
 mod door;
 mod faults;

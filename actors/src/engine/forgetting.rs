@@ -3,7 +3,6 @@
 use countersign_domain::event::ForgetReason;
 use countersign_domain::ids::{PrincipalId, UnixMillis};
 use countersign_domain::rejection::Rejection;
-use countersign_store::Rewrapped;
 
 use super::{Countersign, acked};
 use crate::answer::{Ack, Request};
@@ -63,27 +62,6 @@ impl Countersign {
             self.delete_virtual_device(delete, principal.account(), serial).await?;
         }
         Err(Rejection::TooMuchToForget.into())
-    }
-
-    /// Wraps the keys in some slots of the store anew, from one on, with the key that the ring wraps with now: what is left
-    /// to do after a key was added to the ring. Called again with `next` until there is none; `total` says how much
-    /// there is. Commands go on meanwhile, and broken off at any instant it can be begun again from 0.
-    ///
-    /// It waits for the medium, a little for each key, so an asynchronous host calls it where it may block.
-    ///
-    /// # Errors
-    /// When a slot cannot be written; nothing more is taken then until the engine is opened again.
-    ///
-    /// ```
-    /// let engine = countersign::Countersign::in_memory(countersign::Config::default())?;
-    /// let mut next = Some(0);
-    /// while let Some(from) = next {
-    ///     next = engine.rewrap_keys(from)?.next;
-    /// }
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn rewrap_keys(&self, from: u64) -> Result<Rewrapped, Error> {
-        Ok(self.runtime.shared.journal.rewrap_keys(from)?)
     }
 
     /// When a principal was forgotten; `None` when it was not. Nothing else is known of one that was.
