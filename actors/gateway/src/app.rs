@@ -57,7 +57,9 @@ fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Some(Command::Init(init)) => initialise(&settings, &init)?,
         Some(Command::Tokens(Tokens::Import(import))) => return import_tokens(&settings, &import),
         Some(Command::Release { user }) => release(&settings, &user)?,
+        Some(Command::Keys(Keys::Add)) => custody::add_key(&settings)?,
         Some(Command::Keys(Keys::Rotate)) => custody::rotate_keys(&settings)?,
+        Some(Command::Keys(Keys::Retire { key_id })) => custody::retire_key(&settings, key_id)?,
         Some(Command::Forget(ask)) => custody::forget(&settings, &ask)?,
         Some(Command::Completions { .. }) => {}
     }

@@ -127,11 +127,23 @@ impl Default for Init {
 /// What to do with the key ring.
 #[derive(Clone, Copy, Debug, Subcommand)]
 pub enum Keys {
+    /// Add a key to the ring, and nothing else
+    ///
+    /// A running server takes it up when it is sent the signal SIGHUP, and wraps every key of the store with it while it
+    /// goes on answering. It tells in its log how far it is; when it is interrupted, it goes on at its next start.
+    Add,
     /// Add a key to the ring, and wrap every key of the store with it; the server has to be stopped
     ///
-    /// When it is interrupted, run it again: it goes on where it was. The old key stays in the ring, as others are derived
-    /// from it.
+    /// When it is interrupted, run it again: it goes on where it was.
     Rotate,
+    /// Take a key out of the ring for good; the server has to be stopped
+    ///
+    /// It is refused as long as anything is wrapped by the key, and for the newest key. The file that the key was in is
+    /// overwritten; copies of it elsewhere are yours to destroy.
+    Retire {
+        /// Number of the key
+        key_id: u32,
+    },
 }
 
 /// What to do with tokens.
@@ -207,6 +219,11 @@ mod tests {
         let cli = of("countersign forget AIDAX --reason retention --data d");
         assert!(matches!(cli.command, Some(Command::Forget(Forget { reason: Reason::Retention, .. }))));
         assert!(matches!(of("countersign keys rotate --data d").command, Some(Command::Keys(Keys::Rotate))));
+        assert!(matches!(of("countersign keys add --data d").command, Some(Command::Keys(Keys::Add))));
+        assert!(matches!(
+            of("countersign keys retire 3 --data d").command,
+            Some(Command::Keys(Keys::Retire { key_id: 3 }))
+        ));
         let cli = of("countersign tokens import f --format csv --dry-run --data d");
         assert!(matches!(
             cli.command,

@@ -66,6 +66,7 @@ pub async fn serve(
 ) -> io::Result<()> {
     let stop = stop_signal()?;
     let engine = gateway.engine().clone();
+    follow_hangups(engine.clone())?;
     let gateway = web::Data::from(Arc::new(gateway));
     let console = console.map(|console| web::Data::from(Arc::new(console)));
     let status = web::Data::new(SmsStatus::new(engine.clone(), settings.public_origin.clone()));
@@ -229,6 +230,23 @@ fn tls(certificate: &Path, key: &Path) -> io::Result<ServerConfig> {
     let builder = builder.map_err(|error| io::Error::other(error.to_string()))?;
     let config = builder.with_no_client_auth().with_single_cert(chain, private);
     config.map_err(|error| unreadable(certificate, error.to_string()))
+}
+
+/// Takes up what was added to the key ring at each SIGHUP, and now, when an earlier rotation may have been broken off.
+fn follow_hangups(engine: Countersign) -> io::Result<()> {
+    let mut hangup = actix_rt::signal::unix::signal(actix_rt::signal::unix::SignalKind::hangup())?;
+    actix_rt::spawn(async move {
+        loop {
+            match engine.rotate_keys() {
+                Ok(()) => tracing::info!("the key ring was read; what an older key has wrapped is wrapped anew"),
+                Err(error) => tracing::error!(%error, "the key ring was not taken up; all goes on as before"),
+            }
+            if hangup.recv().await.is_none() {
+                return;
+            }
+        }
+    });
+    Ok(())
 }
 
 /// Resolves when the process is told to stop: by the service manager or from the keyboard.

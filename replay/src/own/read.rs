@@ -99,7 +99,7 @@ pub fn event_of(log: &dyn Entries, entry: &EntryRef<'_>) -> Result<Result<Event,
         match log.unseal(&entry.header, entry.body) {
             Ok(body) => wire::decode(kind, version, &Zeroizing::new(body)),
             Err(KeyError::Destroyed(_)) => return Ok(Err(Sealed::Destroyed)),
-            Err(KeyError::Ring(_) | KeyError::Missing(_)) => return Ok(Err(Sealed::NoKey)),
+            Err(KeyError::Ring(_) | KeyError::Missing(_) | KeyError::NoRingKey(_)) => return Ok(Err(Sealed::NoKey)),
             Err(cause) => return Err(OwnError::Key { position: entry.position, cause }),
         }
     } else {

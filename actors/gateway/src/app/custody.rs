@@ -30,6 +30,39 @@ pub(super) fn forget(settings: &Settings, ask: &Forget) -> Result<(), Failure> {
     Ok(out.flush()?)
 }
 
+/// Adds a key to the ring, for a server that runs.
+pub(super) fn add_key(settings: &Settings) -> Result<(), Failure> {
+    let ring = Layout::of(&settings.data).key_file;
+    if !settings.data.is_dir() {
+        return Err(no_account(settings));
+    }
+    let number = FileKeyRing::add_key(&ring)?;
+    let mut out = io::stdout().lock();
+    writeln!(out, "key {number} is in `{}`; a running server takes it up on SIGHUP", ring.display())?;
+    Ok(out.flush()?)
+}
+
+/// Takes a key out of the ring that nothing is wrapped by.
+pub(super) fn retire_key(settings: &Settings, number: u32) -> Result<(), Failure> {
+    let ring = Layout::of(&settings.data).key_file;
+    if !settings.data.is_dir() {
+        return Err(no_account(settings));
+    }
+    // Open until the key is gone, so that nothing is wrapped by it meanwhile.
+    let engine = open(settings, &Site::of(settings)?)?;
+    let used = engine.ring_key_use(number)?;
+    let retired = if used.is_nothing() {
+        FileKeyRing::retire_key(&ring, number).map_err(Failure::from)
+    } else {
+        Err(format!("key {number} is needed, it wraps {used}; run `countersign keys rotate` first").into())
+    };
+    actix_rt::System::new().block_on(engine.close())?;
+    retired?;
+    let mut out = io::stdout().lock();
+    writeln!(out, "key {number} is not in `{}` any more; destroy other copies of it as well", ring.display())?;
+    Ok(out.flush()?)
+}
+
 /// Adds a key to the ring and wraps every key of the store with it.
 pub(super) fn rotate_keys(settings: &Settings) -> Result<(), Failure> {
     let ring = Layout::of(&settings.data).key_file;
