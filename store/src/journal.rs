@@ -437,6 +437,19 @@ pub trait Journal: Send + Sync + 'static {
     /// ```
     fn key_use(&self, ring_key: u32) -> Result<KeyUse, KeyError>;
 
+    /// Visits the chunks of the log as they are stored, from the first one on, those among them that were appended meanwhile.
+    ///
+    /// # Errors
+    /// When the medium fails.
+    fn each_chunk(&self, visit: &mut dyn FnMut(&[u8]) -> ControlFlow<()>) -> Result<(), ReadError>;
+
+    /// All key slots and the list of signing keys, as they are stored, at one instant. What is in them is wrapped by the
+    /// key ring.
+    ///
+    /// # Errors
+    /// When the medium fails.
+    fn wrapped_keys(&self) -> Result<(Vec<u8>, Vec<u8>), KeyError>;
+
     /// Writes what is derived and refuses appends from now on. Reading goes on.
     ///
     /// # Errors

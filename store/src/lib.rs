@@ -44,6 +44,7 @@
 
 mod append;
 pub mod backend;
+pub mod backup;
 pub mod chunk;
 #[cfg(feature = "contract")]
 pub mod contract;
@@ -61,6 +62,7 @@ mod signing;
 mod sled_backend;
 mod subscription;
 mod tree;
+mod wipe;
 
 pub use append::{Append, Committed, NewEntry, StreamAppend};
 pub use backend::{Backend, Change, Document, Table};

@@ -141,8 +141,8 @@ fn what_lies_at_a_path_is_told_by_its_content() {
     assert_eq!(kind_of(&ring), Kind::Other);
     assert_eq!(kind_of(&store.join("log")), Kind::Other);
     assert_eq!(OwnStore::open(&store.join("log"), None).unwrap_err(), OwnError::NoStore(store.join("log")));
-    std::fs::write(store.join("FORMAT"), "countersign store 2\n").unwrap();
-    assert!(matches!(kind_of(dir.path()), Kind::Foreign { found, .. } if found == "countersign store 2"));
+    std::fs::write(store.join("FORMAT"), "countersign store 3\n").unwrap();
+    assert!(matches!(kind_of(dir.path()), Kind::Foreign { found, .. } if found == "countersign store 3"));
 }
 
 #[test]

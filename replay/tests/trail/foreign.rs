@@ -99,7 +99,7 @@ fn a_store_among_the_logs_is_named_and_not_looked_into() {
     let good = log();
     let files: [(&str, &[u8]); 4] = [
         ("good.json", &good),
-        ("data/store/FORMAT", b"countersign store 1\n"),
+        ("data/store/FORMAT", b"countersign store 2\n"),
         ("data/store/keys", b"k"),
         ("data/x", b"x"),
     ];

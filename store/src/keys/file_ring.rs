@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write as _};
 use std::fs::{self, File, OpenOptions};
-use std::io::{ErrorKind, Read, Seek, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -12,6 +12,7 @@ use super::local_ring::{LocalRing, RingKeyId};
 use super::{DataKey, KEY_BYTES, KeyRing};
 use crate::error::KeyError;
 use crate::limits::RING_KEYS_MAX;
+use crate::wipe::wipe;
 
 /// The first line of a key ring file.
 const FIRST_LINE: &str = "countersign key ring 1";
@@ -123,7 +124,7 @@ impl FileKeyRing {
             kept.push('\n');
         }
         replace(path, &kept)?;
-        wipe(&mut file, text.len()).map_err(|cause| failed(path, cause))
+        wipe(&mut file).map_err(|cause| failed(path, cause))
     }
 
     /// The keys as they were read last.
@@ -165,17 +166,6 @@ fn replace(path: &Path, text: &str) -> Result<(), KeyError> {
         .and_then(|()| File::open(dir)?.sync_all());
     let _ = fs::remove_file(&temporary);
     written.map_err(|cause| failed(path, cause))
-}
-
-/// Overwrites a file that has no name any more. One that still has another name is somebody's copy, and not ours.
-fn wipe(file: &mut File, length: usize) -> std::io::Result<()> {
-    #[cfg(unix)]
-    if std::os::unix::fs::MetadataExt::nlink(&file.metadata()?) > 0 {
-        return Ok(());
-    }
-    file.rewind()?;
-    file.write_all(&vec![0; length])?;
-    file.sync_all()
 }
 
 enum OpenRing {

@@ -24,7 +24,6 @@ use self::index::Index;
 use self::maintenance::{Bell, Keeper};
 use self::read::ChunkCache;
 use self::signing::Signing;
-#[cfg(feature = "contract")]
 pub(crate) use self::signing::own_stream;
 use self::window::Window;
 use crate::append::{Append, Committed};
@@ -275,6 +274,14 @@ impl<B: Backend> Journal for Log<B> {
 
     fn key_use(&self, ring_key: u32) -> Result<KeyUse, KeyError> {
         self.inner.key_use(ring_key)
+    }
+
+    fn each_chunk(&self, visit: &mut dyn FnMut(&[u8]) -> ControlFlow<()>) -> Result<(), ReadError> {
+        Ok(self.inner.backend.chunks_from(Position(0), &mut |_, bytes| visit(bytes))?)
+    }
+
+    fn wrapped_keys(&self) -> Result<(Vec<u8>, Vec<u8>), KeyError> {
+        self.inner.wrapped_keys()
     }
 
     fn close(&self) -> Result<(), ReadError> {

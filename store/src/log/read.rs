@@ -8,12 +8,12 @@ use countersign_domain::ids::{Position, StreamId, Version};
 
 use super::Inner;
 use super::index::Row;
-use crate::backend::{Backend, Table};
+use crate::backend::{Backend, Document, Table};
 use crate::chunk::Chunk;
 use crate::error::{KeyError, ReadError};
 use crate::header::{Header, Leaf};
 use crate::journal::{EntryRef, Recorded, Rewrapped};
-use crate::keys::KeyUse;
+use crate::keys::{KeyUse, SLOT_BYTES};
 use crate::limits::{CHUNK_CACHE_MAX, READ_ENTRIES_MAX, REWRAP_SLOTS, REWRAPPED_MAX};
 
 /// The chunks read last, their checksums verified. Oldest out first.
@@ -259,6 +259,18 @@ impl<B: Backend> Inner<B> {
             done += self.rewrap_signers()?;
         }
         Ok(Rewrapped { done, next: (until < total).then_some(until), total })
+    }
+
+    pub(super) fn wrapped_keys(&self) -> Result<(Vec<u8>, Vec<u8>), KeyError> {
+        // No slot is written meanwhile.
+        let writer = self.writer.lock();
+        let slots = self.backend.slots()?;
+        let mut bytes = Vec::new();
+        for number in 0..slots {
+            bytes.extend_from_slice(&self.backend.slot(number)?.unwrap_or([0; SLOT_BYTES]));
+        }
+        drop(writer);
+        Ok((bytes, self.backend.document(Document::Signers)?.unwrap_or_default()))
     }
 
     pub(super) fn key_use(&self, ring_key: u32) -> Result<KeyUse, KeyError> {
