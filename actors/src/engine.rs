@@ -1,5 +1,6 @@
 //! The facade: what an account platform calls.
 
+mod backup;
 mod custody;
 mod devices;
 mod forgetting;

@@ -1,5 +1,6 @@
 //! What the commands of the binary do.
 
+mod backup;
 mod custody;
 
 use std::io::{self, Write as _};
@@ -60,6 +61,8 @@ fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Some(Command::Keys(Keys::Add)) => custody::add_key(&settings)?,
         Some(Command::Keys(Keys::Rotate)) => custody::rotate_keys(&settings)?,
         Some(Command::Keys(Keys::Retire { key_id })) => custody::retire_key(&settings, key_id)?,
+        Some(Command::Backup(ask)) => backup::back_up(&settings, &ask)?,
+        Some(Command::Restore(ask)) => backup::restore(&settings, &ask)?,
         Some(Command::Forget(ask)) => custody::forget(&settings, &ask)?,
         Some(Command::Completions { .. }) => {}
     }

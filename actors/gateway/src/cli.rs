@@ -44,6 +44,16 @@ pub enum Command {
     /// What was sealed under those keys cannot be read again, by anybody. An older copy of the store's file `keys` together
     /// with the key ring could still open it: destroy such copies as well.
     Forget(Forget),
+    /// Copy the log into a new directory, while a server runs or without one
+    ///
+    /// The copy has no key in it. A store is restored from it with the key ring and the wrapped keys as they are then, so
+    /// that who was forgotten meanwhile stays forgotten. Keep both apart from the backups, and keep one copy of them.
+    Backup(Backup),
+    /// Make a data directory from a backup, the wrapped keys and the key ring
+    ///
+    /// The log is hashed anew, and has to be what its signed checkpoint says. Whatever does not fit is refused, and nothing
+    /// is made.
+    Restore(Restore),
     /// Manage the key ring
     #[command(subcommand)]
     Keys(Keys),
@@ -56,6 +66,37 @@ pub enum Command {
         #[arg(value_enum)]
         shell: clap_complete::Shell,
     },
+}
+
+/// Options of `backup`.
+#[derive(Clone, Debug, Args)]
+pub struct Backup {
+    /// New directory for the log
+    pub to: PathBuf,
+    /// Directory for the wrapped keys, in place of the copy that is there; another one than those of backups
+    #[arg(long, value_name = "DIR")]
+    pub keys_to: Option<PathBuf>,
+}
+
+/// Options of `restore`.
+#[derive(Clone, Debug, Args)]
+pub struct Restore {
+    /// Directory of the backup
+    pub backup: PathBuf,
+    /// New data directory
+    pub to: PathBuf,
+    /// Directory with the wrapped keys: what `backup --keys-to` wrote last, or the present store
+    #[arg(long, value_name = "DIR")]
+    pub keys: PathBuf,
+    /// File of the key ring
+    #[arg(long, value_name = "FILE")]
+    pub keyring: PathBuf,
+    /// Key that the log must have been signed with, as it was told at the server's first start
+    #[arg(long, value_name = "NAME+ID+KEY")]
+    pub key: Option<String>,
+    /// File with a checkpoint that was kept elsewhere: the backup must begin with what it is of
+    #[arg(long, value_name = "FILE")]
+    pub checkpoint: Option<PathBuf>,
 }
 
 /// Options of `forget`.
@@ -218,6 +259,10 @@ mod tests {
         assert!(of("countersign --data d serve").settings.data.is_some());
         let cli = of("countersign forget AIDAX --reason retention --data d");
         assert!(matches!(cli.command, Some(Command::Forget(Forget { reason: Reason::Retention, .. }))));
+        let cli = of("countersign backup b --keys-to k --data d");
+        assert!(matches!(cli.command, Some(Command::Backup(Backup { keys_to: Some(_), .. }))));
+        let cli = of("countersign restore b d --keys k --keyring r --key n+i+k --checkpoint c");
+        assert!(matches!(cli.command, Some(Command::Restore(Restore { key: Some(_), checkpoint: Some(_), .. }))));
         assert!(matches!(of("countersign keys rotate --data d").command, Some(Command::Keys(Keys::Rotate))));
         assert!(matches!(of("countersign keys add --data d").command, Some(Command::Keys(Keys::Add))));
         assert!(matches!(

@@ -12,6 +12,7 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use uuid::Builder;
 
+use crate::admin;
 use crate::config::Settings;
 use crate::console::{self, Console};
 use crate::engine::Countersign;
@@ -67,6 +68,9 @@ pub async fn serve(
     let stop = stop_signal()?;
     let engine = gateway.engine().clone();
     follow_hangups(engine.clone())?;
+    // Without it the server serves all the same, and its operator stops it for a backup.
+    let operator = admin::listen(&settings.data, engine.clone());
+    let _operator = operator.inspect_err(|cause| tracing::warn!(%cause, "no backup can be asked for while this runs"));
     let gateway = web::Data::from(Arc::new(gateway));
     let console = console.map(|console| web::Data::from(Arc::new(console)));
     let status = web::Data::new(SmsStatus::new(engine.clone(), settings.public_origin.clone()));

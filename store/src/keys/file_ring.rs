@@ -127,6 +127,30 @@ impl FileKeyRing {
         wipe(&mut file).map_err(|cause| failed(path, cause))
     }
 
+    /// Copies the ring in a file to another one, which must not be there.
+    ///
+    /// ```
+    /// use countersign_store::FileKeyRing;
+    ///
+    /// let dir = tempfile::tempdir()?;
+    /// let (from, to) = (dir.path().join("ring"), dir.path().join("copy"));
+    /// FileKeyRing::open_or_create(&from)?;
+    /// FileKeyRing::copy(&from, &to)?;
+    /// assert!(FileKeyRing::copy(&from, &to).is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// When there is no ring, or the other file is there or cannot be made.
+    pub fn copy(from: impl AsRef<Path>, to: impl AsRef<Path>) -> Result<(), KeyError> {
+        let (from, to) = (from.as_ref(), to.as_ref());
+        Self::open(from)?;
+        let text = read_text(from, File::open(from).map_err(|cause| failed(from, cause))?)?;
+        let (dir, _) = beside(to)?;
+        let written = write_private(to, text.as_bytes()).and_then(|()| File::open(dir)?.sync_all());
+        written.map_err(|cause| failed(to, cause))
+    }
+
     /// The keys as they were read last.
     fn ring(&self) -> Arc<LocalRing> {
         self.ring.read().unwrap_or_else(PoisonError::into_inner).clone()

@@ -4,6 +4,7 @@
 use std::path::{Path as FilePath, PathBuf};
 use std::sync::Arc;
 
+use countersign::store::backup::{self, Restore};
 use countersign::store::header::HEADER_BYTES;
 use countersign::store::limits::APPEND_BYTES_MAX;
 use countersign::store::{
@@ -109,11 +110,20 @@ fn open(store: &FilePath, ring: &Arc<EphemeralKeyRing>) -> SledJournal {
 /// What can be opened of every entry that is anywhere in the files, in pages that count and in pages that do not; and how
 /// much that was.
 fn opened(store: &FilePath, ring: &Arc<EphemeralKeyRing>, canaries: &Canaries) -> (usize, Vec<String>) {
+    opened_in(store, (store, ring), canaries)
+}
+
+/// The same, of the files in one place with the keys of a store in another.
+fn opened_in(
+    place: &FilePath,
+    (store, ring): (&FilePath, &Arc<EphemeralKeyRing>),
+    canaries: &Canaries,
+) -> (usize, Vec<String>) {
     let copied = tempfile::tempdir().unwrap();
     copy(store, copied.path());
     let journal = open(copied.path(), ring);
     let (mut count, mut found) = (0, Vec::new());
-    for (_, bytes) in files(store) {
+    for (_, bytes) in files(place) {
         for at in bytes.windows(3).enumerate().filter(|(_, window)| *window == [0xc5, 0x0e, 1]).map(|(at, _)| at) {
             let Some(header) = bytes.get(at..at + HEADER_BYTES).and_then(|header| Header::decode(header).ok()) else {
                 continue;
@@ -217,4 +227,55 @@ async fn nothing_of_who_was_forgotten_is_found_anywhere() {
             );
         }
     }
+}
+
+/// A backup from before the deed is restored after it, by somebody who has the ring and the keys that there are then.
+#[tokio::test]
+async fn a_backup_from_before_the_deed_brings_nobody_back() {
+    let clock = clock();
+    let gateway = Gateway::new("main", &clock);
+    let (gates, routes) = (vec![gateway.clone()], vec![gateway.route()]);
+    let mut stage = Stage::on(Medium::directory(), Policy::classic(), &clock, (gates, routes)).await;
+    let (lee, canaries) = live(&mut stage, 2).await;
+    let places = tempfile::tempdir().unwrap();
+    let [before, kept, former, restored] =
+        ["before", "kept", "former", "restored"].map(|name| places.path().join(name));
+    stage.engine.backup(&before).unwrap();
+    stage.engine.copy_keys(&kept).unwrap();
+    copy(&kept, &former);
+    stage.engine.remove_user(operator(), &lee, Removal::TakeDevices).await.unwrap();
+    stage.engine.forget(operator(), &lee, ForgetReason::Requested, &[]).await.unwrap();
+    stage.engine.copy_keys(&kept).unwrap();
+    let ring = stage.ring();
+    let _dir = stage.leave().await;
+
+    let restore = |keys: &FilePath, to: &FilePath| {
+        let from = Restore { backup: &before, keys, ring: ring.clone(), verifier_key: None, checkpoint: None };
+        backup::restore(&from, to).unwrap();
+    };
+    restore(&kept, &restored);
+    for place in [&before, &kept, &restored] {
+        for (path, content) in files(place) {
+            assert_eq!(canaries.found_in(&content), Vec::<String>::new(), "{}", path.display());
+        }
+        let (count, found) = opened_in(place, (&restored, &ring), &canaries);
+        assert_eq!(found, Vec::<String>::new(), "opened with the ring and every slot");
+        assert!(count >= 5 || *place == kept, "kim is still there: {count}");
+    }
+    // An engine on it knows everybody else, and lets nobody in as the one who is gone.
+    let engine = Countersign::on(Arc::new(open(&restored, &ring)), ring.clone(), Config::default()).unwrap();
+    let account = engine.accounts()[0];
+    assert!(engine.user_named(account, "quentin").is_none() && engine.user_named(account, "kim").is_some());
+    let closed = engine.begin_sign_in(operator(), &lee).await.unwrap_err();
+    assert!(closed.is_forgotten(), "{closed}");
+    engine.close().await.unwrap();
+    drop(engine);
+    let (_, found) = opened(&restored, &ring, &canaries);
+    assert_eq!(found, Vec::<String>::new());
+
+    // With the former copy of the keys all of it would be there: it is that copy which must not be kept.
+    let again = places.path().join("again");
+    restore(&former, &again);
+    let (_, found) = opened(&again, &ring, &canaries);
+    assert!(found.contains(&"quentin".to_owned()), "the looking is good enough");
 }
