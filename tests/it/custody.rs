@@ -52,7 +52,7 @@ impl Custody {
 
 /// Lets commands go on until the keys are wrapped; says how many were done meanwhile.
 async fn until_wrapped(world: &World, people: &[(PrincipalId, Phone)]) -> usize {
-    let (began, mut done) = (Instant::now(), 0);
+    let (began, mut done, mut round) = (Instant::now(), 0, 0);
     while world.engine.key_rotation().running {
         assert!(began.elapsed() < Duration::from_secs(60), "{:?}", world.engine.key_rotation());
         for (who, phone) in people.iter().take(4) {
@@ -60,7 +60,8 @@ async fn until_wrapped(world: &World, people: &[(PrincipalId, Phone)]) -> usize 
             assert_eq!(world.sign_in(who, phone, world.now()).await, Ok(Proof::Accepted));
             done += 1;
         }
-        world.user(&format!("while-{done}")).await;
+        world.user(&format!("while-{round}")).await;
+        round += 1;
     }
     done
 }

@@ -26,7 +26,8 @@ pub(super) fn forget(settings: &Settings, ask: &Forget) -> Result<(), Failure> {
         engine.close().await
     })?;
     let mut out = io::stdout().lock();
-    writeln!(out, "forgot {user}; a copy of `{}` made before could still tell", settings.data.display())?;
+    let data = settings.data.display();
+    writeln!(out, "forgot {user}; a copy of the keys of `{data}` made before could still tell: replace it")?;
     Ok(out.flush()?)
 }
 
