@@ -11,7 +11,8 @@ use countersign_store::backup::{self, Backup, BackupError, Restore};
 use countersign_store::contract::{Medium, all_entries};
 use countersign_store::keys::Slot;
 use countersign_store::{
-    Append, Journal, KeyError, MemoryBackend, MemoryJournal, NewEntry, Options, SledJournal, StoreOptions, StreamAppend,
+    Append, Journal, KeyError, Leaf, MemoryBackend, MemoryJournal, NewEntry, Options, SledJournal, StoreOptions,
+    StreamAppend,
 };
 use media::{OnDisk, ring};
 
@@ -133,6 +134,24 @@ fn a_backup_that_was_changed_is_refused_and_leaves_nothing() {
         scene.change("good", name, |dir| fs::write(dir.join("log"), content).unwrap());
         let refused = scene.restore(name, (None, None)).unwrap_err();
         assert!(matches!(refused, BackupError::Damaged(_) | BackupError::OtherLog { .. }), "{name}: {refused}");
+    }
+    // Somebody who knows the format changes an entry and makes every checksum and hash in the file fit again.
+    let mut forged = log.clone();
+    forged[4 + 16 + 32 + 112] ^= 1;
+    let length = u32::from_be_bytes(forged[4 + 16 + 32 + 104..][..4].try_into().unwrap()) as usize;
+    let leaf = Leaf::of(&forged[4 + 16 + 32..][..112 + length]);
+    for (name, expected) in [("rehashed", false), ("summed", true)] {
+        if !expected {
+            forged[4 + 16..][..32].copy_from_slice(&leaf.0);
+        } else {
+            forged[4 + 16..][..32].copy_from_slice(&log[4 + 16..][..32]);
+        }
+        let crc = crc32c::crc32c(&forged[4..first - 4]).to_be_bytes();
+        forged[first - 4..first].copy_from_slice(&crc);
+        scene.change("good", name, |dir| fs::write(dir.join("log"), &forged).unwrap());
+        let refused = scene.restore(name, (None, None)).unwrap_err();
+        let found = matches!(refused, BackupError::Damaged(_));
+        assert!(found == expected && (found || matches!(refused, BackupError::OtherLog { .. })), "{name}: {refused}");
     }
     let note = fs::read_to_string(scene.at("good").join("checkpoint")).unwrap();
     scene.change("good", "renumbered", |dir| {

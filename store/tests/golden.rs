@@ -11,6 +11,7 @@ use std::path::PathBuf;
 
 use countersign_domain::ids::Position;
 use countersign_store::backend::Backend;
+use countersign_store::backup::{self, Restore};
 use countersign_store::chunk::Chunk;
 use countersign_store::keys::{SLOT_BYTES, Slot};
 use countersign_store::{
@@ -182,4 +183,27 @@ fn golden_bytes_are_what_is_still_written() {
     assert_eq!(signed.note.as_bytes(), bytes_of("checkpoint"), "a signature is the same each time");
     let verified = journal().verify().unwrap();
     assert_eq!((verified.entries, verified.streams, verified.sealed), (4, 2, 1));
+}
+
+/// A backup is made of things that are golden already.
+#[test]
+fn a_backup_is_written_and_read_as_the_golden_bytes_say() {
+    let dir = tempfile::tempdir().unwrap();
+    let (made, kept, by_hand) = (dir.path().join("made"), dir.path().join("kept"), dir.path().join("by-hand"));
+    let chunk = bytes_of("chunk");
+    let log = [&u32::try_from(chunk.len()).unwrap().to_be_bytes()[..], &chunk].concat();
+    let slots = [bytes_of("key-slot-0"), vec![0; SLOT_BYTES], bytes_of("key-slot-2"), bytes_of("key-slot-3")].concat();
+    let files = [("BACKUP", b"countersign backup 1\n".to_vec()), ("checkpoint", bytes_of("checkpoint")), ("log", log)];
+    backup::write(&journal(), &made).unwrap();
+    backup::copy_keys(&journal(), &kept).unwrap();
+    fs::create_dir(&by_hand).unwrap();
+    for (name, bytes) in files {
+        assert_eq!(fs::read(made.join(name)).unwrap(), bytes, "{name}");
+        fs::write(by_hand.join(name), bytes).unwrap();
+    }
+    assert_eq!(fs::read_dir(&made).unwrap().count(), 3);
+    assert_eq!(fs::read(kept.join("keys")).unwrap(), slots);
+    assert_eq!(fs::read(kept.join("signers")).unwrap(), bytes_of("signers"));
+    let from = Restore { backup: &by_hand, keys: &kept, ring: ring(), verifier_key: None, checkpoint: None };
+    assert_eq!(backup::restore(&from, &dir.path().join("store")).unwrap().entries, 4);
 }
