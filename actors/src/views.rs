@@ -431,3 +431,33 @@ impl Views {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use countersign_domain::device::{DeviceName, Path};
+    use countersign_domain::event::PrincipalRegistered;
+    use countersign_domain::ids::UserId;
+
+    use super::*;
+
+    #[test]
+    fn who_is_closed_is_not_shown_by_halves_and_counts_as_having_a_device() {
+        let mut views = Views::empty((60_000, 0));
+        let account = AccountId::from_number(123_456_789_012).unwrap();
+        let [lee, kim] = ["lee", "kim"].map(|user| PrincipalId::User(account, UserId::new(user).unwrap()));
+        for (position, id) in [(0, &lee), (1, &kim)] {
+            let PrincipalId::User(_, user) = id else { panic!() };
+            let name = DeviceName::new(user.as_str()).unwrap();
+            let registered = PrincipalRegistered { id: id.clone(), name, path: Path::root() };
+            views.fold(Position(position), id.stream(), &Event::PrincipalRegistered(registered), UnixMillis(1));
+        }
+        assert!(views.user_named(account, "lee").is_some() && !views.has_device(&lee) && !views.is_partial());
+        assert!(views.close(Position(2), lee.stream(), 0x0320), "the first of its stream");
+        assert!(!views.close(Position(3), lee.stream(), 0x0321) && views.folded == 4);
+        assert!(views.user_named(account, "lee").is_none() && views.principal(&lee).is_none());
+        assert!(views.has_device(&lee) && views.is_partial());
+        // What is closed of another kind of stream takes nobody along.
+        views.close(Position(4), kim.stream(), 0x0120);
+        assert!(views.user_named(account, "kim").is_some());
+    }
+}
