@@ -38,6 +38,7 @@
 //! - A commit writes chunks of entries under ascending keys, and nothing else. The index of streams, snapshots and
 //!   checkpoints are derived: written behind the acks, bound to the log's hashes, and rebuilt when they do not fit.
 //! - [`KeyRing`] wraps the data keys of streams. Where the wrapped keys are, [`Journal::destroy_key`] can overwrite them.
+//! - [`backup`] copies the log up to a signed checkpoint, without any key, and makes a store of it again.
 //!
 //! The bytes are described in `FORMAT.md`. Every bound is in [`limits`]. With the feature `contract` the crate carries
 //! the tests that any backend has to pass, and a backend that fails on cue.

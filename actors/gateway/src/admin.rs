@@ -18,6 +18,8 @@ use crate::engine::Countersign;
 const SOCKET: &str = "admin";
 /// How long a request may take to come in, and an answer to go out.
 const LINE_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long nobody is heard after somebody could not be.
+const PAUSE: Duration = Duration::from_secs(1);
 /// The longest request: two paths in hexadecimal.
 const LINE_BYTES_MAX: u64 = 4 * 4096 + 64;
 /// The longest answer that is read.
@@ -124,7 +126,11 @@ pub(crate) fn listen(data: &Path, engine: Countersign) -> io::Result<AdminSocket
                         Ok(Err(cause)) | Err(cause) => tracing::warn!(%cause, "an operator was not answered"),
                     }
                 }
-                Err(cause) => tracing::warn!(%cause, "an operator could not be heard"),
+                Err(cause) => {
+                    tracing::warn!(%cause, "an operator could not be heard");
+                    // Such as when there are too many open files: not to be asked again at once.
+                    let _over = actix_rt::time::timeout(PAUSE, std::future::pending::<()>()).await.is_err();
+                }
             }
         }
     });
