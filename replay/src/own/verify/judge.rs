@@ -200,7 +200,9 @@ impl<'a> Judge<'a> {
             }
             Err(KeyError::Destroyed(_)) => Ok(Err(Sealed::Destroyed)),
             // The slot itself is judged by the reader, once for each key.
-            Err(KeyError::Ring(_) | KeyError::NoRingKey(_) | KeyError::Missing(_) | KeyError::Corrupt(_)) => Ok(Err(Sealed::NoKey)),
+            Err(KeyError::Ring(_) | KeyError::NoRingKey(_) | KeyError::Missing(_) | KeyError::Corrupt(_)) => {
+                Ok(Err(Sealed::NoKey))
+            }
             Err(cause) => Err(cause.to_string()),
         }
     }
