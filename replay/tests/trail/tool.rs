@@ -17,7 +17,7 @@ fn a_store_below_a_folder_is_named_and_not_walked_into() {
     let dir = tempfile::tempdir().unwrap();
     for store in ["server/store", "copy"] {
         std::fs::create_dir_all(dir.path().join("all").join(store)).unwrap();
-        std::fs::write(dir.path().join("all").join(store).join("FORMAT"), "countersign store 1\n").unwrap();
+        std::fs::write(dir.path().join("all").join(store).join("FORMAT"), "countersign store 2\n").unwrap();
     }
     std::fs::write(dir.path().join("all/LICENSE"), "Prose that nobody asks, and that holds no record.").unwrap();
     let output = run(&["state", "all"], dir.path());
