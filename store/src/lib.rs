@@ -81,3 +81,29 @@ pub use tree::{TreeHash, TreeHead};
 
 /// The only line of a store's format file.
 pub const FORMAT_TEXT: &str = "countersign store 2";
+
+/// The documents beside the log, for the fuzzing of what a stranger may have put in their place.
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing {
+    use crate::signing::{Signers, read_checkpoint, read_rotation};
+    use crate::tree::TreeHead;
+
+    /// The list of signing keys as it would be written.
+    #[must_use]
+    pub fn signers(bytes: &[u8]) -> Option<String> {
+        Signers::parse(bytes).ok().map(|signers| signers.text())
+    }
+
+    /// What a checkpoint of a log says.
+    #[must_use]
+    pub fn checkpoint(origin: &str, text: &str) -> Option<TreeHead> {
+        read_checkpoint(origin, text)
+    }
+
+    /// The new key and the size in a change of keys that both have signed.
+    #[must_use]
+    pub fn rotation(body: &[u8]) -> Option<(String, u64)> {
+        read_rotation(body).map(|(_, new, size)| (new.to_string(), size))
+    }
+}

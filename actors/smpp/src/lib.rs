@@ -51,3 +51,16 @@ pub use error::SmppError;
 pub use health::SmppHealth;
 pub use ids::IdForm;
 pub use transport::SmppTransport;
+
+/// What a `deliver_sm` is read as, for the fuzzing of what SMSCs send: `None` for a message of a person, `Some(None)` for a
+/// receipt that nobody can understand.
+#[cfg(fuzzing)]
+#[doc(hidden)]
+#[must_use]
+pub fn read_delivery(deliver: &rusmpp::pdus::DeliverSm, ids: IdForm) -> Option<Option<countersign::SmsReceipt>> {
+    match receipt::read(deliver, ids) {
+        receipt::Delivered::Receipt(receipt) => Some(Some(receipt)),
+        receipt::Delivered::Unclear => Some(None),
+        receipt::Delivered::Message => None,
+    }
+}

@@ -38,3 +38,42 @@ pub use address::checked_address;
 pub use error::ConfigError;
 pub use outcome::failure_of_status;
 pub use reqwest::Url;
+
+/// What gateways answer, and their forms, for the fuzzing of both.
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing {
+    use std::collections::BTreeMap;
+
+    use countersign::{SmsAccepted, SmsFailure};
+
+    use crate::http::HttpAnswer;
+
+    /// The parameters of a form.
+    #[must_use]
+    pub fn decode_form(form: &[u8]) -> Option<BTreeMap<String, String>> {
+        crate::form::decode(form)
+    }
+
+    /// A form of some parameters.
+    #[must_use]
+    pub fn encode_form(pairs: &[(&str, &str)]) -> Vec<u8> {
+        crate::form::encode(pairs).to_vec()
+    }
+
+    /// What an answer of Twilio means.
+    ///
+    /// # Errors
+    /// When it took no message.
+    pub fn twilio_answer(answer: &HttpAnswer) -> Result<SmsAccepted, SmsFailure> {
+        crate::twilio::outcome::of_answer(answer)
+    }
+
+    /// What an answer of a webhook means.
+    ///
+    /// # Errors
+    /// When it took no message.
+    pub fn webhook_answer(answer: &HttpAnswer) -> Result<SmsAccepted, SmsFailure> {
+        crate::webhook::outcome::of_answer(answer)
+    }
+}

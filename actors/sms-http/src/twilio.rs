@@ -33,7 +33,7 @@
 
 mod callback;
 mod config;
-mod outcome;
+pub(crate) mod outcome;
 
 use std::fmt;
 use std::sync::Arc;

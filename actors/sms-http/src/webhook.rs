@@ -33,7 +33,7 @@
 //! `expired`, `rejected`, `deleted` or `unknown`; another one is no receipt.
 
 mod callback;
-mod outcome;
+pub(crate) mod outcome;
 mod secret;
 
 use std::fmt;

@@ -151,3 +151,13 @@ impl Anchor for Witness {
 pub fn example_key() -> String {
     WitnessKey::of("witness.example/w1", [7; 32]).to_string()
 }
+
+/// Whether a line is the cosignature of a note by a key, for the fuzzing of what witnesses answer; `None` when the text is no
+/// key, and otherwise with the key as it is written.
+#[cfg(fuzzing)]
+#[doc(hidden)]
+#[must_use]
+pub fn read_cosignature(key: &str, line: &str, note: &str) -> Option<(String, bool)> {
+    let key = WitnessKey::parse(key)?;
+    Some((key.to_string(), key.has_cosigned(line, note)))
+}

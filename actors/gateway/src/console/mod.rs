@@ -203,3 +203,26 @@ impl Console {
 fn at_console(principal: PrincipalId, credential: Credential) -> Caller {
     Caller { principal: Some(principal), credential, channel: Channel::Console }
 }
+
+/// What a browser sends, for the fuzzing of it.
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing {
+    use actix_web::http::header::HeaderMap;
+
+    use super::cookies::{Cookie, Cookies};
+
+    /// The values of the visitor's, the attempt's, the session's, the enrolment's and the message's cookie.
+    #[must_use]
+    pub fn cookies(headers: &HeaderMap, secure: bool) -> [Option<String>; 5] {
+        let cookies = Cookies::of(headers, secure);
+        [Cookie::Visitor, Cookie::Attempt, Cookie::Session, Cookie::Enrolment, Cookie::Flash]
+            .map(|cookie| cookies.get(cookie).map(str::to_owned))
+    }
+
+    /// The name of the page at a path.
+    #[must_use]
+    pub fn page(path: &str) -> Option<&'static str> {
+        super::route::Route::of(path).map(|route| route.name())
+    }
+}

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::http::HttpAnswer;
 use crate::outcome::{message_id, of_status};
 
-pub(super) fn of_answer(answer: &HttpAnswer) -> Result<SmsAccepted, SmsFailure> {
+pub(crate) fn of_answer(answer: &HttpAnswer) -> Result<SmsAccepted, SmsFailure> {
     let said: Value = answer.body.as_deref().and_then(|body| serde_json::from_slice(body).ok()).unwrap_or_default();
     if (200..=299).contains(&answer.status) {
         return match said.get("error_code").and_then(code) {

@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::http::HttpAnswer;
 use crate::outcome::{message_id, of_status};
 
-pub(super) fn of_answer(answer: &HttpAnswer) -> Result<SmsAccepted, SmsFailure> {
+pub(crate) fn of_answer(answer: &HttpAnswer) -> Result<SmsAccepted, SmsFailure> {
     let said: Value = answer.body.as_deref().and_then(|body| serde_json::from_slice(body).ok()).unwrap_or_default();
     let text = |name: &str| said.get(name).and_then(Value::as_str);
     let failure = match (answer.status, text("reason")) {
