@@ -244,6 +244,10 @@ fn create(path: &Path) -> Result<(), KeyError> {
 
 /// Adds the line of a key.
 fn write_key(text: &mut String, number: RingKeyId, key: &DataKey) {
+    // Who wrote the last line by hand may have left it open; two keys on a line are none.
+    if !text.ends_with('\n') {
+        text.push('\n');
+    }
     // Writing into a string does not fail.
     let _ = write!(text, "{number} ");
     key.expose().iter().for_each(|byte| {
@@ -363,6 +367,19 @@ mod tests {
             let refused = FileKeyRing::open_or_create(&path).unwrap_err().to_string();
             assert!(refused.contains("chmod 600"), "{refused}");
         }
+    }
+
+    #[test]
+    fn a_key_is_added_behind_a_line_without_an_end() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("ring");
+        let (key, ring) = (DataKey::from_bytes([7; KEY_BYTES]), FileKeyRing::open_or_create(&path).unwrap());
+        let wrapped = ring.wrap(&key, b"here").unwrap();
+        // As an editor may leave it.
+        let text = fs::read_to_string(&path).unwrap();
+        fs::write(&path, text.trim_end()).unwrap();
+        assert_eq!(FileKeyRing::add_key(&path), Ok(2));
+        assert_eq!(FileKeyRing::open(&path).unwrap().unwrap(&wrapped, b"here"), Ok(key));
     }
 
     #[test]
