@@ -23,7 +23,7 @@
 mod anchor;
 mod sms;
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -181,9 +181,13 @@ pub struct Settings {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ConfigError(String);
 
+/// In one line, without a character that a terminal would obey: what a file says is quoted in it.
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        self.0.chars().try_for_each(|c| match c.is_control() {
+            true => write!(f, "{}", c.escape_default()),
+            false => f.write_char(c),
+        })
     }
 }
 

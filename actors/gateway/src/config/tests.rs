@@ -155,3 +155,13 @@ fn a_witness_is_an_anchor_and_its_key_and_address_are_checked_at_the_start() {
         assert!(error.contains(url), "{error}");
     }
 }
+
+#[test]
+fn what_is_wrong_is_told_in_plain_characters() {
+    for text in ["policy = \"\\u001b[31mred\"", "\"\\u009b\" = 1", "[sms]\n\"\\u007f\" = 1", "listen = \"\\n\""] {
+        let told = file(text).unwrap_err().to_string();
+        assert!(!told.chars().any(char::is_control), "{told:?}");
+    }
+    let told = environment(&[("COUNTERSIGN_POLICY", "\u{1b}[31m")]).unwrap_err().to_string();
+    assert!(told.contains("\\u{1b}[31m"), "{told:?}");
+}
