@@ -13,7 +13,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 target="${CARGO_TARGET_DIR:-$PWD/target}"
 venv="$target/peers-venv"
 node="$target/peers-node"
-sections=(install style unit release peers browser crash bench)
+sections=(install style unit fuzz release peers browser crash bench)
 export CARGO_TERM_PROGRESS_WHEN=never PYTHONDONTWRITEBYTECODE=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 
 # ---- the sections
@@ -33,6 +33,7 @@ install() {
     command -v mkfs.ext4 >/dev/null || missing+=(e2fsprogs)
     command -v losetup >/dev/null || missing+=(mount)
     command -v cc >/dev/null || missing+=(gcc libc6-dev)
+    command -v c++ >/dev/null || missing+=(g++)
     python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
     if ((${#missing[@]})); then
         apt_install "${missing[@]}"
@@ -84,6 +85,7 @@ apt_install() {
 
 style() {
     cargo fmt --all --check
+    cargo fmt --manifest-path tests/fuzz/Cargo.toml --check
     cargo clippy --workspace --all-targets --locked -- -D warnings
     RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --workspace --locked
 }
@@ -95,6 +97,11 @@ unit() {
         cargo test --workspace --locked --lib --bins --tests --examples
     fi
     cargo test --workspace --locked --doc
+}
+
+# Every parser of foreign bytes for two seconds; `tests/fuzz/run.sh 600` takes ten minutes for each.
+fuzz() {
+    tests/fuzz/run.sh 2
 }
 
 release() {
