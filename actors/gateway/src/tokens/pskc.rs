@@ -4,6 +4,8 @@
 //! PBKDF2 come without one. A document type is refused, so no entity can do harm. Times of validity in a
 //! policy are not judged here.
 
+use std::collections::BTreeSet;
+
 use data_encoding::BASE64;
 use roxmltree::{Document, Node, ParsingOptions};
 use zeroize::Zeroizing;
@@ -14,9 +16,14 @@ use crate::engine::{Seed, Serial};
 
 /// The most nodes of a document; one token takes about fifty.
 const NODES_MAX: u32 = 8_000_000;
+/// The most attributes of an element, and the most prefixes of namespaces. For each of them the reader of XML looks at all
+/// others: without a bound, a file of a megabyte would keep it for minutes.
+const ATTRIBUTES_MAX: usize = 1024;
+const NAMESPACES_MAX: usize = 64;
 const TOTP: &str = "urn:ietf:params:xml:ns:keyprov:pskc:totp";
 
 pub(super) fn read(text: &str, unlock: &Unlock) -> Result<Inventory, FileError> {
+    bounded(text).map_err(|what| FileError::Xml(what.to_owned()))?;
     let options = ParsingOptions { allow_dtd: false, nodes_limit: NODES_MAX, ..ParsingOptions::default() };
     let document = Document::parse_with_options(text, options).map_err(|error| FileError::Xml(error.to_string()))?;
     let container = document.root_element();
@@ -35,6 +42,23 @@ pub(super) fn read(text: &str, unlock: &Unlock) -> Result<Inventory, FileError> 
         }
     }
     Ok(inventory)
+}
+
+/// Counts, before anybody builds anything: each attribute has an equals sign, and no tag has a `<` in it.
+fn bounded(text: &str) -> Result<(), &'static str> {
+    let crowded = |tag: &str| tag.bytes().filter(|byte| *byte == b'=').count() > ATTRIBUTES_MAX;
+    if text.split('<').any(crowded) {
+        return Err("an element has too many attributes");
+    }
+    let mut prefixes = BTreeSet::new();
+    for declared in text.split("xmlns:").skip(1) {
+        let end = declared.find(|c: char| c == '=' || c.is_ascii_whitespace()).unwrap_or_default();
+        prefixes.insert(declared.get(..end));
+        if prefixes.len() > NAMESPACES_MAX {
+            return Err("there are too many prefixes of namespaces");
+        }
+    }
+    Ok(())
 }
 
 fn token(package: Node<'_, '_>, number: usize, keys: Option<&Keys>) -> Result<ImportedToken, Refused> {
@@ -267,5 +291,19 @@ mod tests {
             assert!(matches!(read(text, &Unlock::default()), Err(FileError::Xml(_))), "{text}");
         }
         assert_eq!(read("<Tokens/>", &Unlock::default()), Err(FileError::NotPskc("Tokens".into())));
+    }
+
+    #[test]
+    fn what_takes_a_reader_the_square_of_its_length_is_refused() {
+        let attributes: String = (0..ATTRIBUTES_MAX).map(|n| format!(" a{n}=''")).collect();
+        let nested: String = (0..=NAMESPACES_MAX).map(|n| format!("<a xmlns:n{n}='{n}'>")).collect();
+        let refused = |text: &str| matches!(read(text, &Unlock::default()), Err(FileError::Xml(what)) if what.contains("too many"));
+        assert!(refused(&format!("<a b=''{attributes}/>")));
+        assert!(refused(&format!("<a b='>'{attributes}/>")), "the end of a tag in a value is none");
+        assert!(refused(&format!("{nested}{}", "</a>".repeat(NAMESPACES_MAX + 1))));
+        // A package may say again what its parents say.
+        let package =
+            "<p:KeyPackage xmlns:p='urn:ietf:params:xml:ns:keyprov:pskc' xmlns='x'/>".repeat(2 * NAMESPACES_MAX);
+        assert!(read(&format!("<KeyContainer>{package}</KeyContainer>"), &Unlock::default()).is_ok());
     }
 }
