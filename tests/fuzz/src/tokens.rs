@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use countersign_gateway::secret::Secret;
-use countersign_gateway::tokens::{FileError, Format, Inventory, Unlock, read};
+use countersign_gateway::tokens::{Format, Inventory, Unlock, read};
 use data_encoding::HEXLOWER;
 use zeroize::Zeroizing;
 
@@ -34,10 +34,12 @@ fn check(data: &[u8], format: Format, unlock: &Unlock) {
             "a byte order mark changes what is read"
         );
     }
-    let Ok(Inventory { tokens, refused }) = found else {
-        return assert!(found.is_err_and(|cause: FileError| !cause.to_string().is_empty()));
+    let shown = |text: &str| assert!(!text.is_empty() && !text.chars().any(char::is_control), "{text:?}");
+    let Inventory { tokens, refused } = match found {
+        Ok(inventory) => inventory,
+        Err(cause) => return shown(&cause.to_string()),
     };
-    refused.iter().for_each(|refused| assert!(!format!("{} {}", refused.place, refused.reason).is_empty()));
+    refused.iter().for_each(|refused| shown(&format!("{} {}", refused.place, refused.reason)));
     let serials: BTreeSet<&str> = tokens.iter().map(|token| token.serial.as_str()).collect();
     assert_eq!(serials.len(), tokens.len());
     if tokens.is_empty() {
