@@ -25,7 +25,7 @@ const TOTP: &str = "urn:ietf:params:xml:ns:keyprov:pskc:totp";
 pub(super) fn read(text: &str, unlock: &Unlock) -> Result<Inventory, FileError> {
     bounded(text).map_err(|what| FileError::Xml(what.to_owned()))?;
     let options = ParsingOptions { allow_dtd: false, nodes_limit: NODES_MAX, ..ParsingOptions::default() };
-    let document = Document::parse_with_options(text, options).map_err(|error| FileError::Xml(error.to_string()))?;
+    let document = Document::parse_with_options(text, options).map_err(|error| FileError::Xml(plain(&error)))?;
     let container = document.root_element();
     if container.tag_name().name() != "KeyContainer" {
         return Err(FileError::NotPskc(shown(container.tag_name().name())));
@@ -42,6 +42,12 @@ pub(super) fn read(text: &str, unlock: &Unlock) -> Result<Inventory, FileError> 
         }
     }
     Ok(inventory)
+}
+
+/// What the reader says, without what a terminal would obey: it quotes the character that it did not expect.
+fn plain(error: &roxmltree::Error) -> String {
+    let escaped = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
+    error.to_string().chars().map(escaped).collect()
 }
 
 /// Counts, before anybody builds anything: each attribute has an equals sign, and no tag has a `<` in it.
@@ -305,5 +311,13 @@ mod tests {
         let package =
             "<p:KeyPackage xmlns:p='urn:ietf:params:xml:ns:keyprov:pskc' xmlns='x'/>".repeat(2 * NAMESPACES_MAX);
         assert!(read(&format!("<KeyContainer>{package}</KeyContainer>"), &Unlock::default()).is_ok());
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_document_is_told_in_plain_characters() {
+        for text in ["<a\0/>", "<a b\u{1b}[31m=''/>", "<a>\u{7}</a>", "<a></b\u{9b}>"] {
+            let told = read(text, &Unlock::default()).unwrap_err().to_string();
+            assert!(!told.chars().any(char::is_control), "{told:?}");
+        }
     }
 }
