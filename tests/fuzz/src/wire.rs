@@ -1,6 +1,6 @@
 //! Bodies of events.
 
-use countersign_domain::wire::{WireError, decode, encode};
+use countersign_domain::wire::{HOST_TYPES, SIGNING_KEY_ROTATED, WireError, decode, encode};
 
 /// Type, version, body. What is read is written and read again as the same event, and is what it shows itself to be.
 pub fn wire(data: &[u8]) {
@@ -13,6 +13,10 @@ pub fn wire(data: &[u8]) {
         }
         Err(other) => panic!("{other}"),
     };
+    // A text, and a record as platforms wrote it first, are as long as their body.
+    let any_length = event_type == SIGNING_KEY_ROTATED || (event_type >= HOST_TYPES && type_version == 1);
+    let longer = decode(event_type, type_version, &[body, &[0]].concat());
+    assert!(any_length || longer.is_err(), "bytes behind the body are passed over");
     let encoded = encode(&event).expect("what was read can be written");
     assert_eq!(encoded.event_type, event_type);
     assert!(encoded.type_version >= type_version);
