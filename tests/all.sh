@@ -99,9 +99,9 @@ unit() {
     cargo test --workspace --locked --doc
 }
 
-# Every parser of foreign bytes for two seconds; `tests/fuzz/run.sh 600` takes ten minutes for each.
+# Every parser of foreign bytes for a second; `tests/fuzz/run.sh 600` takes ten minutes for each.
 fuzz() {
-    tests/fuzz/run.sh 2
+    tests/fuzz/run.sh 1
 }
 
 release() {

@@ -90,8 +90,7 @@ fn file(name: &str, content: &[u8]) -> std::path::PathBuf {
     use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
     static DIR: OnceLock<std::path::PathBuf> = OnceLock::new();
     let dir = DIR.get_or_init(|| {
-        let memory = std::path::Path::new("/dev/shm");
-        let base = if memory.is_dir() { memory.to_owned() } else { std::env::temp_dir() };
+        let base = std::env::var_os("FUZZ_FILES").map_or_else(std::env::temp_dir, std::path::PathBuf::from);
         let dir = base.join(format!("countersign-fuzz-{}", std::process::id()));
         let _ = std::fs::DirBuilder::new().mode(0o700).create(&dir);
         dir
