@@ -27,8 +27,7 @@ impl Spent {
     /// Whether the code at `counter` is spent.
     #[must_use]
     pub fn contains(&self, counter: u64) -> bool {
-        let above_all = self.highest().is_none_or(|highest| counter > highest);
-        counter < self.floor || (!above_all && self.used.binary_search(&counter).is_ok())
+        counter < self.floor || self.used.binary_search(&counter).is_ok()
     }
 
     /// The highest spent counter.
@@ -37,29 +36,13 @@ impl Spent {
         self.used.back().copied()
     }
 
-    /// How many counters are remembered one by one.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.used.len()
-    }
-
-    /// Whether no counter is remembered.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.used.is_empty()
-    }
-
     /// Marks a counter as spent.
     pub(crate) fn insert(&mut self, counter: u64) {
         if self.contains(counter) {
             return;
         }
-        if self.highest().is_none_or(|highest| counter > highest) {
-            self.used.push_back(counter);
-        } else {
-            let place = self.used.partition_point(|&used| used < counter);
-            self.used.insert(place, counter);
-        }
+        let place = self.used.partition_point(|&used| used < counter);
+        self.used.insert(place, counter);
         let highest = self.used.back().copied().unwrap_or(counter);
         let floor = highest.saturating_sub(Self::SPAN);
         while self.used.front().is_some_and(|&used| used < floor) {
@@ -117,7 +100,7 @@ mod tests {
         }
         assert!((0..5000).all(|counter| spent.contains(counter)));
         assert!(!spent.contains(5000));
-        assert!(spent.len() <= 1 + usize::try_from(Spent::SPAN).unwrap());
+        assert!(spent.used.len() <= 1 + usize::try_from(Spent::SPAN).unwrap());
     }
 
     #[test]
@@ -137,5 +120,18 @@ mod tests {
         spent.insert(998);
         assert!(!spent.contains(999));
         assert_eq!(spent.highest(), Some(1000));
+    }
+
+    #[test]
+    fn counters_are_kept_apart_down_to_the_span_below_the_highest() {
+        let mut spent = Spent::default();
+        [975, 977, 2000].into_iter().for_each(|counter| spent.insert(counter));
+        assert_eq!((spent.floor, spent.used.len()), (2000 - Spent::SPAN, 2), "975 is below the floor, and forgotten");
+        let refused = [974, 975, 977, 2000];
+        assert!(refused.iter().all(|counter| spent.contains(*counter)) && !spent.contains(978));
+        assert!(!spent.contains(976), "the floor itself is remembered one by one");
+        spent.insert(976);
+        spent.insert(2001);
+        assert_eq!((spent.contains(976), spent.contains(978), spent.used.len()), (true, false, 3));
     }
 }
