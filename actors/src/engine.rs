@@ -44,6 +44,7 @@ use crate::resident::Answer;
 use crate::rewrapping::Rewrapping;
 use crate::runtime::{Runtime, Secrets};
 use crate::sent::MarkKey;
+use crate::simulation::Disk;
 use crate::transports::Transports;
 
 /// Entries that one page of a list has at most.
@@ -165,6 +166,32 @@ impl Countersign {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn on(journal: Arc<dyn Journal>, ring: Arc<dyn KeyRing>, config: Config) -> Result<Self, OpenError> {
+        Self::assemble(journal, ring, config, None)
+    }
+
+    /// Opens an engine for a simulation: without threads, on tasks of the `LocalSet` that this is called in; see [`Disk`].
+    ///
+    /// It is the same engine, only that nothing of it happens at the same time. With ports, a journal and a clock that can
+    /// be repeated, so can a whole run. The journal is to keep no thread either, and the host must not block.
+    ///
+    /// # Errors
+    /// As [`Self::on`].
+    #[doc(hidden)]
+    pub fn simulated_on(
+        journal: Arc<dyn Journal>,
+        ring: Arc<dyn KeyRing>,
+        config: Config,
+        disk: Disk,
+    ) -> Result<Self, OpenError> {
+        Self::assemble(journal, ring, config, Some(disk))
+    }
+
+    fn assemble(
+        journal: Arc<dyn Journal>,
+        ring: Arc<dyn KeyRing>,
+        config: Config,
+        simulated: Option<Disk>,
+    ) -> Result<Self, OpenError> {
         config.policy.check()?;
         if config.issuer.is_empty() || config.issuer.contains(':') {
             return Err(OpenError::Issuer);
@@ -182,7 +209,7 @@ impl Countersign {
             numbers: MarkKey::new(key("telephone numbers")?),
         };
         let (anchors, every) = (config.anchors.clone(), config.limits.anchor_every);
-        let runtime = Arc::new(Runtime::start(Arc::clone(&journal), secrets, config)?);
+        let runtime = Arc::new(Runtime::start(Arc::clone(&journal), secrets, config, simulated)?);
         let anchoring = Arc::new(Anchoring::start(journal, &anchors, every)?);
         Ok(Self { runtime, ring, transports, anchoring, rewrapping: Arc::default() })
     }

@@ -45,6 +45,7 @@ mod runtime;
 mod sent;
 mod shared;
 mod shredder;
+mod simulation;
 mod sms;
 mod totp;
 mod transports;
@@ -67,6 +68,8 @@ pub use error::Error;
 pub use open::{Layout, OpenError};
 pub use ports::{Clock, Entropy, ManualClock, NoEntropy, SystemClock, SystemEntropy};
 pub use rewrapping::KeyRotation;
+#[doc(hidden)]
+pub use simulation::Disk;
 pub use sms::{SmsEncoding, SmsHealth, SmsRouteError, SmsText, SmsTextError};
 pub use transports::{
     DevelopmentMessage, DevelopmentTransports, MailMessage, MailTransport, SmsAccepted, SmsCallback, SmsCallbackError,

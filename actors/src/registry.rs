@@ -24,15 +24,20 @@ const TAKE_MAX: usize = 256;
 const LEAVE_MAX: Duration = Duration::from_secs(10);
 
 enum Slot<C: Core> {
-    Live { address: Addr<Resident<C>>, used: Instant },
+    Live { address: Addr<Resident<C>>, used: Used },
     Leaving { address: Addr<Resident<C>>, waiting: VecDeque<Job<C>> },
 }
+
+/// When an actor was asked last, and which question of all that was.
+type Used = (Instant, u64);
 
 /// The registry of one kind of actor.
 pub(crate) struct Registry<C: Core> {
     shared: Arc<Shared>,
     slots: HashMap<C::Key, Slot<C>, foldhash::fast::RandomState>,
     activated: usize,
+    /// Commands that came.
+    commands: u64,
     gone: mpsc::UnboundedSender<C::Key>,
 }
 
@@ -44,11 +49,15 @@ pub(crate) async fn serve<C: Core>(
 ) {
     let (gone, mut left) = mpsc::unbounded_channel();
     let idle = shared.limits.idle;
-    let mut registry = Registry { shared, slots: HashMap::default(), activated: 0, gone };
+    let mut registry = Registry { shared, slots: HashMap::default(), activated: 0, commands: 0, gone };
     let mut sweep = tokio::time::interval((idle / 4).max(Duration::from_millis(10)));
     let mut taken = Vec::with_capacity(TAKE_MAX);
     loop {
+        // In this order, so that a run can be repeated; what comes first is rare.
         tokio::select! {
+            biased;
+            Some(key) = left.recv() => registry.forget(&key),
+            _ = sweep.tick() => registry.sweep(Instant::now()),
             count = jobs.recv_many(&mut taken, TAKE_MAX) => {
                 if count == 0 {
                     break;
@@ -58,8 +67,6 @@ pub(crate) async fn serve<C: Core>(
                     registry.dispatch(job, now);
                 }
             }
-            Some(key) = left.recv() => registry.forget(&key),
-            _ = sweep.tick() => registry.sweep(Instant::now()),
             _ = stop.changed() => jobs.close(),
         }
     }
@@ -75,6 +82,7 @@ pub(crate) async fn serve<C: Core>(
 
 impl<C: Core> Registry<C> {
     fn dispatch(&mut self, job: Job<C>, now: Instant) {
+        self.commands += 1;
         let closed = match self.slots.get_mut(&job.key) {
             Some(Slot::Leaving { waiting, .. }) => {
                 if waiting.len() < self.shared.limits.mailbox_max {
@@ -85,7 +93,7 @@ impl<C: Core> Registry<C> {
                 return;
             }
             Some(Slot::Live { address, used }) => {
-                *used = now;
+                *used = (now, self.commands);
                 match address.try_send(job) {
                     Ok(()) => return,
                     Err(SendError::Full(job)) => return job.refuse(Error::busy()),
@@ -108,7 +116,7 @@ impl<C: Core> Registry<C> {
         let address = Resident::<C>::activate(Arc::clone(&self.shared), key.clone(), self.gone.clone());
         match address.try_send(job) {
             Ok(()) => {
-                self.slots.insert(key, Slot::Live { address, used: now });
+                self.slots.insert(key, Slot::Live { address, used: (now, self.commands) });
             }
             Err(SendError::Full(job) | SendError::Closed(job)) => job.refuse(Error::busy()),
         }
@@ -136,7 +144,7 @@ impl<C: Core> Registry<C> {
         self.activated = 0;
         let limits = self.shared.limits;
         let mut dead = Vec::new();
-        let mut live: Vec<(Instant, C::Key)> = Vec::new();
+        let mut live: Vec<(Used, C::Key)> = Vec::new();
         for (key, slot) in &self.slots {
             match slot {
                 Slot::Live { address, used } if address.connected() => live.push((*used, key.clone())),
@@ -149,7 +157,7 @@ impl<C: Core> Registry<C> {
         }
         live.sort_unstable_by_key(|(used, _)| *used);
         let surplus = live.len().saturating_sub(limits.resident_max);
-        let old = |used: Instant| now.saturating_duration_since(used) >= limits.idle;
+        let old = |used: Used| now.saturating_duration_since(used.0) >= limits.idle;
         for (place, (used, key)) in live.into_iter().enumerate() {
             if place < surplus || old(used) {
                 self.leave(key);
@@ -169,8 +177,13 @@ impl<C: Core> Registry<C> {
 
     fn leave_all(&mut self) {
         self.slots.retain(|_, slot| matches!(slot, Slot::Live { address, .. } if address.connected()));
-        let keys: Vec<C::Key> = self.slots.keys().cloned().collect();
-        for key in keys {
+        let live = self.slots.iter().filter_map(|(key, slot)| match slot {
+            Slot::Live { used, .. } => Some((used.1, key.clone())),
+            Slot::Leaving { .. } => None,
+        });
+        let mut keys: Vec<(u64, C::Key)> = live.collect();
+        keys.sort_unstable_by_key(|(used, _)| *used);
+        for (_, key) in keys {
             self.leave(key);
         }
     }

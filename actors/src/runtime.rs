@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use countersign_domain::ids::{ChallengeId, Position};
 use countersign_store::Journal;
-use tokio::sync::{Semaphore, mpsc, oneshot, watch};
+use tokio::sync::{Notify, Semaphore, mpsc, oneshot, watch};
 
 use crate::answer::Request;
 use crate::config::Config;
@@ -25,6 +25,7 @@ use crate::resident::{Answer, Core, Job};
 use crate::sent::MarkKey;
 use crate::shared::{CommandIds, Shared};
 use crate::shredder;
+use crate::simulation::Disk;
 use crate::sms::{Door, SENDERS_MAX, Senders, SmsDesk};
 use crate::views::{CHECKPOINT_NAME, SmsState, Views, fingerprint};
 use crate::webauthn::Verifier;
@@ -48,25 +49,57 @@ pub(crate) struct Runtime {
 struct Threads {
     stop: watch::Sender<bool>,
     writer: Writer,
-    acting: Mutex<Option<JoinHandle<()>>>,
-    writing: Mutex<Option<JoinHandle<()>>>,
+    acting: Mutex<Option<Running>>,
+    writing: Mutex<Option<Running>>,
+}
+
+/// A thread of the engine, or what stands for it in a simulation.
+enum Running {
+    Thread(JoinHandle<()>),
+    Task(actix_rt::task::JoinHandle<()>),
 }
 
 impl Threads {
     /// Lets the actors leave, then the writer finish, and waits for both.
     fn join(&self) {
         self.stop.send_replace(true);
-        join(&self.acting);
+        let simulated = join(&self.acting);
+        if !simulated {
+            self.writer.stop();
+            join(&self.writing);
+        }
+    }
+
+    /// As [`Self::join`], of tasks of this very thread, that cannot be waited for without awaiting them.
+    async fn join_tasks(&self) {
+        self.stop.send_replace(true);
+        self.join_task(&self.acting).await;
         self.writer.stop();
-        join(&self.writing);
+        self.join_task(&self.writing).await;
+    }
+
+    async fn join_task(&self, running: &Mutex<Option<Running>>) {
+        let running = running.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(Running::Task(task)) = running
+            && task.await.is_err()
+        {
+            tracing::error!("a task of the engine had panicked; what it acknowledged is durable");
+        }
     }
 }
 
-fn join(thread: &Mutex<Option<JoinHandle<()>>>) {
-    let handle = thread.lock().unwrap_or_else(PoisonError::into_inner).take();
-    if handle.is_some_and(|handle| handle.join().is_err()) {
+/// Waits for the end of a thread. A task ends by itself when nobody can ask it any more; says whether it was one.
+fn join(running: &Mutex<Option<Running>>) -> bool {
+    let running = running.lock().unwrap_or_else(PoisonError::into_inner).take();
+    let thread = match running {
+        Some(Running::Thread(thread)) => thread,
+        Some(Running::Task(_)) => return true,
+        None => return false,
+    };
+    if thread.join().is_err() {
         tracing::error!("a thread of the engine had panicked; what it acknowledged is durable");
     }
+    false
 }
 
 /// Keys of the key ring that the engine works with.
@@ -80,8 +113,13 @@ pub(crate) struct Secrets {
 }
 
 impl Runtime {
-    /// Reads the views back and starts the threads.
-    pub(crate) fn start(journal: Arc<dyn Journal>, secrets: Secrets, config: Config) -> Result<Self, Error> {
+    /// Reads the views back and starts the threads; in a simulation, tasks of this one.
+    pub(crate) fn start(
+        journal: Arc<dyn Journal>,
+        secrets: Secrets,
+        config: Config,
+        simulated: Option<Disk>,
+    ) -> Result<Self, Error> {
         let window_ms = u64::from(config.policy.sms_budget_window_s).saturating_mul(1000);
         let borne_ms = u64::from(config.policy.clock_back_max_s).saturating_mul(1000);
         let (views, checkpointed) = restore_views(&*journal, (window_ms, borne_ms))?;
@@ -91,14 +129,18 @@ impl Runtime {
         let views = Arc::new(RwLock::new(views));
         let limits = config.limits;
         let (completed, to_hand_out) = mpsc::unbounded_channel();
-        let (writer, writing) = Writer::start(
-            Arc::clone(&journal),
-            Arc::clone(&views),
-            checkpointed,
-            completed,
-            (limits, sms.queued.clone()),
-        )
-        .map_err(Error::unavailable)?;
+        let for_views = (limits, sms.queued.clone());
+        let (writer, writing) =
+            Writer::new(Arc::clone(&journal), Arc::clone(&views), checkpointed, completed, for_views);
+        let is_simulated = simulated.is_some();
+        let (writer, writing) = match simulated {
+            None => (writer, Running::Thread(writing.spawn().map_err(Error::unavailable)?)),
+            Some(disk) => {
+                let bell = Arc::new(Notify::new());
+                let writer = writer.ringing(&bell);
+                (writer, Running::Task(actix_rt::spawn(writing.run_simulated(bell, disk))))
+            }
+        };
         let shared = Arc::new(Shared {
             journal,
             clock: config.clock,
@@ -113,6 +155,7 @@ impl Runtime {
             views,
             writer,
             searches: Arc::new(Semaphore::new(limits.searches_max.max(1))),
+            simulated: is_simulated,
         });
         let places = usize::try_from(limits.in_flight_max.max(1)).unwrap_or(usize::MAX);
         let (principals, for_principals) = mpsc::channel(places.saturating_add(SENDERS_MAX));
@@ -125,7 +168,11 @@ impl Runtime {
         let (waits, for_waits) = mpsc::channel(places);
         let queues =
             Queues { principals: for_principals, ledgers: for_ledgers, completed: to_hand_out, waits: for_waits };
-        let acting = spawn_actors(Arc::clone(&shared), queues, door.clone(), stopped)?;
+        let acting = if is_simulated {
+            Running::Task(actix_rt::spawn(act(Arc::clone(&shared), queues, door.clone(), stopped)))
+        } else {
+            Running::Thread(spawn_actors(Arc::clone(&shared), queues, door.clone(), stopped)?)
+        };
         let threads = Threads {
             stop,
             writer: shared.writer.clone(),
@@ -218,13 +265,17 @@ impl Runtime {
         all.forget();
         // The threads take as long as their last writes; the host's executor goes on meanwhile.
         let (threads, (ended, end)) = (Arc::clone(&self.threads), oneshot::channel());
-        let waiting = Builder::new().name("countersign-closing".to_owned()).spawn(move || {
-            threads.join();
-            // Whoever closed may have given up waiting.
-            let _gone = ended.send(());
-        });
-        waiting.map_err(Error::unavailable)?;
-        end.await.map_err(|_| Error::unavailable("the engine's threads did not end"))?;
+        if self.shared.simulated {
+            threads.join_tasks().await;
+        } else {
+            let waiting = Builder::new().name("countersign-closing".to_owned()).spawn(move || {
+                threads.join();
+                // Whoever closed may have given up waiting.
+                let _gone = ended.send(());
+            });
+            waiting.map_err(Error::unavailable)?;
+            end.await.map_err(|_| Error::unavailable("the engine's threads did not end"))?;
+        }
         if self.shared.journal.is_poisoned() {
             return Err(Error::unavailable("the journal is poisoned by an earlier failed write"));
         }
@@ -295,28 +346,34 @@ fn spawn_actors(
         system.block_on(async move {
             // Nobody waits any more when the receiver is gone.
             let _gone = ready.send(());
-            let Queues { principals, ledgers, completed, waits } = queues;
-            actix_rt::spawn(writer::hand_out(completed));
-            actix_rt::spawn(wait_for_codes(Arc::clone(&shared), waits));
-            let principals = registry::serve(Arc::clone(&shared), principals, stopped.clone());
-            let ledgers = registry::serve(Arc::clone(&shared), ledgers, stopped);
-            let principals = actix_rt::spawn(principals);
-            let ledgers = actix_rt::spawn(ledgers);
-            let mut senders = Senders::start(&shared, &door).await;
-            let ended = async { (principals.await, ledgers.await) };
-            let ended = tokio::select! {
-                ended = ended => ended,
-                () = senders.keep() => (Ok(()), Ok(())),
-            };
-            senders.leave().await;
-            if ended.0.is_err() || ended.1.is_err() {
-                tracing::error!("a registry had panicked");
-            }
+            act(shared, queues, door, stopped).await;
         });
     });
     let thread = thread.map_err(Error::unavailable)?;
     is_ready.recv().map_err(|_| Error::unavailable("the actors' thread did not start"))?;
     Ok(thread)
+}
+
+/// What the actors' thread does: it lets actors live until both registries have let theirs leave.
+async fn act(shared: Arc<Shared>, queues: Queues, door: Door, stopped: watch::Receiver<bool>) {
+    let Queues { principals, ledgers, completed, waits } = queues;
+    actix_rt::spawn(writer::hand_out(completed));
+    actix_rt::spawn(wait_for_codes(Arc::clone(&shared), waits));
+    let principals = registry::serve(Arc::clone(&shared), principals, stopped.clone());
+    let ledgers = registry::serve(Arc::clone(&shared), ledgers, stopped);
+    let principals = actix_rt::spawn(principals);
+    let ledgers = actix_rt::spawn(ledgers);
+    let mut senders = Senders::start(&shared, &door).await;
+    let ended = async { (principals.await, ledgers.await) };
+    let ended = tokio::select! {
+        biased;
+        ended = ended => ended,
+        () = senders.keep() => (Ok(()), Ok(())),
+    };
+    senders.leave().await;
+    if ended.0.is_err() || ended.1.is_err() {
+        tracing::error!("a registry had panicked");
+    }
 }
 
 /// The views as of the end of the log: from their checkpoint, and what came after. Also says how much of

@@ -38,6 +38,8 @@ pub(crate) struct Shared {
     pub(crate) views: Arc<RwLock<Views>>,
     pub(crate) writer: Writer,
     pub(crate) searches: Arc<Semaphore>,
+    /// Everything runs on one thread.
+    pub(crate) simulated: bool,
     pub(crate) command_ids: CommandIds,
 }
 
@@ -81,10 +83,13 @@ impl Shared {
     ) -> Result<T, Error> {
         let shared = Arc::clone(self);
         let permit = Arc::clone(&self.searches).acquire_owned().await.map_err(|_| Error::closed())?;
-        let task = tokio::task::spawn_blocking(move || {
+        let simulated = self.simulated;
+        let work = move || {
             let _permit = permit;
             work(&shared)
-        });
+        };
+        let task =
+            if simulated { tokio::task::spawn_local(async move { work() }) } else { tokio::task::spawn_blocking(work) };
         task.await.unwrap_or_else(|_| Err(Error::unavailable("a computation was cut off")))
     }
 

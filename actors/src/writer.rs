@@ -5,7 +5,7 @@
 //! needed and a lone command does not wait for company.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, TrySendError, sync_channel};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
@@ -13,11 +13,12 @@ use std::time::Duration;
 use countersign_domain::event::Event;
 use countersign_domain::ids::{Position, StreamId, UnixMillis};
 use countersign_store::{Append, AppendError, Committed, Journal};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 
 use crate::config::Limits;
 use crate::error::Error;
 use crate::shredder;
+use crate::simulation::Disk;
 use crate::sms::SENDERS_MAX;
 use crate::views::{CHECKPOINT_NAME, Views, fingerprint};
 
@@ -70,22 +71,24 @@ enum Message {
 pub(crate) struct Writer {
     queue: SyncSender<Message>,
     alive: Arc<AtomicBool>,
+    /// Wakes a writer that has no thread of its own.
+    bell: Option<Arc<Notify>>,
 }
 
 impl Writer {
-    /// Starts the thread. It ends when it is stopped, and closes the journal then.
-    pub(crate) fn start(
+    /// Makes the writer and the way to it. It ends when it is stopped, and closes the journal then.
+    pub(crate) fn new(
         journal: Arc<dyn Journal>,
         views: Arc<RwLock<Views>>,
         checkpointed: u64,
         completed: mpsc::UnboundedSender<Completed>,
         (limits, sms_queued): (Limits, watch::Sender<u64>),
-    ) -> std::io::Result<(Self, JoinHandle<()>)> {
+    ) -> (Self, Loop) {
         // One place for each command in flight, those of the senders of codes as well, and one for the stop.
         let places = usize::try_from(limits.in_flight_max).unwrap_or(usize::MAX).saturating_add(SENDERS_MAX + 1);
         let (queue, jobs) = sync_channel(places);
         let alive = Arc::new(AtomicBool::new(true));
-        let loop_state = Loop {
+        let writing = Loop {
             journal,
             views,
             limits,
@@ -95,13 +98,14 @@ impl Writer {
             renewed: false,
             completed,
             sms_queued,
+            _alive: AliveFlag(Arc::clone(&alive)),
         };
-        let flag = AliveFlag(Arc::clone(&alive));
-        let thread = Builder::new().name("countersign-writer".to_owned()).spawn(move || {
-            let _flag = flag;
-            loop_state.run();
-        })?;
-        Ok((Self { queue, alive }, thread))
+        (Self { queue, alive, bell: None }, writing)
+    }
+
+    /// The same way to a writer that is a task: it is woken at everything that is queued.
+    pub(crate) fn ringing(self, bell: &Arc<Notify>) -> Self {
+        Self { bell: Some(Arc::clone(bell)), ..self }
     }
 
     /// Queues a job; the answer comes when it is durable or refused, and does not come when the thread dies.
@@ -111,12 +115,20 @@ impl Writer {
             TrySendError::Full(_) => Error::busy(),
             TrySendError::Disconnected(_) => Error::closed(),
         })?;
+        self.ring();
         Ok(answer)
     }
 
     pub(crate) fn stop(&self) {
         // The queue has a place for this; when its thread is gone there is nothing to stop.
         let _gone = self.queue.send(Message::Stop);
+        self.ring();
+    }
+
+    fn ring(&self) {
+        if let Some(bell) = &self.bell {
+            bell.notify_one();
+        }
     }
 
     pub(crate) fn is_alive(&self) -> bool {
@@ -133,7 +145,8 @@ impl Drop for AliveFlag {
     }
 }
 
-struct Loop {
+/// The writer itself.
+pub(crate) struct Loop {
     journal: Arc<dyn Journal>,
     views: Arc<RwLock<Views>>,
     limits: Limits,
@@ -146,27 +159,78 @@ struct Loop {
     completed: mpsc::UnboundedSender<Completed>,
     /// Tells the senders that there is something for them in the log.
     sms_queued: watch::Sender<u64>,
+    _alive: AliveFlag,
+}
+
+/// Jobs that are written together.
+struct Batch {
+    group: Vec<Append>,
+    waiting: Vec<Waiting>,
+    /// A stop was among them.
+    stop: bool,
 }
 
 impl Loop {
+    /// Starts the thread.
+    pub(crate) fn spawn(self) -> std::io::Result<JoinHandle<()>> {
+        Builder::new().name("countersign-writer".to_owned()).spawn(move || self.run())
+    }
+
     fn run(mut self) {
         loop {
             match self.jobs.recv_timeout(QUIET) {
                 Ok(Message::Write(job, reply)) => {
-                    if self.drain(job, reply) {
+                    let Batch { group, waiting, stop } = self.gather(job, reply);
+                    let answers = self.write(group, &waiting);
+                    self.answer(waiting, answers);
+                    if stop {
                         break;
                     }
-                    if std::mem::take(&mut self.renewed) {
-                        self.checkpointed = 0;
-                        self.maintain(1);
-                    } else {
-                        self.maintain(self.overdue());
-                    }
+                    self.maintain_under_load();
                 }
                 Ok(Message::Stop) | Err(RecvTimeoutError::Disconnected) => break,
                 Err(RecvTimeoutError::Timeout) => self.maintain(self.limits.checkpoint_every),
             }
         }
+        self.end();
+    }
+
+    /// As [`Self::run`], as a task of a simulation: with a disk that takes its time, before it writes and after.
+    pub(crate) async fn run_simulated(mut self, bell: Arc<Notify>, disk: Disk) {
+        loop {
+            match self.jobs.try_recv() {
+                Ok(Message::Write(job, reply)) => {
+                    disk.pause().await;
+                    let Batch { group, waiting, stop } = self.gather(job, reply);
+                    let answers = self.write(group, &waiting);
+                    disk.pause().await;
+                    self.answer(waiting, answers);
+                    if stop {
+                        break;
+                    }
+                    self.maintain_under_load();
+                }
+                Ok(Message::Stop) | Err(TryRecvError::Disconnected) => break,
+                Err(TryRecvError::Empty) => {
+                    if tokio::time::timeout(QUIET, bell.notified()).await.is_err() {
+                        self.maintain(self.limits.checkpoint_every);
+                    }
+                }
+            }
+        }
+        self.end();
+    }
+
+    fn maintain_under_load(&mut self) {
+        if std::mem::take(&mut self.renewed) {
+            self.checkpointed = 0;
+            self.maintain(1);
+        } else {
+            self.maintain(self.overdue());
+        }
+    }
+
+    fn end(&mut self) {
         self.maintain(1);
         if let Err(cause) = self.journal.close() {
             tracing::error!(%cause, "the journal did not close cleanly; nothing acknowledged is lost");
@@ -180,8 +244,8 @@ impl Loop {
         self.limits.checkpoint_every.saturating_mul(8).max(rows.saturating_mul(4))
     }
 
-    /// Writes the job and whatever waits behind it; says whether a stop was among it.
-    fn drain(&mut self, job: WriteJob, reply: Reply) -> bool {
+    /// The job and whatever waits behind it.
+    fn gather(&self, job: WriteJob, reply: Reply) -> Batch {
         let mut stop = false;
         let mut group = Vec::with_capacity(self.limits.batch_max.min(256));
         let mut waiting = Vec::with_capacity(group.capacity());
@@ -202,13 +266,20 @@ impl Loop {
             }
             taken += 1;
         }
+        Batch { group, waiting, stop }
+    }
+
+    fn write(&mut self, group: Vec<Append>, waiting: &[Waiting]) -> Vec<Result<Committed, AppendError>> {
         let answers = self.journal.append_group(group);
-        self.fold(&answers, &waiting);
-        self.shred(&answers, &waiting);
+        self.fold(&answers, waiting);
+        self.shred(&answers, waiting);
+        answers
+    }
+
+    fn answer(&self, waiting: Vec<Waiting>, answers: Vec<Result<Committed, AppendError>>) {
         let completed = waiting.into_iter().map(|job| job.reply).zip(answers).collect();
         // The actors' thread may have ended; what was written stays written.
         let _ended = self.completed.send(completed);
-        stop
     }
 
     fn fold(&self, answers: &[Result<Committed, AppendError>], jobs: &[Waiting]) {

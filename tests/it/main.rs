@@ -8,6 +8,7 @@ mod forget;
 mod interrupted;
 mod model;
 mod negative;
+mod node;
 mod outbox;
 mod promises;
 mod races;

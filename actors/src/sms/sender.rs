@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix::prelude::*;
 use countersign_domain::event::SmsDropReason;
@@ -16,7 +17,6 @@ use super::queue::{Queue, Routes};
 use super::step::{Next, Open, Routing};
 use super::{carry, follow, receipts};
 use crate::error::Error;
-use crate::ports::{Clock, SystemClock};
 use crate::shared::Shared;
 use crate::transports::SmsTransport;
 
@@ -120,7 +120,8 @@ impl Senders {
         let mut pause_ms = RISE_MS.0;
         while let Some(lane) = self.fallen.1.recv().await {
             tracing::error!(route = %lane, "a sender of codes panicked, and is begun again");
-            SystemClock.wait_until(SystemClock.now().plus_ms(pause_ms)).await;
+            let pause = Duration::from_millis(pause_ms);
+            let _over = tokio::time::timeout(pause, std::future::pending::<()>()).await.is_err();
             pause_ms = (pause_ms * 2).min(RISE_MS.1);
             self.begin(lane).await;
         }

@@ -6,7 +6,7 @@
 mod alarm;
 mod budgets;
 mod busy;
-mod campaign;
+pub mod campaign;
 pub mod canary;
 mod clock;
 mod flood;

@@ -11,9 +11,9 @@
 //! COUNTERSIGN_SEED=1234 COUNTERSIGN_CASES=1 cargo nextest run -p countersign-tests campaign::in_memory
 //! ```
 
-mod ledger;
-mod play;
-mod steps;
+pub mod ledger;
+pub mod play;
+pub mod steps;
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 

@@ -1,0 +1,148 @@
+//! A gateway of text messages that loses, delays, repeats and reports, as the dice say.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use countersign::*;
+use tokio::sync::Notify;
+
+use super::chance::{Death, NodeClock, Shaker, pass_ms};
+use crate::outbox::gateway::{Asked, Reply};
+
+/// The gateway.
+pub struct Gate {
+    name: &'static str,
+    clock: NodeClock,
+    dice: Shaker,
+    state: Mutex<State>,
+    news: Notify,
+}
+
+#[derive(Default)]
+struct State {
+    asked: Vec<Asked>,
+    bad: bool,
+    /// Reports to come, and after how long.
+    reports: VecDeque<(u64, SmsReceipt)>,
+}
+
+impl Gate {
+    pub fn new(name: &'static str, clock: &NodeClock, dice: &Shaker) -> Arc<Self> {
+        let (clock, dice, state) = (clock.clone(), dice.clone(), Mutex::default());
+        Arc::new(Self { name, clock, dice, state, news: Notify::new() })
+    }
+
+    /// From now on it misbehaves, or works as it should.
+    pub fn set_bad(&self, bad: bool) {
+        self.state.lock().unwrap().bad = bad;
+    }
+
+    pub fn asked(&self) -> Vec<Asked> {
+        self.state.lock().unwrap().asked.clone()
+    }
+
+    /// A process's way to it.
+    pub fn line(self: &Arc<Self>, death: &Death) -> Arc<Line> {
+        Arc::new(Line { gate: Arc::clone(self), death: death.clone() })
+    }
+
+    fn choose(&self, bad: bool) -> Reply {
+        if !bad {
+            return Reply::Take;
+        }
+        let again = Duration::from_millis(200 + self.dice.below(4000));
+        match self.dice.below(14) {
+            0..5 => Reply::Take,
+            5 => Reply::TakeNameless,
+            6 | 7 => Reply::TakeSilently,
+            8 => Reply::Hang,
+            9 => Reply::Fail(SmsFailure::Throttled { retry_after: Some(again) }),
+            10 => Reply::Fail(SmsFailure::Unavailable),
+            11 => Reply::Fail(SmsFailure::Unknown),
+            12 => Reply::Fail(self.dice.pick(&[SmsFailure::Refused, SmsFailure::InvalidNumber])),
+            _ => Reply::Panic,
+        }
+    }
+
+    /// Reports that come of a message: none, one, the same one twice, or one of a message that nobody knows.
+    fn report(&self, name: &str) {
+        let delivery = self.dice.pick(SmsDelivery::ALL);
+        let receipt = SmsReceipt { message_id: name.to_owned(), delivery };
+        let mut state = self.state.lock().unwrap();
+        for _ in 0..self.dice.pick(&[0, 1, 1, 2]) {
+            state.reports.push_back((self.dice.below(3000), receipt.clone()));
+        }
+        if self.dice.one_in(5) {
+            state.reports.push_back((0, SmsReceipt { message_id: "nobody".to_owned(), delivery }));
+        }
+        self.news.notify_one();
+    }
+
+    fn take_down(&self, message: &SmsMessage) -> Asked {
+        let mut state = self.state.lock().unwrap();
+        let reply = self.choose(state.bad);
+        let asked = Asked {
+            at: self.clock.read(),
+            key: message.key,
+            challenge: message.challenge,
+            to: message.to.e164().to_owned(),
+            code: message.code.expose().to_owned(),
+            text: message.text().to_owned(),
+            debugged: format!("{message:?}"),
+            until: message.until,
+            life_ms: u64::try_from(message.life.as_millis()).unwrap(),
+            reply,
+            name: format!("{}-{}", self.name, state.asked.len()),
+        };
+        state.asked.push(asked.clone());
+        asked
+    }
+}
+
+/// A gateway as one process sees it.
+pub struct Line {
+    gate: Arc<Gate>,
+    death: Death,
+}
+
+#[async_trait]
+impl SmsTransport for Line {
+    async fn submit(&self, message: SmsMessage) -> Result<SmsAccepted, SmsFailure> {
+        if self.death.is_there() {
+            return std::future::pending().await;
+        }
+        let asked = self.gate.take_down(&message);
+        if self.gate.dice.one_in(4) {
+            // The report may be quicker than the answer.
+            self.gate.report(&asked.name);
+        }
+        pass_ms(self.gate.dice.pick(&[0, 1, 20, 900, 4000])).await;
+        match asked.reply {
+            Reply::Take | Reply::TakeLater => {
+                self.gate.report(&asked.name);
+                Ok(SmsAccepted { message_id: Some(asked.name) })
+            }
+            Reply::TakeNameless => Ok(SmsAccepted { message_id: None }),
+            Reply::TakeSilently | Reply::Hang => std::future::pending().await,
+            Reply::Fail(failure) => Err(failure),
+            Reply::Panic => panic!("a planted panic"),
+        }
+    }
+
+    async fn receipt(&self) -> Option<SmsReceipt> {
+        loop {
+            let next = self.gate.state.lock().unwrap().reports.front().cloned();
+            match next {
+                Some((ms, receipt)) => {
+                    pass_ms(ms).await;
+                    if self.gate.state.lock().unwrap().reports.pop_front().is_some() {
+                        return Some(receipt);
+                    }
+                }
+                None => self.gate.news.notified().await,
+            }
+        }
+    }
+}

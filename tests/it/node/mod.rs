@@ -1,0 +1,75 @@
+//! A whole node on one thread, in simulated time, with everything going wrong that a seed says.
+//!
+//! The node is the engine itself: registry, principals, writer, projections and senders. Its tasks run one by one, the
+//! clock is tokio's paused one, the disk is a journal in memory that fails, is slow, and leaves the image of a crash at any
+//! operation, and the gateways lose, delay, repeat and report. A seed and a commit are a run.
+//!
+//! First things go wrong, and what must never happen is looked for at every step; then nothing fails any more, and what
+//! must happen has to.
+//!
+//! Where the line is: what is simulated is the engine on the journal's own code, on its own actor library. Sealed bytes
+//! and the hashes over them differ from run to run, because keys and nonces come from the operating system whatever
+//! anybody says; nothing decides on them. The files below a journal, the threads of the real engine, and security keys, whose
+//! library rolls its own challenges, are not in it: other tests have them.
+//!
+//! ```sh
+//! COUNTERSIGN_CASES=5000 cargo nextest run -p countersign-tests node::
+//! COUNTERSIGN_SEED=1234 COUNTERSIGN_CASES=1 cargo nextest run -p countersign-tests node::
+//! ```
+
+mod chance;
+mod deed;
+mod gate;
+mod life;
+mod play;
+mod watch;
+
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+
+use play::{Outcome, Play};
+
+/// Seeds of an everyday run.
+const EVERYDAY: u64 = 200;
+
+fn number_of(variable: &str) -> Option<u64> {
+    std::env::var(variable).ok().and_then(|text| text.parse().ok())
+}
+
+/// A run of a seed on a machine of its own.
+fn run(seed: u64) -> Outcome {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    runtime.block_on(Play::through(seed))
+}
+
+/// A part of the seeds: so many, or as many as `COUNTERSIGN_CASES` says, from `COUNTERSIGN_SEED` on.
+fn campaign(part: u64, parts: u64) {
+    let first = number_of("COUNTERSIGN_SEED").unwrap_or(0);
+    let seeds = first..first + number_of("COUNTERSIGN_CASES").unwrap_or(EVERYDAY);
+    for seed in seeds.filter(|seed| seed % parts == part) {
+        if let Err(cause) = catch_unwind(AssertUnwindSafe(|| run(seed))) {
+            eprintln!("the seed is {seed}");
+            resume_unwind(cause);
+        }
+    }
+}
+
+#[test]
+fn whatever_goes_wrong_even() {
+    campaign(0, 2);
+}
+
+#[test]
+fn whatever_goes_wrong_odd() {
+    campaign(1, 2);
+}
+
+#[test]
+fn a_seed_is_a_run() {
+    for seed in 0..12 {
+        let (first, second) = (run(seed), run(seed));
+        let differ = first.trace.lines().zip(second.trace.lines()).find(|(one, other)| one != other);
+        assert_eq!(differ, None, "seed {seed}");
+        assert_eq!(first, second, "seed {seed}");
+        assert!(first.entries > 8, "seed {seed} does nothing");
+    }
+}
