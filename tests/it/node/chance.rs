@@ -88,6 +88,11 @@ impl Trap {
         self.0.store(calls, Ordering::SeqCst);
     }
 
+    /// Takes the trap away, and says how many calls were left.
+    pub fn lift(&self) -> i64 {
+        self.0.swap(0, Ordering::SeqCst)
+    }
+
     fn pass(&self) {
         let before = self.0.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| (left > 0).then(|| left - 1));
         assert_ne!(before, Ok(1), "a planted panic");

@@ -2,6 +2,7 @@
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::task::Poll;
 use std::time::Duration;
@@ -35,6 +36,8 @@ pub struct Life {
     pub entropy: Trap,
     pub death: Death,
     image: Arc<Mutex<Option<MemoryBackend>>>,
+    /// Somebody looks at it from outside: what that does is not the node's doing.
+    pub watched: Arc<AtomicBool>,
 }
 
 fn journal(medium: MemoryBackend, ring: &Arc<EphemeralKeyRing>, faults: &Faults) -> Arc<dyn Journal> {
@@ -97,7 +100,7 @@ impl World {
         let tasks = LocalSet::new();
         let (on, ring, disk) = (Arc::clone(&journal), self.ring.clone(), self.disk());
         let engine = tasks.run_until(async { Countersign::simulated_on(on, ring, config, disk).unwrap() }).await;
-        Life { tasks, engine, journal, faults, entropy, death, image: Arc::default() }
+        Life { tasks, engine, journal, faults, entropy, death, image: Arc::default(), watched: Arc::default() }
     }
 
     /// What queries would show if every event were folded anew, off a copy of the medium.

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use countersign::store::faults::Operation;
 use countersign::store::{DataKey, EphemeralKeyRing, MemoryBackend};
@@ -44,6 +45,8 @@ struct Person {
 #[derive(Debug, PartialEq, Eq)]
 pub struct Outcome {
     pub trace: String,
+    /// Every entry of the log.
+    pub entered: String,
     pub log: u64,
     pub entries: usize,
 }
@@ -145,7 +148,9 @@ impl Play {
         let at = step + dice.pick(&[0, 0, 0, 0, 1]) - dice.pick(&[0, 0, 0, 1, 2]);
         let wrong = dice.one_in(3);
         let person = &self.people[nth];
+        let calls = self.world.clock.trap.lift();
         let devices = self.life().engine.devices(&who(nth, self.account));
+        self.world.clock.trap.set(calls);
         let phone = person.phones.iter().rev().nth(dice.below(3) as usize).or(person.phones.last()).cloned();
         let spare = self.spare.get(dice.below(self.spare.len() as u64) as usize).cloned();
         let sms = devices.iter().find(|device| device.kind == DeviceKind::Sms).map(|device| device.serial.clone());
@@ -305,7 +310,9 @@ impl Play {
                 1 => self.life().entropy.set(1 + dice.below(4) as i64),
                 _ => {
                     let skip = dice.below(10) as u32;
-                    self.life().faults.call_after(Operation::Read, skip, || panic!("a planted panic"));
+                    let watched = Arc::clone(&self.life().watched);
+                    let fall = move || assert!(watched.load(Ordering::SeqCst), "a planted panic");
+                    self.life().faults.call_after(Operation::Read, skip, fall);
                 }
             },
             _ => self.go_on(1).await,
@@ -334,9 +341,8 @@ impl Play {
     async fn look(&mut self) {
         let life = self.life.as_ref().expect("a node runs");
         // Nothing of this counts as the node's.
-        let (faults, trap) = (life.faults.clear(), &self.world.clock.trap);
-        trap.set(0);
-        let _some_were_left = faults;
+        let calls = self.world.clock.trap.lift();
+        life.watched.store(true, Ordering::SeqCst);
         self.watch.look(&*life.journal);
         if self.world.dice.one_in(8) && life.engine.is_ready() {
             let account = self.account;
@@ -344,6 +350,9 @@ impl Play {
             let anew = self.world.folded_anew(|engine| shown(engine, account)).await;
             assert_eq!(live, anew, "the views are not what the log says");
         }
+        let life = self.life();
+        life.watched.store(false, Ordering::SeqCst);
+        self.world.clock.trap.set(calls);
     }
 
     /// Another process begins, on what the one before left.
@@ -384,6 +393,9 @@ impl Play {
     /// From here on nothing fails, and all that was begun comes to an end.
     async fn finish(mut self) -> Outcome {
         self.note("everything works again");
+        self.life().faults.clear();
+        self.life().entropy.set(0);
+        self.world.clock.trap.set(0);
         self.world.gates.iter().for_each(|gate| gate.set_bad(false));
         self.world.swarm.slow_disk = false;
         if !self.life().engine.is_ready() || self.world.dice.one_in(2) {
@@ -398,7 +410,7 @@ impl Play {
         self.restart().await;
         assert_eq!(shown(&self.life().engine, account), live, "after a restart");
         assert!(self.life().journal.verify().is_ok());
-        Outcome { log: self.watch.digest(), entries: self.watch.len(), trace: self.trace }
+        Outcome { log: self.watch.digest(), entries: self.watch.len(), entered: self.watch.entered(), trace: self.trace }
     }
 
     async fn answers_come(&mut self) {

@@ -1,6 +1,7 @@
 //! What must hold at every step, whatever went wrong.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::ControlFlow;
 
@@ -38,6 +39,8 @@ pub struct Watch {
     laws: LawBook,
     /// What is known of each entry.
     entries: Vec<Known>,
+    /// The same to read, of every life.
+    entered: String,
     /// Up to where clients know the log to be durable.
     acked: usize,
     /// Codes that were taken, and for which command.
@@ -49,12 +52,12 @@ pub struct Watch {
 impl Watch {
     pub fn new(policy: &Policy) -> Self {
         let (laws, policy) = (LawBook::new(policy.clone()), policy.clone());
-        Self { policy, laws, entries: Vec::new(), acked: 0, taken: BTreeMap::new(), answers: BTreeMap::new() }
+        Self { policy, laws, entries: Vec::new(), entered: String::new(), acked: 0, taken: BTreeMap::new(), answers: BTreeMap::new() }
     }
 
     /// Judges what is new in the log.
     pub fn look(&mut self, journal: &dyn Journal) {
-        let (laws, entries) = (&mut self.laws, &mut self.entries);
+        let (laws, entries, entered) = (&mut self.laws, &mut self.entries, &mut self.entered);
         let scanned = journal.scan(Position(entries.len() as u64), &mut |entry| {
             let header = entry.header;
             let body = match journal.unseal(&header, entry.body) {
@@ -70,6 +73,7 @@ impl Watch {
                 None => laws.observe_unread(&Unread { position, stream, version, event_type: header.event_type }),
             };
             assert_eq!(broken, [], "{event:?}");
+            writeln!(entered, "{position} {at:?} {stream} {} {:?}", version.0, event.as_ref().map(|event| event.name())).unwrap();
             let clear = (header.event_type, header.type_version, at.0, header.command.to_string());
             let header = digest((clear, stream.to_string(), version.0));
             entries.push(Known { header, body: body.map(digest) });
@@ -112,6 +116,11 @@ impl Watch {
     fn refused(&self, command: &Command, answer: &Answer) {
         let rejected = answer.as_ref().is_err_and(|error| error.rejection().is_some_and(|why| !why.is_transient()));
         assert!(!rejected || !self.answers.contains_key(&command.id), "{answer:?} to {command:?}, which was done");
+    }
+
+    /// Every entry that was seen, in the order in which it was.
+    pub fn entered(&self) -> String {
+        self.entered.clone()
     }
 
     pub fn len(&self) -> usize {
