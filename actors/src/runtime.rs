@@ -47,7 +47,8 @@ pub(crate) struct Runtime {
 
 /// The two threads, and how they are told to end.
 struct Threads {
-    stop: watch::Sender<bool>,
+    /// One each registry: two who wait for one would be woken in any order.
+    stop: [watch::Sender<bool>; 2],
     writer: Writer,
     acting: Mutex<Option<Running>>,
     writing: Mutex<Option<Running>>,
@@ -60,9 +61,15 @@ enum Running {
 }
 
 impl Threads {
+    fn stop(&self) {
+        for stop in &self.stop {
+            stop.send_replace(true);
+        }
+    }
+
     /// Lets the actors leave, then the writer finish, and waits for both.
     fn join(&self) {
-        self.stop.send_replace(true);
+        self.stop();
         let simulated = join(&self.acting);
         if !simulated {
             self.writer.stop();
@@ -72,7 +79,7 @@ impl Threads {
 
     /// As [`Self::join`], of tasks of this very thread, that cannot be waited for without awaiting them.
     async fn join_tasks(&self) {
-        self.stop.send_replace(true);
+        self.stop();
         self.join_task(&self.acting).await;
         self.writer.stop();
         self.join_task(&self.writing).await;
@@ -160,7 +167,8 @@ impl Runtime {
         let places = usize::try_from(limits.in_flight_max.max(1)).unwrap_or(usize::MAX);
         let (principals, for_principals) = mpsc::channel(places.saturating_add(SENDERS_MAX));
         let (ledgers, for_ledgers) = mpsc::channel(places);
-        let (stop, stopped) = watch::channel(false);
+        let ((stop, stopped), (stop_ledgers, stopped_ledgers)) = (watch::channel(false), watch::channel(false));
+        let (stop, stopped) = ([stop, stop_ledgers], [stopped, stopped_ledgers]);
         let permits = Arc::new(Semaphore::new(places));
         let senders = Arc::new(Semaphore::new(SENDERS_MAX));
         let closing = Arc::new(AtomicBool::new(false));
@@ -318,12 +326,10 @@ async fn wait_for_codes(shared: Arc<Shared>, mut waits: mpsc::Receiver<Wait>) {
             continue;
         };
         actix_rt::spawn(async move {
-            let mut ended = shared.sms.ended.subscribe();
+            let mut ended = shared.sms.ended.seen();
             let waited = async {
                 while matches!(shared.sms_state(challenge), Some(SmsState::Waiting | SmsState::Submitting)) {
-                    if ended.changed().await.is_err() {
-                        break;
-                    }
+                    ended = shared.sms.ended.after(ended).await;
                 }
             };
             // Long enough either way; whoever asked may have gone.
@@ -338,7 +344,7 @@ fn spawn_actors(
     shared: Arc<Shared>,
     queues: Queues,
     door: Door,
-    stopped: watch::Receiver<bool>,
+    stopped: [watch::Receiver<bool>; 2],
 ) -> Result<JoinHandle<()>, Error> {
     let (ready, is_ready) = std::sync::mpsc::channel();
     let thread = Builder::new().name("countersign-actors".to_owned()).spawn(move || {
@@ -355,12 +361,13 @@ fn spawn_actors(
 }
 
 /// What the actors' thread does: it lets actors live until both registries have let theirs leave.
-async fn act(shared: Arc<Shared>, queues: Queues, door: Door, stopped: watch::Receiver<bool>) {
+async fn act(shared: Arc<Shared>, queues: Queues, door: Door, stopped: [watch::Receiver<bool>; 2]) {
     let Queues { principals, ledgers, completed, waits } = queues;
     actix_rt::spawn(writer::hand_out(completed));
     actix_rt::spawn(wait_for_codes(Arc::clone(&shared), waits));
-    let principals = registry::serve(Arc::clone(&shared), principals, stopped.clone());
-    let ledgers = registry::serve(Arc::clone(&shared), ledgers, stopped);
+    let [stopped, stopped_ledgers] = stopped;
+    let principals = registry::serve(Arc::clone(&shared), principals, stopped);
+    let ledgers = registry::serve(Arc::clone(&shared), ledgers, stopped_ledgers);
     let principals = actix_rt::spawn(principals);
     let ledgers = actix_rt::spawn(ledgers);
     let mut senders = Senders::start(&shared, &door).await;

@@ -16,6 +16,7 @@ mod courier;
 mod door;
 mod follow;
 mod guard;
+mod news;
 mod numbers;
 mod queue;
 mod receipts;
@@ -28,6 +29,7 @@ pub(crate) use courier::Courier;
 pub use courier::SmsHealth;
 pub(crate) use door::Door;
 pub(crate) use guard::suspects;
+pub(crate) use news::News;
 pub(crate) use receipts::receive;
 pub(crate) use sender::Senders;
 pub use text::{SmsEncoding, SmsText, SmsTextError};
@@ -70,9 +72,9 @@ pub(crate) struct SmsDesk {
     /// Codes that were asked for.
     asked: AtomicU64,
     /// Moves when something that a sender follows is in the log.
-    pub(crate) queued: watch::Sender<u64>,
+    pub(crate) queued: News,
     /// Moves when a try has ended.
-    pub(crate) ended: watch::Sender<u64>,
+    pub(crate) ended: News,
     /// Messages that are being carried.
     pub(crate) carried: watch::Sender<usize>,
     /// No more are to be begun: the engine closes.
@@ -84,8 +86,8 @@ impl SmsDesk {
     pub(crate) fn new(routes: &[SmsRoute], text: SmsText, marks: MarkKey) -> Self {
         let named = |route: &SmsRoute| Some(Courier::new(RouteName::new(&route.name)?, route.clone()));
         let couriers = routes.iter().filter_map(named).collect();
-        let (queued, _) = watch::channel(0);
-        let ((ended, _), (carried, _), (draining, _)) = (watch::channel(0), watch::channel(0), watch::channel(false));
+        let (queued, ended) = (News::default(), News::default());
+        let ((carried, _), (draining, _)) = (watch::channel(0), watch::channel(false));
         let (held, parked, asked) = (Mutex::default(), Mutex::default(), AtomicU64::new(1));
         Self { asked, couriers, text, marks, held, parked, queued, ended, carried, draining }
     }

@@ -13,13 +13,13 @@ use std::time::Duration;
 use countersign_domain::event::Event;
 use countersign_domain::ids::{Position, StreamId, UnixMillis};
 use countersign_store::{Append, AppendError, Committed, Journal};
-use tokio::sync::{Notify, mpsc, oneshot, watch};
+use tokio::sync::{Notify, mpsc, oneshot};
 
 use crate::config::Limits;
 use crate::error::Error;
 use crate::shredder;
 use crate::simulation::Disk;
-use crate::sms::SENDERS_MAX;
+use crate::sms::{News, SENDERS_MAX};
 use crate::views::{CHECKPOINT_NAME, Views, fingerprint};
 
 /// How long the queue must be empty before derived data is written.
@@ -82,7 +82,7 @@ impl Writer {
         views: Arc<RwLock<Views>>,
         checkpointed: u64,
         completed: mpsc::UnboundedSender<Completed>,
-        (limits, sms_queued): (Limits, watch::Sender<u64>),
+        (limits, sms_queued): (Limits, News),
     ) -> (Self, Loop) {
         // One place for each command in flight, those of the senders of codes as well, and one for the stop.
         let places = usize::try_from(limits.in_flight_max).unwrap_or(usize::MAX).saturating_add(SENDERS_MAX + 1);
@@ -158,7 +158,7 @@ pub(crate) struct Loop {
     renewed: bool,
     completed: mpsc::UnboundedSender<Completed>,
     /// Tells the senders that there is something for them in the log.
-    sms_queued: watch::Sender<u64>,
+    sms_queued: News,
     _alive: AliveFlag,
 }
 
@@ -283,20 +283,20 @@ impl Loop {
     }
 
     fn fold(&self, answers: &[Result<Committed, AppendError>], jobs: &[Waiting]) {
-        let mut queued = None;
+        let mut queued = false;
         let mut views = self.views.write().unwrap_or_else(PoisonError::into_inner);
         for (answer, job) in answers.iter().zip(jobs) {
             let Ok(committed) = answer else { continue };
             for (position, (stream, event)) in (committed.first.0..).zip(&job.facts) {
                 views.fold(Position(position), *stream, event, job.at);
                 if matches!(event, Event::SmsQueued(_) | Event::SmsRedriven(_)) {
-                    queued = Some(position);
+                    queued = true;
                 }
             }
         }
         drop(views);
-        if let Some(position) = queued {
-            self.sms_queued.send_replace(position);
+        if queued {
+            self.sms_queued.tell();
         }
     }
 

@@ -8,7 +8,7 @@ use actix::prelude::*;
 use countersign_domain::event::SmsDropReason;
 use countersign_domain::ids::{Position, UnixMillis};
 use countersign_domain::sms::RouteName;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 use tokio::task::JoinError;
 
 use super::courier::Ready;
@@ -150,7 +150,7 @@ impl OnItsWay {
 impl Drop for OnItsWay {
     fn drop(&mut self) {
         self.0.sms.carried.send_modify(|count| *count = count.saturating_sub(1));
-        self.0.sms.ended.send_modify(|count| *count = count.wrapping_add(1));
+        self.0.sms.ended.tell();
     }
 }
 
@@ -158,10 +158,8 @@ impl Actor for Sender {
     type Context = Context<Self>;
 
     fn started(&mut self, context: &mut Self::Context) {
-        let news = self.shared.sms.queued.subscribe();
-        context.spawn(news_comes(news).into_actor(self).map(|news, sender, context| sender.heard(news, context)));
-        let room = self.shared.sms.ended.subscribe();
-        context.spawn(news_comes(room).into_actor(self).map(|room, sender, context| sender.made_room(room, context)));
+        self.listen_for_news(self.shared.sms.queued.seen(), context);
+        self.listen_for_room(self.shared.sms.ended.seen(), context);
         if let Some(courier) = self.shared.sms.courier(&self.lane) {
             let transport = Arc::clone(&courier.route.transport);
             let listen = listen(Arc::clone(&self.shared), self.door.clone(), self.lane.clone(), transport);
@@ -189,12 +187,6 @@ async fn listen(shared: Arc<Shared>, door: Door, lane: RouteName, transport: Arc
     }
 }
 
-/// Waits until something is queued, or a try has ended; gives the receiver back, or nothing when the engine ends.
-async fn news_comes(mut news: watch::Receiver<u64>) -> Option<watch::Receiver<u64>> {
-    news.changed().await.ok()?;
-    Some(news)
-}
-
 /// Asks a sender to write down how far it came, and to end.
 #[derive(Message)]
 #[rtype(result = "()")]
@@ -212,19 +204,25 @@ impl Handler<Leave> for Sender {
 }
 
 impl Sender {
-    fn heard(&mut self, news: Option<watch::Receiver<u64>>, context: &mut Context<Self>) {
-        let Some(news) = news else { return };
-        context.spawn(news_comes(news).into_actor(self).map(|news, sender, context| sender.heard(news, context)));
-        self.look(context);
+    fn listen_for_news(&self, seen: u64, context: &mut Context<Self>) {
+        let queued = self.shared.sms.queued.clone();
+        let heard = async move { queued.after(seen).await };
+        context.spawn(heard.into_actor(self).map(|seen, sender, context| {
+            sender.listen_for_news(seen, context);
+            sender.look(context);
+        }));
     }
 
     /// Some try has ended, of whichever sender: a gateway that was full may have room.
-    fn made_room(&mut self, room: Option<watch::Receiver<u64>>, context: &mut Context<Self>) {
-        let Some(room) = room else { return };
-        context.spawn(news_comes(room).into_actor(self).map(|room, sender, context| sender.made_room(room, context)));
-        if self.wants_room {
-            self.pump(context);
-        }
+    fn listen_for_room(&self, seen: u64, context: &mut Context<Self>) {
+        let ended = self.shared.sms.ended.clone();
+        let heard = async move { ended.after(seen).await };
+        context.spawn(heard.into_actor(self).map(|seen, sender, context| {
+            sender.listen_for_room(seen, context);
+            if sender.wants_room {
+                sender.pump(context);
+            }
+        }));
     }
 
     /// Up to where everything is done.

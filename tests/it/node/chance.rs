@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use countersign::{Clock, Entropy, NoEntropy, UnixMillis};
-use tokio::sync::watch;
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::outbox::campaign::steps::Dice;
@@ -103,24 +103,27 @@ impl Trap {
 #[derive(Clone)]
 pub struct NodeClock {
     begun: Instant,
-    set_ms: Arc<watch::Sender<i64>>,
+    set_ms: Arc<AtomicI64>,
+    /// Wakes those who wait in the order in which they began to, which a watch channel does not.
+    set: Arc<Notify>,
     pub trap: Trap,
 }
 
 impl NodeClock {
     pub fn new() -> Self {
-        Self { begun: Instant::now(), set_ms: Arc::new(watch::channel(0).0), trap: Trap::default() }
+        Self { begun: Instant::now(), set_ms: Arc::default(), set: Arc::default(), trap: Trap::default() }
     }
 
     /// Sets the clock forwards or backwards.
     pub fn jump_ms(&self, ms: i64) {
-        self.set_ms.send_modify(|set| *set += ms);
+        self.set_ms.fetch_add(ms, Ordering::SeqCst);
+        self.set.notify_waiters();
     }
 
     /// The time, for those who are not the node.
     pub fn read(&self) -> UnixMillis {
         let passed = i64::try_from(self.begun.elapsed().as_millis()).unwrap();
-        let now = i64::try_from(START_S * 1000).unwrap() + passed + *self.set_ms.borrow();
+        let now = i64::try_from(START_S * 1000).unwrap() + passed + self.set_ms.load(Ordering::SeqCst);
         UnixMillis(u64::try_from(now).unwrap())
     }
 }
@@ -132,14 +135,13 @@ impl Clock for NodeClock {
     }
 
     fn wait_until(&self, until: UnixMillis) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
-        let mut set = self.set_ms.subscribe();
         Box::pin(async move {
             loop {
                 let left_ms = until.0.saturating_sub(self.read().0).min(86_400_000);
                 if left_ms == 0 {
                     return;
                 }
-                let _either = tokio::time::timeout(Duration::from_millis(left_ms), set.changed()).await.is_err();
+                let _either = tokio::time::timeout(Duration::from_millis(left_ms), self.set.notified()).await.is_err();
             }
         })
     }

@@ -410,7 +410,12 @@ impl Play {
         self.restart().await;
         assert_eq!(shown(&self.life().engine, account), live, "after a restart");
         assert!(self.life().journal.verify().is_ok());
-        Outcome { log: self.watch.digest(), entries: self.watch.len(), entered: self.watch.entered(), trace: self.trace }
+        Outcome {
+            log: self.watch.digest(),
+            entries: self.watch.len(),
+            entered: self.watch.entered(),
+            trace: self.trace,
+        }
     }
 
     async fn answers_come(&mut self) {

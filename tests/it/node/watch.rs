@@ -52,7 +52,15 @@ pub struct Watch {
 impl Watch {
     pub fn new(policy: &Policy) -> Self {
         let (laws, policy) = (LawBook::new(policy.clone()), policy.clone());
-        Self { policy, laws, entries: Vec::new(), entered: String::new(), acked: 0, taken: BTreeMap::new(), answers: BTreeMap::new() }
+        Self {
+            policy,
+            laws,
+            entries: Vec::new(),
+            entered: String::new(),
+            acked: 0,
+            taken: BTreeMap::new(),
+            answers: BTreeMap::new(),
+        }
     }
 
     /// Judges what is new in the log.
@@ -73,7 +81,13 @@ impl Watch {
                 None => laws.observe_unread(&Unread { position, stream, version, event_type: header.event_type }),
             };
             assert_eq!(broken, [], "{event:?}");
-            writeln!(entered, "{position} {at:?} {stream} {} {:?}", version.0, event.as_ref().map(|event| event.name())).unwrap();
+            writeln!(
+                entered,
+                "{position} {at:?} {stream} {} {:?}",
+                version.0,
+                event.as_ref().map(|event| event.name())
+            )
+            .unwrap();
             let clear = (header.event_type, header.type_version, at.0, header.command.to_string());
             let header = digest((clear, stream.to_string(), version.0));
             entries.push(Known { header, body: body.map(digest) });
