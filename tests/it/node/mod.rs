@@ -31,6 +31,24 @@ use play::{Outcome, Play};
 /// Seeds of an everyday run.
 const EVERYDAY: u64 = 200;
 
+/// What an everyday run has to reach, as its traces and its logs say it.
+const WANTED: &[&str] = &[
+    "\"died\"",
+    "\"the node stopped\"",
+    "Proof(Accepted)",
+    "Proof(Refused(Wrong))",
+    "Locked",
+    "Step(SignedIn",
+    "Err(Error(Busy))",
+    "Err(Error(Interrupted))",
+    "DeviceResynced",
+    "SmsSubmitted",
+    "SmsSubmitFailed",
+    "SmsReported",
+    "SmsCodeAccepted",
+    "SmsDropped",
+];
+
 fn number_of(variable: &str) -> Option<u64> {
     std::env::var(variable).ok().and_then(|text| text.parse().ok())
 }
@@ -45,12 +63,20 @@ fn run(seed: u64) -> Outcome {
 fn campaign(part: u64, parts: u64) {
     let first = number_of("COUNTERSIGN_SEED").unwrap_or(0);
     let seeds = first..first + number_of("COUNTERSIGN_CASES").unwrap_or(EVERYDAY);
+    let many = seeds.end - seeds.start;
+    let mut missing = WANTED.to_vec();
     for seed in seeds.filter(|seed| seed % parts == part) {
-        if let Err(cause) = catch_unwind(AssertUnwindSafe(|| run(seed))) {
-            eprintln!("the seed is {seed}");
-            resume_unwind(cause);
+        match catch_unwind(AssertUnwindSafe(|| run(seed))) {
+            Ok(Outcome { trace, entered, .. }) => {
+                missing.retain(|wanted| !trace.contains(wanted) && !entered.contains(wanted));
+            }
+            Err(cause) => {
+                eprintln!("the seed is {seed}");
+                resume_unwind(cause);
+            }
         }
     }
+    assert!(many < EVERYDAY || missing.is_empty(), "no seed has {missing:?}");
 }
 
 #[test]
