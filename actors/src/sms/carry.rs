@@ -23,6 +23,11 @@ use crate::transports::{SmsAccepted, SmsFailure, SmsKey, SmsMessage};
 /// waited for by this much, so that whoever finds it over finds nobody asking any more.
 const HANDOVER_MS: u64 = 5_000;
 
+/// For how long after its time a message is kept whose principal cannot be read, in milliseconds.
+const UNREADABLE_MS: u64 = 60_000;
+/// How long it takes until that is tried again, in milliseconds.
+const READ_AGAIN_MS: u64 = 1_000;
+
 /// A place at a courier. It is given back whatever happens.
 struct Held<'a>(Option<&'a Courier>);
 
@@ -118,8 +123,7 @@ fn may_submit(shared: &Shared, open: &Open, answer: Result<Answer, Error>) -> Re
         Err(error) if error.is_retryable() => return Err(Next::Again(soon(shared), Routing::Same)),
         Err(error) => {
             tracing::error!(challenge = %open.challenge, %error, "a code cannot be sent");
-            // One history that cannot be read is no reason not to send to others.
-            return Err(if shared.journal.is_poisoned() { Next::Stop } else { Next::Done });
+            return Err(unreadable(shared, open));
         }
     };
     match (answer.verdict, answer.given.as_deref()) {
@@ -133,6 +137,17 @@ fn may_submit(shared: &Shared, open: &Open, answer: Result<Answer, Error>) -> Re
         }
         (Verdict::SmsHeld { until }, _) => Err(Next::Again(until, Routing::Same)),
         _ => Err(Next::Done),
+    }
+}
+
+/// What becomes of a message whose principal does not answer. One history that cannot be read is no reason not to send to
+/// others; but it may be read in a moment, and until then the message is neither handed over nor given up.
+fn unreadable(shared: &Shared, open: &Open) -> Next {
+    let now = shared.clock.now();
+    match () {
+        () if shared.journal.is_poisoned() => Next::Stop,
+        () if now < open.until.plus_ms(UNREADABLE_MS) => Next::Again(now.plus_ms(READ_AGAIN_MS), Routing::Same),
+        () => Next::Done,
     }
 }
 
@@ -211,7 +226,7 @@ async fn record_end(shared: &Arc<Shared>, door: &Door, open: &Open, submit: u8, 
             Err(error) if error.is_retryable() => shared.clock.wait_until(soon(shared)).await,
             Err(error) => {
                 tracing::error!(challenge = %open.challenge, %error, "how a try ended cannot be recorded");
-                return Some(if shared.journal.is_poisoned() { Next::Stop } else { Next::Done });
+                return Some(unreadable(shared, open));
             }
         }
     }

@@ -414,7 +414,7 @@ impl Play {
             log: self.watch.digest(),
             entries: self.watch.len(),
             entered: self.watch.entered(),
-            trace: self.trace,
+            trace: std::mem::take(&mut self.trace),
         }
     }
 
@@ -467,5 +467,14 @@ impl Play {
         let asked: Vec<Asked> = self.world.gates.iter().flat_map(|gate| gate.asked()).collect();
         ledger.against_gateways(&asked);
         ledger.against_views(&self.life().engine);
+    }
+}
+
+/// Shows how a run ended that did not end well, if it is asked for.
+impl Drop for Play {
+    fn drop(&mut self) {
+        if std::thread::panicking() && std::env::var_os("COUNTERSIGN_TRACE").is_some() {
+            eprintln!("{}\n{}", self.trace, self.watch.entered());
+        }
     }
 }
