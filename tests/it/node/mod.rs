@@ -21,6 +21,7 @@ mod chance;
 mod deed;
 mod gate;
 mod life;
+mod planted;
 mod play;
 mod watch;
 

@@ -152,7 +152,11 @@ impl Play {
         let devices = self.life().engine.devices(&who(nth, self.account));
         self.world.clock.trap.set(calls);
         let phone = person.phones.iter().rev().nth(dice.below(3) as usize).or(person.phones.last()).cloned();
-        let spare = self.spare.get(dice.below(self.spare.len() as u64) as usize).cloned();
+        // Sometimes one that somebody had, or has.
+        let others = self.people.iter().flat_map(|person| &person.phones);
+        let (had, fresh): (Vec<&Phone>, Vec<&Phone>) = (others.collect(), self.spare.iter().collect());
+        let pool = if dice.one_in(3) { had } else { fresh };
+        let spare = pool.get(dice.below(pool.len() as u64) as usize).map(|phone| Phone::clone(phone));
         let sms = devices.iter().find(|device| device.kind == DeviceKind::Sms).map(|device| device.serial.clone());
         let any = devices.first().map(|device| device.serial.clone());
         let deed = match dice.below(30) {
@@ -206,6 +210,11 @@ impl Play {
         self.asking.push(Asking { command, answer });
     }
 
+    fn next_id(&mut self) -> CommandId {
+        self.next_id += 1;
+        CommandId::derive(&["node", &self.next_id.to_string()])
+    }
+
     fn ask_something(&mut self) {
         let dice = self.world.dice.clone();
         if dice.one_in(5) && !self.asked.is_empty() {
@@ -214,8 +223,7 @@ impl Play {
             return self.ask(again);
         }
         let Some((who, deed)) = self.choose() else { return };
-        self.next_id += 1;
-        let command = Command { id: CommandId::derive(&["node", &self.next_id.to_string()]), who, deed };
+        let command = Command { id: self.next_id(), who, deed };
         self.note(&command.deed);
         self.asked.push(command.clone());
         self.ask(command);
@@ -271,15 +279,12 @@ impl Play {
             8..10 => (0..2 + dice.below(12)).for_each(|_| self.ask_something()),
             10 => {
                 // Somebody guesses.
-                let guess = self.choose().filter(|(_, deed)| matches!(deed, Deed::Verify(..)));
-                for _ in 0..guess.as_ref().map_or(0, |_| 4 + dice.below(10)) {
-                    let (who, mut deed) = guess.clone().expect("there is one");
-                    if let Deed::Verify(_, step, wrong) = &mut deed {
-                        (*step, *wrong) = (*step, true);
-                    }
-                    self.next_id += 1;
-                    let id = CommandId::derive(&["node", &self.next_id.to_string()]);
-                    self.ask(Command { id, who, deed });
+                let who = dice.below(PEOPLE as u64) as usize;
+                let Some(phone) = self.people[who].phones.last().cloned() else { return };
+                let step = self.world.clock.read().secs() / 30;
+                for _ in 0..6 + dice.below(10) {
+                    let id = self.next_id();
+                    self.ask(Command { id, who, deed: Deed::Verify(phone.clone(), step, true) });
                 }
             }
             11..14 => self.go_on(dice.pick(&[0, 1, 5, 300, 2_000, 15_000, 40_000])).await,
@@ -410,6 +415,7 @@ impl Play {
         self.restart().await;
         assert_eq!(shown(&self.life().engine, account), live, "after a restart");
         assert!(self.life().journal.verify().is_ok());
+        self.watch.seeds_are_gone();
         Outcome {
             log: self.watch.digest(),
             entries: self.watch.len(),
@@ -432,9 +438,7 @@ impl Play {
     async fn each_principal_answers(&mut self) {
         for nth in 0..PEOPLE {
             for deed in [Deed::Begin, Deed::EndSignIns] {
-                self.next_id += 1;
-                let id = CommandId::derive(&["node", &self.next_id.to_string()]);
-                let command = Command { id, who: nth, deed };
+                let command = Command { id: self.next_id(), who: nth, deed };
                 let asked = command.clone().ask(self.life().engine.clone(), self.account, who(nth, self.account));
                 let answer = self.life().run(tokio::time::timeout(std::time::Duration::from_secs(60), asked)).await;
                 let answer = answer.expect("nothing dies").unwrap_or_else(|_| panic!("{nth} does not answer"));
@@ -447,7 +451,9 @@ impl Play {
     async fn codes_come_to_an_end(&mut self) {
         let now = self.world.clock.read();
         let before = Ledger::read(&*self.life().journal, &self.world.policy);
-        let soon = |until: UnixMillis| until.0 > now.0 + SOON_MS;
+        // A sender waits for instants: one that was told by a clock ahead of this one comes late.
+        let judged = !self.world.swarm.clock_jumps;
+        let soon = |until: UnixMillis| judged && until.0 > now.0 + SOON_MS;
         let in_time: Vec<ChallengeId> = before.waiting().filter(|(_, e)| soon(e.until)).map(|(id, _)| *id).collect();
         let waits = |message: &SmsMessageView| matches!(message.state, SmsState::Waiting | SmsState::Submitting);
         let mut left_ms: u64 = 3 * 3_600_000;

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::ControlFlow;
 
+use countersign::domain::event::Event;
 use countersign::domain::laws::{Fact, LawBook, Unread};
 use countersign::store::{Journal, KeyError};
 use countersign::*;
@@ -39,6 +40,8 @@ pub struct Watch {
     laws: LawBook,
     /// What is known of each entry.
     entries: Vec<Known>,
+    /// Deletions of devices.
+    deleted: usize,
     /// The same to read, of every life.
     entered: String,
     /// Up to where clients know the log to be durable.
@@ -56,6 +59,7 @@ impl Watch {
             policy,
             laws,
             entries: Vec::new(),
+            deleted: 0,
             entered: String::new(),
             acked: 0,
             taken: BTreeMap::new(),
@@ -66,6 +70,7 @@ impl Watch {
     /// Judges what is new in the log.
     pub fn look(&mut self, journal: &dyn Journal) {
         let (laws, entries, entered) = (&mut self.laws, &mut self.entries, &mut self.entered);
+        let deleted = &mut self.deleted;
         let scanned = journal.scan(Position(entries.len() as u64), &mut |entry| {
             let header = entry.header;
             let body = match journal.unseal(&header, entry.body) {
@@ -74,6 +79,7 @@ impl Watch {
             };
             let event = body.as_ref().map(|_| event_of(journal, &header, entry.body));
             let position = entry.position;
+            *deleted += usize::from(matches!(event, Some(Event::DeviceDeleted(_))));
             assert_eq!(position.0, entries.len() as u64, "positions have no gap");
             let (stream, version, at) = (header.stream, header.version, header.time);
             let broken = match &event {
@@ -102,6 +108,7 @@ impl Watch {
     pub fn after_end(&mut self, journal: &dyn Journal, died: bool) {
         let before = std::mem::take(&mut self.entries);
         self.laws = LawBook::new(self.policy.clone());
+        self.deleted = 0;
         self.look(journal);
         let kept = if died { self.acked } else { before.len() };
         assert!(self.entries.len() >= kept, "{kept} entries were acked, {} are there", self.entries.len());
@@ -119,7 +126,8 @@ impl Watch {
             let first = *self.taken.entry(spent).or_insert(command.id);
             assert_eq!(first, command.id, "a code was taken twice: {command:?}");
         }
-        if matches!(said, Said::Proof(_)) || said.is_yes() {
+        // A device that is locked evaluates nothing, and may do so when the command comes again.
+        if matches!(said, Said::Proof(Proof::Refused(Refusal::Wrong))) || said.is_yes() {
             let told = format!("{said:?}");
             let before = self.answers.entry(command.id).or_insert_with(|| told.clone());
             assert_eq!(*before, told, "another answer to {command:?}");
@@ -130,6 +138,12 @@ impl Watch {
     fn refused(&self, command: &Command, answer: &Answer) {
         let rejected = answer.as_ref().is_err_and(|error| error.rejection().is_some_and(|why| !why.is_transient()));
         assert!(!rejected || !self.answers.contains_key(&command.id), "{answer:?} to {command:?}, which was done");
+    }
+
+    /// No seed can be read of a device that was deleted, after a restart at the latest.
+    pub fn seeds_are_gone(&self) {
+        let gone = self.entries.iter().filter(|entry| entry.body.is_none()).count();
+        assert!(gone >= self.deleted, "{} devices were deleted, {gone} seeds are gone", self.deleted);
     }
 
     /// Every entry that was seen, in the order in which it was.
