@@ -1,6 +1,6 @@
 //! What must hold at every step, whatever went wrong.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::ControlFlow;
@@ -40,7 +40,8 @@ pub struct Watch {
     laws: LawBook,
     /// What is known of each entry.
     entries: Vec<Known>,
-    /// Deletions of devices.
+    /// Devices that have a seed, and how many of them were deleted.
+    seeded: BTreeSet<StreamId>,
     deleted: usize,
     /// The same to read, of every life.
     entered: String,
@@ -59,6 +60,7 @@ impl Watch {
             policy,
             laws,
             entries: Vec::new(),
+            seeded: BTreeSet::new(),
             deleted: 0,
             entered: String::new(),
             acked: 0,
@@ -70,7 +72,7 @@ impl Watch {
     /// Judges what is new in the log.
     pub fn look(&mut self, journal: &dyn Journal) {
         let (laws, entries, entered) = (&mut self.laws, &mut self.entries, &mut self.entered);
-        let deleted = &mut self.deleted;
+        let (seeded, deleted) = (&mut self.seeded, &mut self.deleted);
         let scanned = journal.scan(Position(entries.len() as u64), &mut |entry| {
             let header = entry.header;
             let body = match journal.unseal(&header, entry.body) {
@@ -79,7 +81,11 @@ impl Watch {
             };
             let event = body.as_ref().map(|_| event_of(journal, &header, entry.body));
             let position = entry.position;
-            *deleted += usize::from(matches!(event, Some(Event::DeviceDeleted(_))));
+            match event {
+                Some(Event::VirtualDeviceCreated(_)) => drop(seeded.insert(header.stream)),
+                Some(Event::DeviceDeleted(_)) => *deleted += usize::from(seeded.contains(&header.stream)),
+                _ => {}
+            }
             assert_eq!(position.0, entries.len() as u64, "positions have no gap");
             let (stream, version, at) = (header.stream, header.version, header.time);
             let broken = match &event {
@@ -109,6 +115,7 @@ impl Watch {
         let before = std::mem::take(&mut self.entries);
         self.laws = LawBook::new(self.policy.clone());
         self.deleted = 0;
+        self.seeded.clear();
         self.look(journal);
         let kept = if died { self.acked } else { before.len() };
         assert!(self.entries.len() >= kept, "{kept} entries were acked, {} are there", self.entries.len());
