@@ -26,6 +26,7 @@ mod play;
 mod watch;
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use play::{Outcome, Play};
 
@@ -50,6 +51,9 @@ const WANTED: &[&str] = &[
     "SmsDropped",
 ];
 
+/// A seed failed: the other part of the seeds need not go on.
+static FOUND: AtomicBool = AtomicBool::new(false);
+
 fn number_of(variable: &str) -> Option<u64> {
     std::env::var(variable).ok().and_then(|text| text.parse().ok())
 }
@@ -67,11 +71,15 @@ fn campaign(part: u64, parts: u64) {
     let many = seeds.end - seeds.start;
     let mut missing = WANTED.to_vec();
     for seed in seeds.filter(|seed| seed % parts == part) {
+        if FOUND.load(Ordering::Relaxed) {
+            return;
+        }
         match catch_unwind(AssertUnwindSafe(|| run(seed))) {
             Ok(Outcome { trace, entered, .. }) => {
                 missing.retain(|wanted| !trace.contains(wanted) && !entered.contains(wanted));
             }
             Err(cause) => {
+                FOUND.store(true, Ordering::Relaxed);
                 eprintln!("the seed is {seed}");
                 resume_unwind(cause);
             }
