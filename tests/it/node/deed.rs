@@ -33,7 +33,7 @@ pub enum Deed {
     Enrol(PhoneNumber),
     FinishEnrol(ChallengeId, Code),
     Send(AttemptId, Serial),
-    TypeSent(AttemptId, ChallengeId, Serial, Code),
+    TypeSent(AttemptId, Serial, Code),
     Record(u8),
 }
 
@@ -126,7 +126,7 @@ impl Command {
                 engine.finish_sms_enrolment(by(proven(&who)), &who, challenge, code).await.map(proof)
             }
             Deed::Send(attempt, serial) => engine.send_sign_in_code(console(), &who, attempt, &serial).await.map(sent),
-            Deed::TypeSent(attempt, _, serial, code) => {
+            Deed::TypeSent(attempt, serial, code) => {
                 engine.sign_in_with_code(console(), &who, attempt, &serial, code).await.map(step)
             }
             Deed::Record(byte) => {

@@ -178,7 +178,7 @@ impl Play {
                 let code = if wrong { crate::door::other_than(&read) } else { read };
                 match attempt {
                     None => Deed::FinishEnrol(challenge, code),
-                    Some(attempt) => Deed::TypeSent(attempt, challenge, sms?, code),
+                    Some(attempt) => Deed::TypeSent(attempt, sms?, code),
                 }
             }
             _ => Deed::Record(dice.below(256) as u8),
