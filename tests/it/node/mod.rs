@@ -7,9 +7,9 @@
 //! First things go wrong, and what must never happen is looked for at every step; then nothing fails any more, and what
 //! must happen has to.
 //!
-//! Where the line is: what is simulated is the engine on the journal's own code, on its own actor library. Sealed bytes
-//! and the hashes over them differ from run to run, because keys and nonces come from the operating system whatever
-//! anybody says; nothing decides on them. The files below a journal, the threads of the real engine, and security keys, whose
+//! Where the line is: what is simulated is the engine on the journal's own code, on its own actor library. Sealed bytes,
+//! the hashes over them and the ids that commands are remembered by differ from run to run, because the store's keys, its root
+//! and nonces come from the operating system whatever anybody says; nothing decides on them. The files below a journal, the threads of the real engine, and security keys, whose
 //! library rolls its own challenges, are not in it: other tests have them.
 //!
 //! ```sh

@@ -161,11 +161,6 @@ impl Watch {
     pub fn len(&self) -> usize {
         self.entries.len()
     }
-
-    /// A digest of the whole log.
-    pub fn digest(&self) -> u64 {
-        digest(&self.entries)
-    }
 }
 
 /// What queries show.

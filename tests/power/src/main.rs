@@ -113,9 +113,9 @@ struct Life {
 }
 
 impl Life {
-    fn ended(disk: Shared<Acked>, failure: Option<String>) -> Result<Self, Failure> {
-        let disk = Arc::into_inner(disk).ok_or("the disk is still served")?;
-        Ok(Self { disk: disk.into_inner().map_err(|_| "somebody fell while he had the disk")?, failure })
+    /// The kernel may hold on to the disk for a while. It gets an empty one.
+    fn ended(disk: &Shared<Acked>, failure: Option<String>) -> Self {
+        Self { disk: std::mem::replace(&mut *locked(disk), Disk::new(Vec::new(), Ills::default())), failure }
     }
 }
 
@@ -216,7 +216,7 @@ impl Campaign {
         let disk = Arc::new(Mutex::new(Disk::new(image, ills)));
         let mounted = match Mounted::new(&disk, dir) {
             Ok(mounted) => mounted,
-            Err(cause) => return Life::ended(disk, Some(format!("{LOST}the file system: {cause}"))),
+            Err(cause) => return Ok(Life::ended(&disk, Some(format!("{LOST}the file system: {cause}")))),
         };
         let mut child = Command::new(std::env::current_exe()?)
             .arg(WRITE)
@@ -230,7 +230,7 @@ impl Campaign {
         let failure = listen(&mut child, |acked| locked(&disk).note(acked))?;
         // What unmounting writes comes after the life, and may be cut short like the rest.
         drop(mounted);
-        Life::ended(disk, failure)
+        Ok(Life::ended(&disk, failure))
     }
 }
 

@@ -133,8 +133,9 @@ pub struct Mounted {
 }
 
 impl Mounted {
-    /// Mounts a disk below a folder.
+    /// Mounts a disk below a folder, where no other was.
     pub fn new<A: Clone + Send + 'static>(disk: &Shared<A>, below: &Path) -> Result<Self> {
+        let below = tempfile::tempdir_in(below)?.keep();
         let (served_at, folder) = (below.join("served"), below.join("mounted"));
         std::fs::create_dir_all(&served_at)?;
         std::fs::create_dir_all(&folder)?;
