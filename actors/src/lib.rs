@@ -47,6 +47,8 @@ mod shared;
 mod shredder;
 mod simulation;
 mod sms;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod totp;
 mod transports;
 mod views;

@@ -1,7 +1,7 @@
 //! What people do at the door of the console: keys that are touched, codes that are read off a phone.
 
+use countersign::testing::SecurityKey;
 use countersign::*;
-use countersign_tests::keys::HandMade;
 
 use crate::support::{World, name};
 
@@ -48,13 +48,18 @@ impl World {
     }
 
     /// Registers a key in both halves.
-    pub async fn register(&self, who: &PrincipalId, key: &HandMade, form: KeyForm) -> Result<KeyRegistration, Error> {
+    pub async fn register(
+        &self,
+        who: &PrincipalId,
+        key: &SecurityKey,
+        form: KeyForm,
+    ) -> Result<KeyRegistration, Error> {
         let begun = self.engine.begin_key_registration(proven(who), who, name("blue"), form, None).await?.value;
         self.finish_key(who, begun.id, &key.create(&begun.options)).await
     }
 
     /// A registered key's serial number.
-    pub async fn registered(&self, who: &PrincipalId, key: &HandMade) -> Serial {
+    pub async fn registered(&self, who: &PrincipalId, key: &SecurityKey) -> Serial {
         match self.register(who, key, KeyForm::SecurityKey).await.unwrap() {
             KeyRegistration::Registered(serial) => serial,
             KeyRegistration::Refused(why) => panic!("not registered: {why:?}"),
@@ -62,7 +67,7 @@ impl World {
     }
 
     /// A user with one security key.
-    pub async fn keyed(&self, user: &str, key: &HandMade) -> (PrincipalId, Serial) {
+    pub async fn keyed(&self, user: &str, key: &SecurityKey) -> (PrincipalId, Serial) {
         let who = self.user(user).await;
         let serial = self.registered(&who, key).await;
         (who, serial)
@@ -99,7 +104,7 @@ impl World {
     }
 
     /// A whole sign-in with a key.
-    pub async fn sign_in_by_touch(&self, who: &PrincipalId, key: &HandMade) -> Result<SignInStep, Error> {
+    pub async fn sign_in_by_touch(&self, who: &PrincipalId, key: &SecurityKey) -> Result<SignInStep, Error> {
         let attempt = self.begin_sign_in(who).await;
         let asked = self.offer(who, attempt).await;
         self.touch(who, attempt, asked.id, &key.get(&asked.options)).await

@@ -1,15 +1,13 @@
 //! What several of the tests need.
 
-use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use countersign::domain::event::Event;
-use countersign::domain::laws::{Fact, LawBook, Unread};
 use countersign::domain::wire;
 use countersign::store::{EphemeralKeyRing, Header, Journal, KeyError, KeyRing, MemoryJournal};
+use countersign::testing::{Authenticator, STEP_S, broken_laws, digits, from_base32};
 use countersign::*;
-use countersign_tests::authenticator::{STEP_S, digits, from_base32, hotp, remembered};
 
 /// Waits for a future on this thread.
 pub fn block_on<T>(work: impl Future<Output = T>) -> T {
@@ -25,36 +23,23 @@ pub fn event_of(journal: &dyn Journal, header: &Header, body: &[u8]) -> Event {
     wire::decode(header.event_type, header.type_version, &body).unwrap()
 }
 
-/// Every entry of a log in its global order, with its event unless that was forgotten.
-fn entries(journal: &dyn Journal) -> Vec<(Header, Option<Event>)> {
+/// Every event of a log in its global order, without what was forgotten.
+pub fn events(journal: &dyn Journal) -> Vec<(Header, Event)> {
     let mut all = Vec::new();
     let scanned = journal.scan(Position(0), &mut |entry| {
-        let forgotten = matches!(journal.unseal(&entry.header, entry.body), Err(KeyError::Destroyed(_)));
-        let event = (!forgotten).then(|| event_of(journal, &entry.header, entry.body));
-        all.push((entry.header, event));
+        if !matches!(journal.unseal(&entry.header, entry.body), Err(KeyError::Destroyed(_))) {
+            let event = event_of(journal, &entry.header, entry.body);
+            all.push((entry.header, event));
+        }
         ControlFlow::Continue(())
     });
     scanned.unwrap();
     all
 }
 
-/// Every event of a log in its global order, without what was forgotten.
-pub fn events(journal: &dyn Journal) -> Vec<(Header, Event)> {
-    entries(journal).into_iter().filter_map(|(header, event)| Some((header, event?))).collect()
-}
-
 /// Every law of the domain over a whole log.
 pub fn check_laws(journal: &dyn Journal, policy: &Policy) {
-    let mut laws = LawBook::new(policy.clone());
-    for (place, (header, event)) in entries(journal).iter().enumerate() {
-        let (position, stream, version) = (Position(place as u64), header.stream, header.version);
-        let broken = match event {
-            Some(event) => laws.observe(&Fact { position, stream, version, at: header.time, event }),
-            None => laws.observe_unread(&Unread { position, stream, version, event_type: header.event_type }),
-        };
-        assert_eq!(broken, [], "{event:?}");
-    }
-    assert_eq!(laws.finish(), []);
+    assert_eq!(broken_laws(journal, policy).unwrap(), []);
 }
 
 /// When the tests begin: ten seconds into a step, at no window's edge.
@@ -65,7 +50,7 @@ pub fn narrow(policy: Policy) -> Policy {
     Policy { pair_back_steps: 3, pair_ahead_steps: 3, ..policy }
 }
 
-/// An authenticator with its device's serial number.
+/// An authenticator with a right clock, which is asked by the second.
 #[derive(Clone, Debug)]
 pub struct Phone {
     pub serial: Serial,
@@ -73,9 +58,13 @@ pub struct Phone {
 }
 
 impl Phone {
+    fn held(&self) -> Authenticator {
+        Authenticator::new(self.serial.clone(), self.secret.clone())
+    }
+
     /// What it shows at an instant.
     pub fn at(&self, seconds: u64) -> Code {
-        typed(hotp(&self.secret, seconds / STEP_S))
+        self.held().code(UnixMillis::from_secs(seconds))
     }
 
     /// Two codes, the second of which it shows at an instant.
@@ -84,10 +73,8 @@ impl Phone {
     }
 
     /// Codes that it shows at no time near an instant.
-    pub fn wrong(&self, seconds: u64) -> impl Iterator<Item = Code> {
-        let step = seconds / STEP_S;
-        let near: BTreeSet<u32> = (step - 1100..step + 1100).map(|step| remembered(&self.secret, step)).collect();
-        (0..1_000_000).filter(move |number| !near.contains(number)).map(typed)
+    pub fn wrong(&self, seconds: u64) -> impl Iterator<Item = Code> + use<> {
+        self.held().wrong(UnixMillis::from_secs(seconds))
     }
 }
 

@@ -1,171 +1,12 @@
-//! Security keys in the user's hand, each with the browser in front of it: options in, `credential.toJSON()` out.
-//!
-//! [`HandMade`] does what a test wants, with a signature that verifies. [`Soft`] is an authenticator that
-//! somebody else wrote.
+//! Security keys that somebody else wrote, each with the browser in front of it: options in, `credential.toJSON()` out.
 
+use countersign::testing::ORIGIN;
 use data_encoding::BASE64URL_NOPAD;
-use p256::ecdsa::signature::Signer;
-use p256::ecdsa::{Signature, SigningKey};
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 use webauthn_authenticator_rs::WebauthnAuthenticator;
 use webauthn_authenticator_rs::prelude::Url;
 use webauthn_authenticator_rs::softpasskey::SoftPasskey;
 use webauthn_authenticator_rs::softtoken::SoftToken;
-
-/// Where the pages come from, as the default relying party has it.
-pub const ORIGIN: &str = "http://localhost:8080";
-
-/// Flags of authenticator data (WebAuthn Level 3, section 6.1).
-mod flag {
-    pub const PRESENT: u8 = 0x01;
-    pub const VERIFIED: u8 = 0x04;
-    pub const ATTESTED: u8 = 0x40;
-}
-
-/// A key of one credential, and a browser; both say what they are told to. The default is honest.
-#[derive(Clone)]
-pub struct HandMade {
-    /// Its private key.
-    pub secret: [u8; 32],
-    /// Its credential.
-    pub id: Vec<u8>,
-    /// What its counter shows; nothing here raises it.
-    pub counter: u32,
-    /// Whether somebody touches it.
-    pub present: bool,
-    /// Whether it verifies its user.
-    pub verified: bool,
-    /// The page that it answers to.
-    pub origin: String,
-    /// The relying party that it answers to.
-    pub party: String,
-    /// The challenge that it signs instead of the one in the options.
-    pub challenge: Option<Vec<u8>>,
-    /// What it calls its user.
-    pub handle: Option<Vec<u8>>,
-    /// Whether its signatures are spoilt.
-    pub spoilt: bool,
-}
-
-impl HandMade {
-    /// A key; another number is another key.
-    #[must_use]
-    pub fn new(number: u8) -> Self {
-        let mut secret = [0x42; 32];
-        secret[0] = number;
-        Self {
-            secret,
-            id: Sha256::digest(secret).to_vec(),
-            counter: 0,
-            present: true,
-            verified: true,
-            origin: ORIGIN.to_owned(),
-            party: "localhost".to_owned(),
-            challenge: None,
-            handle: None,
-            spoilt: false,
-        }
-    }
-
-    /// The key with its counter at some value.
-    #[must_use]
-    pub fn at(&self, counter: u32) -> Self {
-        Self { counter, ..self.clone() }
-    }
-
-    /// Answers the options of a registration, without attestation.
-    ///
-    /// # Panics
-    /// When these are no options.
-    #[must_use]
-    pub fn create(&self, options: &str) -> String {
-        let client_data = self.client_data("webauthn.create", options);
-        let point = self.signing().verifying_key().to_sec1_point(false);
-        let mut data = self.authenticator_data(flag::ATTESTED);
-        data.extend([0; 16]);
-        data.extend(u16::try_from(self.id.len()).expect("a short id").to_be_bytes());
-        data.extend(&self.id);
-        // The COSE key: EC2, ES256, P-256, x and y (RFC 9053).
-        data.extend([0xa5, 1, 2, 3, 0x26, 0x20, 1, 0x21, 0x58, 0x20]);
-        data.extend(point.x().expect("a point in full"));
-        data.extend([0x22, 0x58, 0x20]);
-        data.extend(point.y().expect("a point in full"));
-        let mut object = b"\xa3\x63fmt\x64none\x67attStmt\xa0\x68authData\x59".to_vec();
-        object.extend(u16::try_from(data.len()).expect("a short id").to_be_bytes());
-        object.extend(data);
-        let transports = json!(["usb"]);
-        self.answer(&json!({
-            "clientDataJSON": encode(&client_data),
-            "attestationObject": encode(&object),
-            "transports": transports,
-        }))
-    }
-
-    /// Answers the options of an assertion, whether they ask for this key or not.
-    ///
-    /// # Panics
-    /// When these are no options.
-    #[must_use]
-    pub fn get(&self, options: &str) -> String {
-        let client_data = self.client_data("webauthn.get", options);
-        let data = self.authenticator_data(0);
-        let signed = [&data[..], &Sha256::digest(&client_data)[..]].concat();
-        let signature: Signature = self.signing().sign(&signed[usize::from(self.spoilt)..]);
-        let mut response = json!({
-            "clientDataJSON": encode(&client_data),
-            "authenticatorData": encode(&data),
-            "signature": encode(signature.to_der().as_bytes()),
-        });
-        if let Some(handle) = &self.handle {
-            response["userHandle"] = encode(handle).into();
-        }
-        self.answer(&response)
-    }
-
-    fn signing(&self) -> SigningKey {
-        SigningKey::from_slice(&self.secret).expect("a scalar of the curve")
-    }
-
-    fn answer(&self, response: &Value) -> String {
-        let id = encode(&self.id);
-        json!({
-            "id": id,
-            "rawId": id,
-            "type": "public-key",
-            "authenticatorAttachment": "cross-platform",
-            "clientExtensionResults": {},
-            "response": response,
-        })
-        .to_string()
-    }
-
-    fn authenticator_data(&self, more: u8) -> Vec<u8> {
-        let present = if self.present { flag::PRESENT } else { 0 };
-        let verified = if self.verified { flag::VERIFIED } else { 0 };
-        let mut data = Sha256::digest(&self.party).to_vec();
-        data.push(present | verified | more);
-        data.extend(self.counter.to_be_bytes());
-        data
-    }
-
-    fn client_data(&self, kind: &str, options: &str) -> Vec<u8> {
-        let challenge = self.challenge.clone().unwrap_or_else(|| challenge(options));
-        let (challenge, origin) = (encode(&challenge), &self.origin);
-        format!(r#"{{"type":"{kind}","challenge":"{challenge}","origin":"{origin}","crossOrigin":false}}"#).into_bytes()
-    }
-}
-
-/// The challenge of options of either kind.
-///
-/// # Panics
-/// When these are no options.
-#[must_use]
-pub fn challenge(options: &str) -> Vec<u8> {
-    let options: Value = serde_json::from_str(options).expect("options are JSON");
-    let challenge = options["publicKey"]["challenge"].as_str().expect("options have a challenge");
-    BASE64URL_NOPAD.decode(challenge.as_bytes()).expect("a challenge is base64url")
-}
 
 /// The credentials that options of an assertion ask for.
 ///
@@ -187,10 +28,6 @@ pub fn asked_for(options: &str) -> Vec<Vec<u8>> {
 pub fn credential(answer: &str) -> Vec<u8> {
     let answer: Value = serde_json::from_str(answer).expect("an answer is JSON");
     BASE64URL_NOPAD.decode(answer["rawId"].as_str().unwrap_or_default().as_bytes()).expect("an id is base64url")
-}
-
-fn encode(bytes: &[u8]) -> String {
-    BASE64URL_NOPAD.encode(bytes)
 }
 
 /// A software authenticator of the library's authors: it makes a fresh credential for each registration, and one
@@ -276,13 +113,15 @@ fn as_browsers_say(answer: &impl serde::Serialize) -> String {
 
 #[cfg(test)]
 mod tests {
+    use countersign::testing::{SecurityKey, challenge_of};
+
     use super::*;
 
     const OPTIONS: &str = r#"{"publicKey":{"challenge":"AAECAw","rp":{"id":"localhost","name":"x"},
         "user":{"id":"BwcH","name":"lee","displayName":"lee"},"pubKeyCredParams":[{"type":"public-key","alg":-7}]}}"#;
 
     fn ask_for(answer: &str) -> String {
-        let id = encode(&credential(answer));
+        let id = BASE64URL_NOPAD.encode(&credential(answer));
         json!({ "publicKey": {
             "challenge": "AAEC", "rpId": "localhost", "userVerification": "required",
             "allowCredentials": [{ "type": "public-key", "id": id }],
@@ -299,13 +138,13 @@ mod tests {
 
     #[test]
     fn a_hand_made_key_answers_the_challenge_of_its_options() {
-        let key = HandMade::new(1);
-        assert_eq!(challenge(OPTIONS), [0, 1, 2, 3]);
+        let key = SecurityKey::new(1);
+        assert_eq!(challenge_of(OPTIONS), [0, 1, 2, 3]);
         let registered = key.create(OPTIONS);
         assert_eq!(credential(&registered), key.id);
         assert_eq!(asked_for(&ask_for(&registered)), std::slice::from_ref(&key.id));
         assert_eq!(counter(&key.at(7).get(&ask_for(&registered))), 7);
-        assert_ne!(HandMade::new(2).id, key.id);
+        assert_ne!(SecurityKey::new(2).id, key.id);
     }
 
     #[test]
@@ -314,7 +153,7 @@ mod tests {
             let options = ask_for(&soft.create(OPTIONS));
             assert_eq!(counter(&soft.get(&options).unwrap()), 1);
             assert_eq!(counter(&soft.get(&options).unwrap()), 2);
-            assert_eq!(soft.get(&ask_for(&HandMade::new(1).create(OPTIONS))), None);
+            assert_eq!(soft.get(&ask_for(&SecurityKey::new(1).create(OPTIONS))), None);
             let Some(mut copy) = soft.copied() else { continue };
             assert_eq!((counter(&copy.get(&options).unwrap()), counter(&soft.get(&options).unwrap())), (3, 3));
         }

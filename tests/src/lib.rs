@@ -1,4 +1,3 @@
 //! What the integration tests, the benches and their helper programs share.
 
-pub mod authenticator;
 pub mod keys;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use countersign::testing::{digits, hotp};
 use countersign::{Caller, Code, Countersign, ManualClock, Position, Purpose, Request};
-use countersign_tests::authenticator::{digits, hotp};
 
 use crate::Failure;
 use crate::population::{People, STEP_S};

@@ -10,8 +10,8 @@ use countersign::store::limits::APPEND_BYTES_MAX;
 use countersign::store::{
     Backend, Change, EphemeralKeyRing, Header, Journal, SledBackend, SledJournal, StoreOptions, Table,
 };
+use countersign::testing::{STEP_S, digits, hotp};
 use countersign::*;
-use countersign_tests::authenticator::{STEP_S, digits, hotp};
 
 use crate::door::is_in;
 use crate::outbox::canary::{has, listen};

@@ -1,8 +1,8 @@
 //! A long life, a command at a time.
 
+use countersign::testing::SecurityKey;
+use countersign::testing::from_base32;
 use countersign::*;
-use countersign_tests::authenticator::from_base32;
-use countersign_tests::keys::HandMade;
 
 use crate::door::is_in;
 use crate::support::{Phone, START_S, World, name, operator};
@@ -105,7 +105,7 @@ pub(super) async fn take_later(world: &World, client: &mut Client, (number, late
     let console = |who: &PrincipalId| by(crate::door::at_console(who));
     let proven = |who: &PrincipalId| by(crate::door::proven(who));
     let (lee, kim, tom) = (world.principal("lee"), world.principal("kim"), world.principal("tom"));
-    let key = HandMade::new(7);
+    let key = SecurityKey::new(7);
     let phone = |at: usize| client.phones[at].clone();
     match LIFE[number] {
         Register(who) => {

@@ -2,8 +2,8 @@
 
 use std::net::IpAddr;
 
+use countersign::testing::{digits, from_base32};
 use countersign::*;
-use countersign_tests::authenticator::{digits, from_base32};
 
 use super::cast::{self, THINGS};
 use super::commands::{Answer, By, Command, Factor, Held, Paper};

@@ -1,7 +1,7 @@
 //! The rules about codes that devices show.
 
 use countersign::Purpose;
-use countersign_tests::authenticator::{STEP_S, remembered};
+use countersign::testing::{STEP_S, remembered};
 
 use super::cast::{Device, secret};
 use super::commands::{Answer, By, Command, first, reason};

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use countersign::testing::SecurityKey;
 use countersign::*;
-use countersign_tests::keys::{HandMade, Soft, credential};
+use countersign_tests::keys::{Soft, credential};
 
 use super::cast::{ACCOUNTS, Credential, Device, NAMES, SOFTS, THINGS, principal, serial, sms_text};
 use super::commands::{Flaw, Paper, Text};
@@ -104,15 +105,15 @@ impl Hands {
     }
 }
 
-fn held(hand: usize, paper: &Paper) -> HandMade {
-    let key = HandMade { counter: paper.counter, verified: paper.verified, ..HandMade::new(hand as u8) };
+fn held(hand: usize, paper: &Paper) -> SecurityKey {
+    let key = SecurityKey { counter: paper.counter, verified: paper.verified, ..SecurityKey::new(hand as u8) };
     match paper.flaw {
-        Flaw::Challenge => HandMade { challenge: Some(vec![7; 32]), ..key },
-        Flaw::Origin => HandMade { origin: "https://localhost".to_owned(), ..key },
-        Flaw::Party => HandMade { party: "example.com".to_owned(), ..key },
-        Flaw::Untouched => HandMade { present: false, ..key },
-        Flaw::Signature => HandMade { spoilt: true, ..key },
-        Flaw::Handle(person) => HandMade { handle: Some(principal(person).stream().as_bytes().to_vec()), ..key },
+        Flaw::Challenge => SecurityKey { challenge: Some(vec![7; 32]), ..key },
+        Flaw::Origin => SecurityKey { origin: "https://localhost".to_owned(), ..key },
+        Flaw::Party => SecurityKey { party: "example.com".to_owned(), ..key },
+        Flaw::Untouched => SecurityKey { present: false, ..key },
+        Flaw::Signature => SecurityKey { spoilt: true, ..key },
+        Flaw::Handle(person) => SecurityKey { handle: Some(principal(person).stream().as_bytes().to_vec()), ..key },
         Flaw::None | Flaw::Garbled | Flaw::Unverified => key,
     }
 }
@@ -176,7 +177,7 @@ impl Names {
     /// The id of a credential, in hexadecimal digits.
     pub fn credential(&self, credential: Credential) -> String {
         let id = match credential {
-            Credential::Hand(hand) => HandMade::new(hand as u8).id,
+            Credential::Hand(hand) => SecurityKey::new(hand as u8).id,
             Credential::Soft { answer, .. } => self.credentials[&answer].clone(),
         };
         hex(&id)

@@ -5,15 +5,16 @@ use std::time::Duration;
 
 use countersign::domain::event::{Event, KeyFault, SignInFault};
 use countersign::store::{EphemeralKeyRing, MemoryBackend, MemoryJournal, Options};
+use countersign::testing::SecurityKey;
 use countersign::*;
-use countersign_tests::keys::{HandMade, Soft, asked_for};
+use countersign_tests::keys::{Soft, asked_for};
 
 use super::refused;
 use crate::door::{at_console, is_in, proven, refused_step};
 use crate::support::{World, events, name, operator};
 
-fn key() -> HandMade {
-    HandMade::new(1)
+fn key() -> SecurityKey {
+    SecurityKey::new(1)
 }
 
 /// The faults of all refused answers, in order.
@@ -46,16 +47,16 @@ async fn a_registration_is_answered_once_and_by_whom_it_is_for() {
     assert_eq!(refused(stolen), Rejection::ChallengeUnknown);
     let by_mallory = world.engine.finish_key_registration(proven(&mallory), &lee, asked.id, &answer).await;
     assert!(by_mallory.is_ok(), "an administrator of the account may stand at the console for another (R39)");
-    let again = world.finish_key(&lee, asked.id, &HandMade::new(2).create(&asked.options)).await;
+    let again = world.finish_key(&lee, asked.id, &SecurityKey::new(2).create(&asked.options)).await;
     assert_eq!(refused(again), Rejection::ChallengeUnknown);
     assert_eq!(world.engine.devices(&lee).len(), 1);
 
     // One that was refused is spent as well.
     let asked = world.begin_key(&lee, KeyForm::SecurityKey).await;
-    let foreign = HandMade { origin: "https://localhost".to_owned(), ..HandMade::new(2) };
+    let foreign = SecurityKey { origin: "https://localhost".to_owned(), ..SecurityKey::new(2) };
     let wrong = world.finish_key(&lee, asked.id, &foreign.create(&asked.options)).await;
     assert_eq!(wrong, Ok(KeyRegistration::Refused(KeyRefusal::NotAccepted)));
-    let late = world.finish_key(&lee, asked.id, &HandMade::new(2).create(&asked.options)).await;
+    let late = world.finish_key(&lee, asked.id, &SecurityKey::new(2).create(&asked.options)).await;
     assert_eq!(refused(late), Rejection::ChallengeUnknown);
 }
 
@@ -85,7 +86,7 @@ async fn an_assertion_signs_in_once() {
 async fn a_challenge_counts_in_its_own_sign_in_and_its_own_ceremony() {
     let world = World::new(Policy::modern()).await;
     let (lee, _) = world.keyed("lee", &key()).await;
-    let (dana, _) = world.keyed("dana", &HandMade::new(2)).await;
+    let (dana, _) = world.keyed("dana", &SecurityKey::new(2)).await;
     let (one, two) = (world.begin_sign_in(&lee).await, world.begin_sign_in(&lee).await);
     let asked = world.offer(&lee, one).await;
     let answer = key().at(1).get(&asked.options);
@@ -99,11 +100,11 @@ async fn a_challenge_counts_in_its_own_sign_in_and_its_own_ceremony() {
     assert_eq!(refused(world.finish_key(&lee, asked.id, &answer).await), Rejection::ChallengeUnknown);
 
     let registration = world.begin_key(&lee, KeyForm::SecurityKey).await;
-    let proof = HandMade::new(3).get(&registration.options);
+    let proof = SecurityKey::new(3).get(&registration.options);
     assert!(refused_step(&world.touch(&lee, one, registration.id, &proof).await.unwrap()));
     assert_eq!(world.count(not_asked), 3);
     assert_eq!(faults(&world), [], "none of it was looked at, and nothing is spent");
-    let made = world.finish_key(&lee, registration.id, &HandMade::new(3).create(&registration.options)).await;
+    let made = world.finish_key(&lee, registration.id, &SecurityKey::new(3).create(&registration.options)).await;
     assert!(matches!(made, Ok(KeyRegistration::Registered(_))));
     assert!(is_in(&world.touch(&lee, one, asked.id, &answer).await.unwrap()));
 }
@@ -119,7 +120,7 @@ async fn challenges_and_sign_ins_end_when_their_time_is_over() {
         let registration = world.begin_key(&dana, KeyForm::SecurityKey).await;
         assert_eq!(asked.until, world.clock.now().plus_ms(300_000));
         world.clock.set(UnixMillis(asked.until.0 - early_ms));
-        let answer = HandMade::new(2).create(&registration.options);
+        let answer = SecurityKey::new(2).create(&registration.options);
         let registered = world.finish_key(&dana, registration.id, &answer).await;
         assert_eq!(registered.is_ok(), taken, "{registered:?}");
         if taken {
@@ -145,7 +146,7 @@ async fn a_challenge_survives_a_restart_and_a_passivation() {
     let brief = Limits { resident_max: 1, idle: Duration::ZERO, snapshot_every: 1, ..Limits::default() };
     for limits in [Limits::default(), brief] {
         let number = u8::try_from(limits.resident_max.min(9)).unwrap();
-        let key = HandMade::new(number);
+        let key = SecurityKey::new(number);
         let world = World::on(open(), ring.clone(), Policy::modern(), limits).await;
         let lee = world.user(&format!("lee{number}")).await;
         let registration = world.begin_key(&lee, KeyForm::SecurityKey).await;
@@ -182,17 +183,17 @@ async fn a_challenge_survives_a_restart_and_a_passivation() {
 async fn an_answer_for_another_page_party_challenge_or_without_a_touch_is_refused_and_recorded() {
     let world = World::new(Policy::modern()).await;
     let (lee, _) = world.keyed("lee", &key()).await;
-    let wrongs = |key: HandMade| {
+    let wrongs = |key: SecurityKey| {
         [
-            (HandMade { origin: "https://evil.example".to_owned(), ..key.clone() }, KeyFault::Origin),
-            (HandMade { origin: "http://localhost.evil.example".to_owned(), ..key.clone() }, KeyFault::Origin),
-            (HandMade { party: "evil.example".to_owned(), ..key.clone() }, KeyFault::RelyingParty),
-            (HandMade { challenge: Some(vec![7; 32]), ..key.clone() }, KeyFault::Challenge),
-            (HandMade { present: false, ..key }, KeyFault::UserNotPresent),
+            (SecurityKey { origin: "https://evil.example".to_owned(), ..key.clone() }, KeyFault::Origin),
+            (SecurityKey { origin: "http://localhost.evil.example".to_owned(), ..key.clone() }, KeyFault::Origin),
+            (SecurityKey { party: "evil.example".to_owned(), ..key.clone() }, KeyFault::RelyingParty),
+            (SecurityKey { challenge: Some(vec![7; 32]), ..key.clone() }, KeyFault::Challenge),
+            (SecurityKey { present: false, ..key }, KeyFault::UserNotPresent),
         ]
     };
     let mut expected = Vec::new();
-    for (wrong, fault) in wrongs(HandMade::new(2)) {
+    for (wrong, fault) in wrongs(SecurityKey::new(2)) {
         let asked = world.begin_key(&lee, KeyForm::SecurityKey).await;
         let made = world.finish_key(&lee, asked.id, &wrong.create(&asked.options)).await;
         assert_eq!(made, Ok(KeyRegistration::Refused(KeyRefusal::NotAccepted)), "the door does not say why");
@@ -200,10 +201,10 @@ async fn an_answer_for_another_page_party_challenge_or_without_a_touch_is_refuse
     }
     world.clock.advance_s(180);
     let attempt = world.begin_sign_in(&lee).await;
-    let stranger = (HandMade::new(3), KeyFault::UnknownCredential);
-    let spoilt = (HandMade { spoilt: true, ..key() }, KeyFault::Signature);
-    let renamed = (HandMade { handle: Some(vec![1; 16]), ..key() }, KeyFault::UnknownCredential);
-    let forger = (HandMade { id: key().id, ..HandMade::new(3) }, KeyFault::Signature);
+    let stranger = (SecurityKey::new(3), KeyFault::UnknownCredential);
+    let spoilt = (SecurityKey { spoilt: true, ..key() }, KeyFault::Signature);
+    let renamed = (SecurityKey { handle: Some(vec![1; 16]), ..key() }, KeyFault::UnknownCredential);
+    let forger = (SecurityKey { id: key().id, ..SecurityKey::new(3) }, KeyFault::Signature);
     for (wrong, fault) in wrongs(key()).into_iter().chain([stranger, spoilt, renamed, forger]) {
         let asked = world.offer(&lee, attempt).await;
         let step = world.touch(&lee, attempt, asked.id, &wrong.at(1).get(&asked.options)).await.unwrap();
@@ -225,23 +226,23 @@ async fn an_answer_for_another_page_party_challenge_or_without_a_touch_is_refuse
 async fn a_passkey_verifies_its_user_and_each_form_is_asked_by_itself() {
     let world = World::new(Policy::modern()).await;
     let lee = world.user("lee").await;
-    let unverified = HandMade { verified: false, ..key() };
+    let unverified = SecurityKey { verified: false, ..key() };
     let made = world.register(&lee, &unverified, KeyForm::Passkey).await;
     assert_eq!(made, Ok(KeyRegistration::Refused(KeyRefusal::NotAccepted)));
     let made = world.register(&lee, &key(), KeyForm::Passkey).await;
     assert!(matches!(made, Ok(KeyRegistration::Registered(_))));
     assert!(matches!(
-        world.register(&lee, &HandMade { verified: false, ..HandMade::new(2) }, KeyForm::SecurityKey).await,
+        world.register(&lee, &SecurityKey { verified: false, ..SecurityKey::new(2) }, KeyForm::SecurityKey).await,
         Ok(KeyRegistration::Registered(_))
     ));
     let attempt = world.begin_sign_in(&lee).await;
     let touched = world.offer(&lee, attempt).await;
-    assert_eq!(asked_for(&touched.options), [HandMade::new(2).id]);
+    assert_eq!(asked_for(&touched.options), [SecurityKey::new(2).id]);
     let passkey = world.engine.offer_key(at_console(&lee), &lee, attempt, KeyForm::Passkey).await.unwrap().value;
     assert_eq!(asked_for(&passkey.options), [key().id]);
     let step = world.touch(&lee, attempt, passkey.id, &unverified.at(1).get(&passkey.options)).await.unwrap();
     assert!(refused_step(&step), "a touch alone is not what a passkey promised");
-    let step = world.touch(&lee, attempt, touched.id, &HandMade::new(2).at(1).get(&touched.options)).await.unwrap();
+    let step = world.touch(&lee, attempt, touched.id, &SecurityKey::new(2).at(1).get(&touched.options)).await.unwrap();
     assert!(is_in(&step));
 }
 
@@ -251,7 +252,7 @@ async fn a_passkey_verifies_its_user_and_each_form_is_asked_by_itself() {
 async fn a_counter_that_goes_back_makes_a_key_suspect_and_its_others_stay_good() {
     let world = World::new(Policy::modern()).await;
     let (lee, serial) = world.keyed("lee", &key().at(5)).await;
-    world.registered(&lee, &HandMade::new(2)).await;
+    world.registered(&lee, &SecurityKey::new(2)).await;
     assert!(is_in(&world.sign_in_by_touch(&lee, &key().at(7)).await.unwrap()));
     assert_eq!(view(&world, &lee), (false, KeyForm::SecurityKey));
     for (counter, fault) in [(7, KeyFault::CounterRegressed), (8, KeyFault::SuspectedClone)] {
@@ -259,7 +260,7 @@ async fn a_counter_that_goes_back_makes_a_key_suspect_and_its_others_stay_good()
         assert_eq!(faults(&world).last(), Some(&fault));
         assert_eq!(view(&world, &lee), (true, KeyForm::SecurityKey), "and the administrator sees it");
     }
-    assert!(is_in(&world.sign_in_by_touch(&lee, &HandMade::new(2).at(1)).await.unwrap()), "the user's other key");
+    assert!(is_in(&world.sign_in_by_touch(&lee, &SecurityKey::new(2).at(1)).await.unwrap()), "the user's other key");
     world.take(&lee, &serial).await.unwrap();
     world.registered(&lee, &key().at(9)).await;
     assert!(is_in(&world.sign_in_by_touch(&lee, &key().at(10)).await.unwrap()), "registered anew, it starts clean");
@@ -366,9 +367,9 @@ async fn two_registrations_that_are_open_at_once_disturb_neither_each_other_nor_
     let (lee, _) = world.keyed("lee", &key()).await;
     let (one, two) = (world.begin_key(&lee, KeyForm::SecurityKey).await, world.begin_key(&lee, KeyForm::Passkey).await);
     assert!(is_in(&world.sign_in_by_touch(&lee, &key().at(1)).await.unwrap()));
-    let made = world.finish_key(&lee, two.id, &HandMade::new(2).create(&two.options)).await;
+    let made = world.finish_key(&lee, two.id, &SecurityKey::new(2).create(&two.options)).await;
     assert!(matches!(made, Ok(KeyRegistration::Registered(_))));
-    let full = world.finish_key(&lee, one.id, &HandMade::new(3).create(&one.options)).await;
+    let full = world.finish_key(&lee, one.id, &SecurityKey::new(3).create(&one.options)).await;
     assert_eq!(refused(full), Rejection::PrincipalDeviceLimit { max: 2 });
     assert!(is_in(&world.sign_in_by_touch(&lee, &key().at(2)).await.unwrap()));
 }
@@ -388,7 +389,7 @@ async fn a_replacement_takes_the_old_device_away_when_the_new_key_is_proven_and_
     assert_eq!(same, Ok(KeyRegistration::Refused(KeyRefusal::AlreadyRegistered)), "a key does not replace itself");
     assert_eq!(world.engine.devices(&lee)[0].serial, old);
     let asked = begin().await;
-    let new = HandMade::new(2);
+    let new = SecurityKey::new(2);
     world.finish_key(&lee, asked.id, &new.create(&asked.options)).await.unwrap();
     let devices = world.engine.devices(&lee);
     assert!(devices.len() == 1 && devices[0].serial != old);

@@ -1,7 +1,7 @@
 //! Who may do what to whose device through which door: the matrix R39..R44, every cell through the facade.
 
+use countersign::testing::SecurityKey;
 use countersign::*;
-use countersign_tests::keys::HandMade;
 
 use super::refused;
 use crate::door::number;
@@ -58,7 +58,7 @@ async fn enable(world: &World, who: &PrincipalId, kind: DeviceKind, by: Request)
         DeviceKind::SecurityKey => {
             let form = KeyForm::SecurityKey;
             let asked = engine.begin_key_registration(by.clone(), who, name("blue"), form, None).await?.value;
-            let answer = HandMade::new(1).create(&asked.options);
+            let answer = SecurityKey::new(1).create(&asked.options);
             engine.finish_key_registration(by, who, asked.id, &answer).await?;
         }
         DeviceKind::Sms => {
@@ -218,7 +218,7 @@ async fn a_session_of_the_first_factor_changes_no_device() {
                 None,
             );
             let asked = begun.await.unwrap().value;
-            let answer = HandMade::new(2).create(&asked.options);
+            let answer = SecurityKey::new(2).create(&asked.options);
             let finished = world.engine.finish_key_registration(bare(), &who, asked.id, &answer).await;
             assert_eq!(refused(finished), needs);
             let key = Request::by(Caller::with_key(who.clone()));

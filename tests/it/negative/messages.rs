@@ -6,8 +6,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use countersign::domain::event::{Event, SmsFault};
 use countersign::store::{EphemeralKeyRing, MemoryBackend, MemoryJournal, Options};
+use countersign::testing::SecurityKey;
 use countersign::*;
-use countersign_tests::keys::HandMade;
 
 use super::{TAKEN, WRONG, refused};
 use crate::door::{at_console, is_in, number, other_than, proven, refused_step};
@@ -289,9 +289,9 @@ fn other_code() -> Code {
 async fn codes_are_sent_in_an_open_sign_in_to_the_owners_phone_only() {
     let world = World::new(Policy { sms_enrolment: true, ..Policy::modern() }).await;
     let (lee, serial) = world.texted("lee").await;
-    world.registered(&lee, &HandMade::new(1)).await;
+    world.registered(&lee, &SecurityKey::new(1)).await;
     let dana = world.user("dana").await;
-    world.registered(&dana, &HandMade::new(2)).await;
+    world.registered(&dana, &SecurityKey::new(2)).await;
     let before = world.outbox.messages().len();
     let nothing = AttemptId::from_bytes([1; 16]);
     let send = |who: &PrincipalId, attempt: AttemptId, to: &Serial| {

@@ -1,8 +1,8 @@
 //! Root's way back in (R130, A22, A23).
 
 use countersign::domain::event::{Event, SignInFactor};
+use countersign::testing::SecurityKey;
 use countersign::*;
-use countersign_tests::keys::HandMade;
 
 use super::{TAKEN, WRONG, refused};
 use crate::door::{at_console, number, other_than, proven};
@@ -181,7 +181,7 @@ async fn alternative_factors_are_for_root_with_one_device_where_they_are_not_swi
     );
     assert_eq!(refused(mail(&world, &root, attempt).await), Rejection::AlternativeFactorsNotOffered);
     world.engine.allow_alternative_factors(proven(&root), world.account, true).await.unwrap();
-    world.registered(&root, &HandMade::new(1)).await;
+    world.registered(&root, &SecurityKey::new(1)).await;
     assert!(!world.engine.recovery_allowed(&root));
     assert_eq!(
         refused(finish(&world, &root, attempt).await),

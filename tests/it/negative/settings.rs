@@ -1,8 +1,8 @@
 //! What an account chooses, and what it must not do to what was chosen before (NT-26, A16, R79).
 
 use countersign::domain::event::Event;
+use countersign::testing::SecurityKey;
 use countersign::*;
-use countersign_tests::keys::HandMade;
 
 use super::{TAKEN, WRONG, refused};
 use crate::door::{at_console, is_in, proven};
@@ -14,24 +14,24 @@ async fn an_account_that_goes_back_to_other_rules_keeps_its_devices_and_its_seco
     let world = World::new(narrow(Policy::modern())).await;
     let (lee, phone) = world.equipped("lee").await;
     for number in 1..=3 {
-        world.registered(&lee, &HandMade::new(number)).await;
+        world.registered(&lee, &SecurityKey::new(number)).await;
     }
     let choose = async |preset| world.engine.choose_policy(operator(), world.account, preset).await.unwrap();
     choose(Some(Preset::Classic)).await;
     world.clock.advance_s(90);
     assert_eq!(world.engine.devices(&lee).len(), 4);
-    assert!(is_in(&world.sign_in_by_touch(&lee, &HandMade::new(3).at(1)).await.unwrap()));
+    assert!(is_in(&world.sign_in_by_touch(&lee, &SecurityKey::new(3).at(1)).await.unwrap()));
     assert_eq!(world.sign_in(&lee, &phone, world.now()).await, TAKEN);
-    let full = world.register(&lee, &HandMade::new(4), KeyForm::SecurityKey).await;
+    let full = world.register(&lee, &SecurityKey::new(4), KeyForm::SecurityKey).await;
     assert_eq!(refused(full), Rejection::PrincipalDeviceLimit { max: 1 });
     choose(Some(Preset::Strict)).await;
-    let touched = world.register(&lee, &HandMade::new(4), KeyForm::SecurityKey).await;
+    let touched = world.register(&lee, &SecurityKey::new(4), KeyForm::SecurityKey).await;
     assert_eq!(refused(touched), Rejection::KeyFormNotOffered, "a touch alone is too little there");
-    assert!(is_in(&world.sign_in_by_touch(&lee, &HandMade::new(3).at(2)).await.unwrap()), "those that exist go on");
-    let passkey = world.register(&lee, &HandMade::new(4), KeyForm::Passkey).await;
+    assert!(is_in(&world.sign_in_by_touch(&lee, &SecurityKey::new(3).at(2)).await.unwrap()), "those that exist go on");
+    let passkey = world.register(&lee, &SecurityKey::new(4), KeyForm::Passkey).await;
     assert!(matches!(passkey, Ok(KeyRegistration::Registered(_))));
     choose(Some(Preset::Classic)).await;
-    let passkey = world.register(&lee, &HandMade::new(5), KeyForm::Passkey).await;
+    let passkey = world.register(&lee, &SecurityKey::new(5), KeyForm::Passkey).await;
     assert_eq!(refused(passkey), Rejection::KeyFormNotOffered);
     choose(None).await;
     assert_eq!(world.engine.policy_of(world.account), world.engine.policy());
@@ -44,7 +44,7 @@ async fn rules_count_when_a_ceremony_ends() {
     let lee = world.user("lee").await;
     let passkey = world.begin_key(&lee, KeyForm::Passkey).await;
     world.engine.choose_policy(operator(), world.account, Some(Preset::Classic)).await.unwrap();
-    let finished = world.finish_key(&lee, passkey.id, &HandMade::new(1).create(&passkey.options)).await;
+    let finished = world.finish_key(&lee, passkey.id, &SecurityKey::new(1).create(&passkey.options)).await;
     assert_eq!(refused(finished), Rejection::KeyFormNotOffered);
 }
 
@@ -59,8 +59,8 @@ async fn one_accounts_rules_are_not_anothers() {
     let passkey = world.engine.begin_key_registration(proven(&lee), &lee, name("blue"), KeyForm::Passkey, None).await;
     assert_eq!(refused(passkey), Rejection::KeyFormNotOffered);
     let root = PrincipalId::Root(other);
-    world.register(&root, &HandMade::new(1), KeyForm::Passkey).await.unwrap();
-    world.register(&root, &HandMade::new(2), KeyForm::SecurityKey).await.unwrap();
+    world.register(&root, &SecurityKey::new(1), KeyForm::Passkey).await.unwrap();
+    world.register(&root, &SecurityKey::new(2), KeyForm::SecurityKey).await.unwrap();
     assert_eq!(world.engine.devices(&root).len(), 2);
 }
 
@@ -155,7 +155,7 @@ async fn a_user_with_as_many_keys_as_the_rules_allow_can_be_removed() {
     let world = World::new(Policy::modern()).await;
     let lee = world.user("lee").await;
     for number in 0..8 {
-        world.registered(&lee, &HandMade::new(number)).await;
+        world.registered(&lee, &SecurityKey::new(number)).await;
     }
     world.engine.remove_user(operator(), &lee, Removal::TakeDevices).await.unwrap();
     assert_eq!(world.count(|event| matches!(event, Event::DeviceDeactivated(_))), 8);
@@ -167,7 +167,7 @@ async fn a_user_with_as_many_keys_as_the_rules_allow_can_be_removed() {
 async fn a_user_with_the_longest_credentials_can_sign_in() {
     let world = World::new(Policy::modern()).await;
     let lee = world.user("lee").await;
-    let of = |bytes: usize, number: u8| HandMade { id: vec![number; bytes], ..HandMade::new(number) };
+    let of = |bytes: usize, number: u8| SecurityKey { id: vec![number; bytes], ..SecurityKey::new(number) };
     let too_long = world.register(&lee, &of(257, 9), KeyForm::SecurityKey).await;
     assert_eq!(too_long, Ok(KeyRegistration::Refused(KeyRefusal::NotTrusted)));
     let long = |number: u8| of(256, number);

@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 
 use countersign::domain::event::{Event, SignInFactor, SignInFault};
+use countersign::testing::SecurityKey;
 use countersign::*;
-use countersign_tests::keys::HandMade;
 
 use super::refused;
 use crate::door::{at_console, is_in, proven, refused_step};
@@ -27,7 +27,7 @@ async fn each_sign_in_is_a_new_one_and_rests_on_what_was_proven_in_it() {
     assert_eq!(credential(&bare), Credential::Session { mfa_at: None }, "R98, R105");
     let phone = world.phone("phone").await;
     assert_eq!(world.enable(&lee, &phone, START_S).await, Ok(Proof::Accepted));
-    world.registered(&lee, &HandMade::new(1)).await;
+    world.registered(&lee, &SecurityKey::new(1)).await;
     world.clock.advance_s(90);
     let (one, two) = (world.begin_sign_in(&lee).await, world.begin_sign_in(&lee).await);
     assert_ne!(one, two, "the id is new each time");
@@ -37,7 +37,7 @@ async fn each_sign_in_is_a_new_one_and_rests_on_what_was_proven_in_it() {
     assert_eq!(refused(again), Rejection::ChallengeUnknown, "a sign-in is completed once");
     world.clock.advance_s(7);
     let asked = world.offer(&lee, two).await;
-    let by_key = world.touch(&lee, two, asked.id, &HandMade::new(1).at(1).get(&asked.options)).await.unwrap();
+    let by_key = world.touch(&lee, two, asked.id, &SecurityKey::new(1).at(1).get(&asked.options)).await.unwrap();
     assert_eq!(credential(&by_key), Credential::Session { mfa_at: Some(world.clock.now()) });
     let factors = events(&*world.journal).into_iter().filter_map(|(_, event)| match event {
         Event::SignedIn(done) => Some(done.factor),
@@ -95,7 +95,7 @@ async fn a_sign_in_spends_the_devices_budget_and_another_one_gives_none_back() {
 #[tokio::test]
 async fn fifty_refused_proofs_end_a_sign_in() {
     let world = World::new(Policy::classic()).await;
-    let (lee, _) = world.keyed("lee", &HandMade::new(1)).await;
+    let (lee, _) = world.keyed("lee", &SecurityKey::new(1)).await;
     let attempt = world.begin_sign_in(&lee).await;
     let asked = world.offer(&lee, attempt).await;
     let nothing = ChallengeId::from_bytes([9; 16]);
@@ -103,7 +103,7 @@ async fn fifty_refused_proofs_end_a_sign_in() {
         let step = world.touch(&lee, attempt, nothing, "{}").await.unwrap();
         assert!(refused_step(&step), "{number}");
     }
-    let answer = HandMade::new(1).at(1).get(&asked.options);
+    let answer = SecurityKey::new(1).at(1).get(&asked.options);
     assert_eq!(refused(world.touch(&lee, attempt, asked.id, &answer).await), Rejection::ChallengeUnknown);
 }
 
@@ -135,7 +135,7 @@ async fn sixteen_sign_ins_are_open_at_a_time() {
 async fn a_new_password_ends_the_sign_ins_that_the_old_one_began() {
     let world = World::new(Policy { sms_enrolment: true, ..narrow(Policy::modern()) }).await;
     let (lee, serial) = world.texted("lee").await;
-    world.registered(&lee, &HandMade::new(1)).await;
+    world.registered(&lee, &SecurityKey::new(1)).await;
     let (one, two) = (world.begin_sign_in(&lee).await, world.begin_sign_in(&lee).await);
     let asked = world.offer(&lee, one).await;
     world.send(&lee, two, &serial).await.unwrap();
@@ -144,13 +144,13 @@ async fn a_new_password_ends_the_sign_ins_that_the_old_one_began() {
     let by_stranger = world.engine.end_sign_ins(Request::by(stranger), &lee).await;
     assert_eq!(refused(by_stranger), Rejection::ChannelNotAllowed);
     world.engine.end_sign_ins(proven(&lee), &lee).await.unwrap();
-    let answer = HandMade::new(1).at(1).get(&asked.options);
+    let answer = SecurityKey::new(1).at(1).get(&asked.options);
     assert_eq!(refused(world.touch(&lee, one, asked.id, &answer).await), Rejection::ChallengeUnknown);
     let typed = world.type_code(&lee, two, &serial, world.last_code()).await;
     assert_eq!(refused(typed), Rejection::ChallengeUnknown);
-    let made = world.finish_key(&lee, registration.id, &HandMade::new(2).create(&registration.options)).await;
+    let made = world.finish_key(&lee, registration.id, &SecurityKey::new(2).create(&registration.options)).await;
     assert_eq!(refused(made), Rejection::ChallengeUnknown);
-    assert!(is_in(&world.sign_in_by_touch(&lee, &HandMade::new(1).at(1)).await.unwrap()), "with the new one");
+    assert!(is_in(&world.sign_in_by_touch(&lee, &SecurityKey::new(1).at(1)).await.unwrap()), "with the new one");
 }
 
 // ---- NT-32: nothing tells which ----
@@ -158,12 +158,12 @@ async fn a_new_password_ends_the_sign_ins_that_the_old_one_began() {
 #[tokio::test]
 async fn a_key_is_refused_alike_whatever_is_wrong_with_it() {
     let world = World::new(Policy::modern()).await;
-    let (lee, _) = world.keyed("lee", &HandMade::new(1).at(9)).await;
-    world.registered(&lee, &HandMade::new(2)).await;
+    let (lee, _) = world.keyed("lee", &SecurityKey::new(1).at(9)).await;
+    world.registered(&lee, &SecurityKey::new(2)).await;
     let attempt = world.begin_sign_in(&lee).await;
-    let stranger = HandMade::new(3).at(1);
-    let forged = HandMade { spoilt: true, ..HandMade::new(2).at(1) };
-    let copied = HandMade::new(1).at(1);
+    let stranger = SecurityKey::new(3).at(1);
+    let forged = SecurityKey { spoilt: true, ..SecurityKey::new(2).at(1) };
+    let copied = SecurityKey::new(1).at(1);
     for key in [stranger, forged, copied.clone(), copied.at(99)] {
         let asked = world.offer(&lee, attempt).await;
         let step = world.touch(&lee, attempt, asked.id, &key.get(&asked.options)).await.unwrap();
@@ -261,7 +261,7 @@ async fn a_link_counts_when_both_say_so_and_the_other_has_codes() {
     let (engine, twin) = (&twins.world.engine, &twins.twin);
     engine.deactivate(proven(twin), twin, &twins.theirs.serial, reason).await.unwrap();
     assert_eq!(twins.begin().await.1, FactorOf::Own, "who has no device is not asked for one");
-    let key = HandMade::new(1);
+    let key = SecurityKey::new(1);
     twins.world.registered(twin, &key).await;
     assert_eq!(twins.begin().await.1, FactorOf::Own, "nor for one that shows no codes");
     let itself = engine.link_root(operator(), twins.root.account(), Some(twins.root.account())).await;
@@ -388,7 +388,7 @@ async fn what_is_asked_in_no_sign_in_says_so() {
 async fn a_deactivation_says_who_and_why_for_every_kind() {
     let world = World::new(Policy { sms_enrolment: true, ..narrow(Policy::modern()) }).await;
     let (lee, phone) = world.equipped("lee").await;
-    let key = world.registered(&lee, &HandMade::new(1)).await;
+    let key = world.registered(&lee, &SecurityKey::new(1)).await;
     let sent = world.begin_sms(&lee).await.unwrap();
     world.finish_sms(&lee, sent.challenge, world.last_code()).await.unwrap();
     let texts = world.engine.devices(&lee)[2].serial.clone();
@@ -440,7 +440,7 @@ async fn passwords_and_the_second_factor_leave_each_other_alone() {
 #[tokio::test]
 async fn every_step_of_a_sign_in_says_where_from() {
     let world = World::new(Policy::classic()).await;
-    let (lee, _) = world.keyed("lee", &HandMade::new(1)).await;
+    let (lee, _) = world.keyed("lee", &SecurityKey::new(1)).await;
     let client = Client::new(Some(IpAddr::from([0x2001, 0xdb8, 0, 0, 0, 0, 0, 1])), "a\u{202e}b\n");
     let from = || at_console(&lee).from_client(client.clone());
     let engine = &world.engine;
@@ -448,7 +448,7 @@ async fn every_step_of_a_sign_in_says_where_from() {
     let SignInStep::Wanted { attempt, .. } = step else { panic!("{step:?}") };
     engine.sign_in_with_key(from(), &lee, attempt, ChallengeId::from_bytes([1; 16]), "{}").await.unwrap();
     let asked = engine.offer_key(from(), &lee, attempt, KeyForm::SecurityKey).await.unwrap().value;
-    let answer = HandMade::new(1).at(1).get(&asked.options);
+    let answer = SecurityKey::new(1).at(1).get(&asked.options);
     engine.sign_in_with_key(from(), &lee, attempt, asked.id, &answer).await.unwrap();
     let told = events(&*world.journal).into_iter().filter_map(|(_, event)| match event {
         Event::SignInStarted(e) => Some(e.client),

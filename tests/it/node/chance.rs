@@ -10,8 +10,8 @@ use countersign::{Clock, Entropy, NoEntropy, UnixMillis};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use crate::outbox::campaign::steps::Dice;
 use crate::support::START_S;
+use countersign::testing::Dice;
 
 /// Dice that several parts of a run throw, each in its turn.
 #[derive(Clone)]

@@ -1,7 +1,7 @@
 //! What clients ask of the node, frozen, so that it can be asked again under the same id.
 
+use countersign::testing::from_base32;
 use countersign::*;
-use countersign_tests::authenticator::from_base32;
 
 use crate::door::{at_console, proven};
 use crate::support::{Phone, name, operator};

@@ -53,7 +53,7 @@ async fn codes_that_never_come_back_stop_the_sending_to_their_prefix_and_to_no_o
     pump(&stage, &lee, SAMPLE as usize).await;
     assert!(stage.engine.sms_report(None).blocked.is_empty());
     let tried = gateway.times();
-    let until = stage.clock.hands.now().plus_ms(7_200_000);
+    let until = stage.clock.hands().now().plus_ms(7_200_000);
     assert_eq!(ask(&stage, &lee, number(99)).await, Err(Rejection::PrefixBlocked { until }));
     assert_eq!(blocks(&stage), 1);
     let blocked = SmsBlocked { prefix: prefix(), errand: SmsErrand::Enrolment, sent: SAMPLE, used: 0, until };
@@ -148,7 +148,7 @@ async fn a_message_that_waits_when_its_prefix_is_blocked_is_given_up() {
     let waits = stage.engine.begin_sms_enrolment(proven(&kim), &kim, number(51)).await.unwrap().value;
     stage.settle().await;
     assert_eq!(stage.state(waits.challenge), SmsState::Waiting);
-    stage.clock.hands.set(last.until);
+    stage.clock.hands().set(last.until);
     ask(&stage, &lee, number(99)).await.unwrap_err();
     stage.run_until("given up", || stage.state(waits.challenge).is_given_up()).await;
     assert_eq!(stage.state(waits.challenge), SmsState::Dropped(SmsDropReason::PrefixBlocked));

@@ -67,7 +67,7 @@ async fn of_many_who_ask_at_once_a_budget_lets_as_many_through_as_it_says() {
         stage.run_until("all", || gateway.times() == MOST as usize).await;
 
         // In the next window there is room again.
-        stage.pass_ms(window_ends.0 - stage.clock.hands.now().0 - 1).await;
+        stage.pass_ms(window_ends.0 - stage.clock.hands().now().0 - 1).await;
         let last = stage.user("last").await;
         let early =
             stage.engine.begin_sms_enrolment(proven(&last), &last, numbers[0].clone()).await.map(|ack| ack.value);
@@ -211,13 +211,13 @@ async fn names_that_need_two_bytes_a_character_still_fit_one_message() {
 #[tokio::test]
 async fn a_clock_that_was_ahead_for_a_moment_shuts_no_budget() {
     let (mut stage, _) = Stage::with_one(Policy { sms_account_max: 2, ..Policy::classic() }).await;
-    let right = stage.clock.hands.now();
-    stage.clock.hands.advance_s(40_000_000);
+    let right = stage.clock.hands().now();
+    stage.clock.hands().advance_s(40_000_000);
     let ahead: Vec<PhoneNumber> = (1..=3).map(number).collect();
     let answers = at_once(&stage, &ahead).await;
     assert_eq!(answers.iter().filter_map(spent).count(), 1, "the budget is spent in that window");
     for rebuilt in [false, true] {
-        stage.clock.hands.set(right);
+        stage.clock.hands().set(right);
         if rebuilt {
             stage.rebuild().await;
         }

@@ -45,7 +45,7 @@ async fn a_code_that_ends_while_the_engine_is_full_holds_up_nobody() {
         tokio::task::yield_now().await;
     };
     for round in 1..=3 {
-        stage.clock.hands.advance_s(301);
+        stage.clock.hands().advance_s(301);
         let before = done.load(Ordering::SeqCst);
         stage.soon(&format!("sign-ins, {round}"), || done.load(Ordering::SeqCst) > before + ALIVE).await;
     }

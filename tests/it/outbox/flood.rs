@@ -102,7 +102,7 @@ async fn a_gateway_that_is_dead_for_ten_minutes_loses_nothing_and_is_not_flooded
         }
 
         gateway.always(Take);
-        let returned = stage.clock.hands.now();
+        let returned = stage.clock.hands().now();
         let all: Vec<SmsSent> = waves.concat();
         let ended = |sent: &SmsSent| !matches!(stage.state(sent.challenge), SmsState::Waiting | SmsState::Submitting);
         stage.run_until("all ends", || all.iter().all(ended)).await;

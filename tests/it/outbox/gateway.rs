@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use countersign::*;
 use tokio::sync::{Mutex as Turn, mpsc, watch};
 
-use super::clock::Watched;
+use countersign::testing::VirtualClock;
 
 /// What a gateway does with a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,7 +57,7 @@ type Script = Box<dyn FnMut(&SmsMessage) -> Reply + Send>;
 /// The double.
 pub struct Gateway {
     name: &'static str,
-    clock: Arc<Watched>,
+    clock: Arc<VirtualClock>,
     state: Mutex<State>,
     reports: mpsc::UnboundedSender<SmsReceipt>,
     to_report: Turn<mpsc::UnboundedReceiver<SmsReceipt>>,
@@ -78,7 +78,7 @@ struct State {
 
 impl Gateway {
     /// One that takes everything.
-    pub fn new(name: &'static str, clock: &Arc<Watched>) -> Arc<Self> {
+    pub fn new(name: &'static str, clock: &Arc<VirtualClock>) -> Arc<Self> {
         let (reports, to_report) = mpsc::unbounded_channel();
         let state = State {
             asked: Vec::new(),

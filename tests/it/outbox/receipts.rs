@@ -145,7 +145,7 @@ async fn a_callback_counts_when_it_is_genuine_and_for_its_own_route() {
     let (attempt, sent) = stage.awaited(&lee, &phone).await;
     stage.until("taken", || stage.state(sent.challenge) == SmsState::Taken).await;
     let name = main.asked_of(sent.challenge)[0].name.clone();
-    let now = stage.clock.hands.now();
+    let now = stage.clock.hands().now();
     let body = format!("{name} 3");
     let forged = [("X-Signature", "forged")];
     let post = |route: &'static str, headers: &'static [(&'static str, &'static str)], body: String| {

@@ -4,16 +4,16 @@ use std::sync::Arc;
 
 use countersign::*;
 
-use super::clock::Watched;
 use super::gateway::{Gateway, Reply};
 use super::stage::{End, Stage, clock, number};
+use countersign::testing::VirtualClock;
 
 use Reply::{Fail, Hang, Take, TakeLater};
 use SmsFailure::Unavailable;
 
 const GERMAN: &str = "+4915112345678";
 
-fn gates<const N: usize>(clock: &Arc<Watched>, names: [&'static str; N]) -> [Arc<Gateway>; N] {
+fn gates<const N: usize>(clock: &Arc<VirtualClock>, names: [&'static str; N]) -> [Arc<Gateway>; N] {
     names.map(|name| Gateway::new(name, clock))
 }
 
@@ -143,11 +143,11 @@ async fn a_message_that_waits_for_room_on_a_foreign_route_goes_when_there_is_som
     assert_eq!(stage.state(own.challenge), SmsState::Submitting);
     let (_, foreign) = stage.awaited(&lee, &lees).await;
     stage.settle().await;
-    let now = stage.clock.hands.now();
+    let now = stage.clock.hands().now();
     assert_eq!(stage.state(foreign.challenge), SmsState::Waiting);
     second.release();
     stage.until("room", || taken(&stage, &foreign)).await;
-    assert_eq!(stage.clock.hands.now(), now, "at once");
+    assert_eq!(stage.clock.hands().now(), now, "at once");
 }
 
 /// One prefix has no route that works; the others of its lane go on.
@@ -174,10 +174,10 @@ async fn a_number_whose_routes_are_all_down_does_not_hold_up_others() {
         }
     }
     let before = second.times();
-    let now = stage.clock.hands.now();
+    let now = stage.clock.hands().now();
     let (_, sent) = stage.awaited(&dana, &danas).await;
     stage.settle().await;
-    assert_eq!(stage.clock.hands.now(), now);
+    assert_eq!(stage.clock.hands().now(), now);
     assert!(taken(&stage, &sent), "the second route works");
     assert_eq!(second.times() - before, 1);
 }
@@ -208,7 +208,7 @@ async fn messages_of_a_route_that_is_no_more_go_by_another() {
         assert_eq!(first.asked_of(sent.challenge).len(), 1, "{end:?}, after {before}");
         let keys = stage.asked_of(sent.challenge);
         assert_eq!(keys[0].key, keys[1].key);
-        assert!(stage.clock.hands.now() < sent.until, "in its time");
+        assert!(stage.clock.hands().now() < sent.until, "in its time");
     }
 }
 

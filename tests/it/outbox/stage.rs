@@ -13,10 +13,10 @@ use countersign::store::{
 use countersign::*;
 use tempfile::TempDir;
 
-use super::clock::Watched;
 use super::gateway::{Asked, Gateway};
 use crate::door::{at_console, proven};
 use crate::support::{START_S, World, operator};
+use countersign::testing::VirtualClock;
 
 /// Looks without any change after which nothing is under way.
 const LOOKS: usize = 4;
@@ -111,7 +111,7 @@ fn copy(from: &std::path::Path, to: &std::path::Path) {
 /// The engine with all that is around it.
 pub struct Stage {
     world: Option<World>,
-    pub clock: Arc<Watched>,
+    pub clock: Arc<VirtualClock>,
     pub policy: Policy,
     medium: Medium,
     pub faults: Faults,
@@ -130,8 +130,8 @@ impl Deref for Stage {
 }
 
 /// A clock at the beginning.
-pub fn clock() -> Arc<Watched> {
-    Watched::at(UnixMillis::from_secs(START_S))
+pub fn clock() -> Arc<VirtualClock> {
+    VirtualClock::at(UnixMillis::from_secs(START_S))
 }
 
 /// One search at a time, so that who comes later is later; nobody waits for a gateway.
@@ -155,14 +155,19 @@ impl Stage {
     }
 
     /// On a journal in memory.
-    pub async fn new(policy: Policy, clock: &Arc<Watched>, gates: Vec<Arc<Gateway>>, routes: Vec<SmsRoute>) -> Self {
+    pub async fn new(
+        policy: Policy,
+        clock: &Arc<VirtualClock>,
+        gates: Vec<Arc<Gateway>>,
+        routes: Vec<SmsRoute>,
+    ) -> Self {
         Self::on(Medium::Memory(MemoryBackend::new()), policy, clock, (gates, routes)).await
     }
 
     pub async fn on(
         medium: Medium,
         policy: Policy,
-        clock: &Arc<Watched>,
+        clock: &Arc<VirtualClock>,
         around: (Vec<Arc<Gateway>>, Vec<SmsRoute>),
     ) -> Self {
         Self::sized(medium, policy, clock, around, limits()).await
@@ -171,7 +176,7 @@ impl Stage {
     async fn sized(
         medium: Medium,
         policy: Policy,
-        clock: &Arc<Watched>,
+        clock: &Arc<VirtualClock>,
         (gates, routes): (Vec<Arc<Gateway>>, Vec<SmsRoute>),
         limits: Limits,
     ) -> Self {
@@ -195,7 +200,7 @@ impl Stage {
             clock: Arc::clone(&self.clock) as _,
             ..Config::default()
         };
-        let hands = self.clock.hands.clone();
+        let hands = self.clock.hands().clone();
         self.world = Some(World::set_up(journal, self.ring.clone(), hands, outbox, config).await);
     }
 
@@ -226,7 +231,7 @@ impl Stage {
         if let Some(left) = left {
             self.medium = left;
         }
-        self.clock.hands.advance_ms(ms);
+        self.clock.hands().advance_ms(ms);
         self.start_over().await;
     }
 
@@ -235,7 +240,7 @@ impl Stage {
     async fn close(&self, engine: &Countersign) {
         let mut closing = std::pin::pin!(engine.close());
         while tokio::time::timeout(MOMENT, &mut closing).await.is_err() {
-            self.clock.hands.advance_ms(1000);
+            self.clock.hands().advance_ms(1000);
         }
     }
 
@@ -333,7 +338,7 @@ impl Stage {
     /// and after.
     pub async fn jump(&self, by: UnixMillis) -> bool {
         let Some(next) = self.clock.next_wake().filter(|next| *next <= by) else { return false };
-        self.clock.hands.set(next);
+        self.clock.hands().set(next);
         self.settle().await;
         true
     }
@@ -355,10 +360,10 @@ impl Stage {
 
     /// Lets some time pass, with everything that is due in it.
     pub async fn pass_ms(&self, ms: u64) {
-        let end = self.clock.hands.now().plus_ms(ms);
+        let end = self.clock.hands().now().plus_ms(ms);
         self.settle().await;
         while self.jump(end).await {}
-        self.clock.hands.set(end);
+        self.clock.hands().set(end);
         self.settle().await;
     }
 

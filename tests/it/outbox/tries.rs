@@ -74,7 +74,7 @@ async fn nothing_is_sent_after_the_life_of_a_code() {
     let (attempt, sent) = stage.awaited(&lee, &phone).await;
     stage.run_until("given up", || stage.state(sent.challenge).is_given_up()).await;
     assert_eq!(stage.state(sent.challenge), SmsState::Dropped(SmsDropReason::Expired));
-    assert_eq!(stage.clock.hands.now(), sent.until, "as soon as it is over");
+    assert_eq!(stage.clock.hands().now(), sent.until, "as soon as it is over");
     gateway.always(Take);
     stage.pass_s(300).await;
     let asked = gateway.asked_of(sent.challenge);
@@ -192,7 +192,7 @@ async fn what_was_given_up_is_not_sent_after_its_time_nor_when_it_is_void() {
     gateway.always(Take);
     let void = stage.engine.redrive_sms(operator(), &lee, first.challenge).await.unwrap_err();
     assert_eq!(void.rejection(), Some(&Rejection::ChallengeUnknown), "there is a newer one");
-    stage.clock.hands.set(second.until);
+    stage.clock.hands().set(second.until);
     let late = stage.engine.redrive_sms(operator(), &lee, second.challenge).await.unwrap_err();
     assert_eq!(late.rejection(), Some(&Rejection::ChallengeUnknown), "its time is over");
     stage.pass_s(60).await;
@@ -239,13 +239,13 @@ async fn a_transport_that_panics_costs_one_try_and_nobody_else() {
 async fn a_lease_of_a_clock_that_was_ahead_is_over_at_once() {
     let (mut stage, gateway) = Stage::with_one(Policy::classic()).await;
     let (lee, phone) = stage.person("lee", number(1)).await;
-    let now = stage.clock.hands.now();
-    stage.clock.hands.advance_s(40_000_000);
+    let now = stage.clock.hands().now();
+    stage.clock.hands().advance_s(40_000_000);
     gateway.next([Hang]);
     let (_, sent) = stage.awaited(&lee, &phone).await;
     stage.settle().await;
     assert_eq!(stage.state(sent.challenge), SmsState::Submitting);
-    stage.clock.hands.set(now);
+    stage.clock.hands().set(now);
     stage.reopen(End::Dropped).await;
     stage.until("taken", || stage.state(sent.challenge) == SmsState::Taken).await;
     assert_eq!(gateway.asked_of(sent.challenge).len(), 2);

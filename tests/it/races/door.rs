@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use countersign::domain::event::{Event, SmsFault};
+use countersign::testing::SecurityKey;
 use countersign::*;
-use countersign_tests::keys::HandMade;
 use tokio::task::JoinSet;
 
 use super::{GUESSERS, all, on_both};
@@ -27,7 +27,7 @@ fn others_are_late(answers: &[Result<SignInStep, Error>]) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_assertion_that_sixty_four_clients_send_signs_one_in() {
     on_both(Policy::classic(), async |world| {
-        let key = HandMade::new(1);
+        let key = SecurityKey::new(1);
         let (lee, _) = world.keyed("lee", &key).await;
         for round in 1..=3 {
             let attempt = world.begin_sign_in(&lee).await;
@@ -50,7 +50,7 @@ async fn an_assertion_that_sixty_four_clients_send_signs_one_in() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_answer_sent_sixteen_times_under_one_id_is_judged_once_and_answered_alike() {
     on_both(Policy::classic(), async |world| {
-        let key = HandMade::new(1);
+        let key = SecurityKey::new(1);
         let lee = world.user("lee").await;
         let asked = world.begin_key(&lee, KeyForm::SecurityKey).await;
         let answer: Arc<str> = key.create(&asked.options).into();
@@ -83,7 +83,7 @@ async fn an_answer_sent_sixteen_times_under_one_id_is_judged_once_and_answered_a
 async fn a_credential_that_sixteen_users_register_belongs_to_one() {
     on_both(Policy::classic(), async |world| {
         for round in 0..3 {
-            let key = HandMade::new(round);
+            let key = SecurityKey::new(round);
             let mut users = Vec::new();
             for number in 0..16 {
                 let who = world.user(&format!("user{round}-{number}")).await;
@@ -125,7 +125,7 @@ async fn of_eight_keys_a_phone_and_a_token_that_are_enabled_at_once_a_user_gets_
             let mut keys = Vec::new();
             for number in 0..8 {
                 let asked = world.begin_key(&who, KeyForm::SecurityKey).await;
-                keys.push((asked.id, HandMade::new(round * 8 + number).create(&asked.options)));
+                keys.push((asked.id, SecurityKey::new(round * 8 + number).create(&asked.options)));
             }
             let mut asked = JoinSet::new();
             for (challenge, answer) in keys {
@@ -244,7 +244,7 @@ async fn a_sign_in_that_every_device_completes_at_once_is_completed_once() {
     let policy = Policy { sms_enrolment: true, ..narrow(Policy::modern()) };
     on_both(policy, async |world| {
         let (lee, phone) = world.equipped("lee").await;
-        let keys = [HandMade::new(1), HandMade::new(2)];
+        let keys = [SecurityKey::new(1), SecurityKey::new(2)];
         for key in &keys {
             world.registered(&lee, key).await;
         }
@@ -283,7 +283,7 @@ async fn a_sign_in_that_every_device_completes_at_once_is_completed_once() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_flood_of_sign_ins_from_elsewhere_leaves_the_owners_open() {
     on_both(Policy::classic(), async |world| {
-        let key = HandMade::new(1);
+        let key = SecurityKey::new(1);
         let (lee, _) = world.keyed("lee", &key).await;
         let attempt = world.begin_sign_in(&lee).await;
         let asked = world.offer(&lee, attempt).await;
@@ -303,7 +303,7 @@ async fn a_flood_of_sign_ins_from_elsewhere_leaves_the_owners_open() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn keys_are_challenged_at_once_as_often_as_is_allowed() {
     on_both(Policy::modern(), async |world| {
-        let (lee, _) = world.keyed("lee", &HandMade::new(1)).await;
+        let (lee, _) = world.keyed("lee", &SecurityKey::new(1)).await;
         let began = world.clock.now();
         let answers = all((0..GUESSERS).map(|_| {
             let (world, lee) = (Arc::clone(world), lee.clone());

@@ -19,13 +19,14 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use countersign::store::MemoryBackend;
 
+use countersign::testing::Dice;
 use countersign::{SmsDelivery, SmsFailure};
 
 use super::gateway::Reply;
 use super::stage::Medium;
 use crate::support::block_on;
 use play::{Play, Reached};
-use steps::{Dice, Step};
+use steps::Step;
 
 /// Seeds of an everyday run.
 const EVERYDAY: u64 = 200;

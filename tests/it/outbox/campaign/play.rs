@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use countersign::store::faults::Operation;
+use countersign::testing::Dice;
 use countersign::*;
 
 use super::ledger::Ledger;
-use super::steps::{Dice, Step, script};
+use super::steps::{Step, script};
 use crate::door::{at_console, other_than, proven};
 use crate::outbox::gateway::{Gateway, Reply};
 use crate::outbox::stage::{End, Medium, Stage, clock, number};
@@ -155,7 +156,7 @@ impl Play {
             Step::Pass(ms) => self.stage.pass_ms(*ms).await,
             Step::Jump => {
                 self.stage.settle().await;
-                let _moved = self.stage.jump(self.stage.clock.hands.now().plus_ms(120_000)).await;
+                let _moved = self.stage.jump(self.stage.clock.hands().now().plus_ms(120_000)).await;
             }
             Step::Settle => self.stage.settle().await,
             Step::Fault { skip, after } => {
@@ -230,7 +231,7 @@ impl Play {
         // Nothing fails from here on.
         self.stage.reopen(End::Dropped).await;
         self.stage.settle().await;
-        let now = self.stage.clock.hands.now();
+        let now = self.stage.clock.hands().now();
         let before = Ledger::read(&*self.stage.journal, &self.stage.policy);
         let soon = |until: UnixMillis| until.0 > now.0 + SOON_MS;
         let in_time: Vec<ChallengeId> = before.waiting().filter(|(_, e)| soon(e.until)).map(|(id, _)| *id).collect();
