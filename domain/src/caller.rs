@@ -64,7 +64,8 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// The operator: imports tokens and opens accounts, outside the rules for account identities.
+    /// The operator: imports tokens, opens accounts and takes lost devices away, outside the rules for account
+    /// identities.
     #[must_use]
     pub const fn operator() -> Self {
         Self { principal: None, credential: Credential::Session { mfa_at: None }, channel: Channel::Operator }
@@ -131,15 +132,16 @@ pub enum DeviceAct {
 
 /// Whether a channel and caller may do `act` to a device of `kind` for `owner`: the matrix R39..R44.
 ///
-/// Root's devices change only in root's own console session (R7, R40, R43, R44); security keys and
-/// SMS are enabled only in the console (R33, R42); SMS is never root's (R122). Nobody reaches into another
-/// account.
+/// Root's devices change only in root's own console session (R7, R40, R43, R44), but for a lost one that the operator
+/// takes away (R130 b, c); security keys and SMS are enabled only in the console (R33, R42); SMS is never root's
+/// (R122). Nobody reaches into another account.
 #[must_use]
 pub fn channel_allows(caller: &Caller, act: DeviceAct, kind: DeviceKind, owner: &PrincipalId) -> bool {
     let console = caller.channel == Channel::Console && caller.credential != Credential::LongTermKey;
     let same_account = caller.principal.as_ref().is_none_or(|asking| asking.account() == owner.account());
     match (act, kind) {
         _ if !same_account => false,
+        (DeviceAct::Deactivate, _) if *caller == Caller::operator() => true,
         (DeviceAct::Enable, DeviceKind::Sms) if owner.is_root() => false,
         _ if owner.is_root() => console && caller.is(owner),
         (DeviceAct::Enable, DeviceKind::SecurityKey | DeviceKind::Sms) => console,
@@ -179,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_but_root_in_the_console_touches_roots_device() {
+    fn nobody_but_root_in_the_console_touches_roots_device_and_the_operator_takes_a_lost_one_away() {
         let account = "123456789012".parse().unwrap();
         let root = PrincipalId::Root(account);
         let admin = PrincipalId::User(account, UserId::new("AIDAADMIN").unwrap());
@@ -188,7 +190,8 @@ mod tests {
             assert!(allowed(&Caller::at_console(root.clone(), None)));
             assert!(!allowed(&Caller::at_console(admin.clone(), None)));
             assert!(!allowed(&Caller::with_key(root.clone())));
-            assert!(!allowed(&Caller::operator()));
+            assert_eq!(allowed(&Caller::operator()), act == DeviceAct::Deactivate);
+            assert!(!allowed(&Caller { channel: Channel::Operator, ..Caller::with_key(admin.clone()) }));
         }
     }
 

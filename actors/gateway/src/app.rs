@@ -2,6 +2,7 @@
 
 mod backup;
 mod custody;
+mod release;
 
 use std::io::{self, Write as _};
 use std::path::Path;
@@ -19,9 +20,7 @@ use crate::cli::{Cli, Command, Import, Init, Keys, Tokens};
 use crate::config::{Layer, Settings};
 use crate::console::Console;
 use crate::directory::{Founded, Founding, Standalone, is_email};
-use crate::engine::{
-    AccountId, Caller, Config, Countersign, DeactivateReason, DeviceName, PhoneNumber, Rejection, Request,
-};
+use crate::engine::{AccountId, Caller, Config, Countersign, DeviceName, PhoneNumber, Rejection, Request};
 use crate::gateway::Gateway;
 use crate::secret_file::{KEY_FILE_BYTES_MAX, first_line, read_file};
 use crate::server;
@@ -57,7 +56,8 @@ fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Some(Command::Serve) => serve(&settings)?,
         Some(Command::Init(init)) => initialise(&settings, &init)?,
         Some(Command::Tokens(Tokens::Import(import))) => return import_tokens(&settings, &import),
-        Some(Command::Release { user }) => release(&settings, &user)?,
+        Some(Command::Release(whose)) => release::release(&settings, &whose)?,
+        Some(Command::Password(whose)) => release::password(&settings, &whose)?,
         Some(Command::Keys(Keys::Add)) => custody::add_key(&settings)?,
         Some(Command::Keys(Keys::Rotate)) => custody::rotate_keys(&settings)?,
         Some(Command::Keys(Keys::Retire { key_id })) => custody::retire_key(&settings, key_id)?,
@@ -276,33 +276,6 @@ fn write_pointers(out: &mut impl io::Write, founded: &Founded, url: &str) -> io:
     writeln!(out, "  aws configure set endpoint_url {url} --profile countersign")?;
     writeln!(out, "  aws sts get-caller-identity --profile countersign")?;
     writeln!(out)
-}
-
-// ---- release ----
-
-/// The way back for whoever lost the only device of the only administrator (R8): the operator takes it.
-fn release(settings: &Settings, user: &str) -> Result<(), Failure> {
-    if !settings.data.is_dir() {
-        return Err(no_account(settings));
-    }
-    let engine = open(settings, &Site::of(settings)?)?;
-    let directory = Standalone::open(engine.clone())?;
-    let account = directory.account().ok_or_else(|| no_account(settings))?;
-    let found = engine.user_named(account, user).ok_or_else(|| format!("there is no user `{user}`"))?;
-    let devices = engine.devices(&found.id);
-    actix_rt::System::new().block_on(async {
-        for device in &devices {
-            let request = Request::by(Caller::operator());
-            engine.deactivate(request, &found.id, &device.serial, DeactivateReason::Lost).await?;
-        }
-        engine.close().await
-    })?;
-    let mut out = io::stdout().lock();
-    for device in &devices {
-        writeln!(out, "released {}", device.serial)?;
-    }
-    writeln!(out, "{} has no device any more", found.name)?;
-    Ok(out.flush()?)
 }
 
 // ---- tokens import ----

@@ -34,11 +34,12 @@ pub enum Command {
     Init(Init),
     /// Serve the API and the console of a store that `init` has made
     Serve,
-    /// Take every device from a user who lost them; the server has to be stopped
-    Release {
-        /// Name of the user
-        user: String,
-    },
+    /// Take every device from a user who lost them, or from root; the server has to be stopped
+    Release(Whose),
+    /// Give a user, or root, a new password and print it once; the server has to be stopped
+    ///
+    /// It ends the sessions of the old one, and changes no device.
+    Password(Whose),
     /// Forget a user who was removed: destroy the keys of all that is about them; the server has to be stopped
     ///
     /// What was sealed under those keys cannot be read again, by anybody. An older copy of the store's file `keys` together
@@ -66,6 +67,17 @@ pub enum Command {
         #[arg(value_enum)]
         shell: clap_complete::Shell,
     },
+}
+
+/// Whom a command is about.
+#[derive(Clone, Debug, PartialEq, Eq, Args)]
+#[group(required = true, multiple = false)]
+pub struct Whose {
+    /// Name of the user
+    pub user: Option<String>,
+    /// The root user of the account
+    #[arg(long)]
+    pub root: bool,
 }
 
 /// Options of `backup`.
@@ -257,6 +269,13 @@ mod tests {
         assert_eq!(of("countersign --allow-plain-http").settings.allow_plain_http, Some(true));
         assert_eq!(of("countersign serve --allow-plain-http=false").settings.allow_plain_http, Some(false));
         assert!(of("countersign --data d serve").settings.data.is_some());
+        let cli = of("countersign release --root --data d");
+        assert!(matches!(cli.command, Some(Command::Release(Whose { user: None, root: true }))));
+        let cli = of("countersign release lee --data d");
+        assert!(matches!(cli.command, Some(Command::Release(Whose { user: Some(_), root: false }))));
+        for bad in ["countersign release", "countersign release lee --root"] {
+            assert!(Cli::try_parse_from(bad.split(' ')).is_err(), "{bad}");
+        }
         let cli = of("countersign forget AIDAX --reason retention --data d");
         assert!(matches!(cli.command, Some(Command::Forget(Forget { reason: Reason::Retention, .. }))));
         let cli = of("countersign backup b --keys-to k --data d");

@@ -215,7 +215,7 @@ impl Model {
             Command::Deactivate { person, device } => {
                 first([
                     (reason::SELF_MANAGEMENT, self.self_management_forbids(by, person)),
-                    (reason::CHANNEL, !self.channel_allows(by, person)),
+                    (reason::CHANNEL, !self.channel_takes(by, person)),
                     (reason::PRINCIPAL_UNKNOWN, !self.history.exists(person)),
                     (reason::DEVICE_UNKNOWN, !self.in_reach(person, device)),
                     (reason::NOT_YOURS, self.history.owner(device) != Some(person)),
@@ -275,6 +275,12 @@ impl Model {
             let elsewhere = by.who.is_some_and(|who| PEOPLE[who].account != PEOPLE[person].account);
             !elsewhere && (in_console || by.channel != Channel::Console)
         }
+    }
+
+    /// As above, for taking a device away: root's, too, is a support case (R130 b, c).
+    pub fn channel_takes(&self, by: By, person: usize) -> bool {
+        let support = by.who.is_none() && by.channel == Channel::Operator;
+        support || self.channel_allows(by, person)
     }
 
     /// As above, for enabling: keys and phones only in a console (R33, R42), phones never for root (R122).

@@ -123,6 +123,9 @@ async fn roots_device_changes_in_roots_own_console_only() {
             refused(world.engine.resync(by(), &root, &phone.serial, first, second).await),
             Rejection::ChannelNotAllowed
         );
+        if *caller == Caller::operator() {
+            continue;
+        }
         let tried = world.engine.deactivate(by(), &root, &phone.serial, reason).await;
         assert_eq!(refused(tried), Rejection::ChannelNotAllowed, "{caller:?}");
     }
@@ -130,6 +133,31 @@ async fn roots_device_changes_in_roots_own_console_only() {
     assert_eq!(refused(bare), Rejection::SelfManagementNeedsMfa, "a session without a second factor");
     let proven = Request::by(Caller::at_console(root.clone(), Some(world.clock.now())));
     world.engine.deactivate(proven, &root, &phone.serial, reason).await.unwrap();
+}
+
+/// R130 b, c: a lost device of root's is taken away as a support case, and the log says so.
+#[tokio::test]
+async fn the_operator_takes_roots_lost_device_away_and_does_nothing_else_to_it() {
+    let world = World::new(narrow(Policy::classic())).await;
+    let root = PrincipalId::Root(world.account);
+    let own = || Request::by(Caller::at_console(root.clone(), None));
+    let phone = world.phone("root-account-mfa-device").await;
+    let (first, second) = phone.pair(START_S);
+    world.engine.enable(own(), &root, &phone.serial, first, second).await.unwrap();
+    let proven = || Request::by(Caller::at_console(root.clone(), Some(world.clock.now())));
+    world.engine.allow_alternative_factors(proven(), world.account, false).await.unwrap();
+    let waiting = world.engine.begin_sign_in(own(), &root).await.unwrap().value;
+    assert!(matches!(waiting, SignInStep::Wanted { .. }) && !world.engine.recovery_allowed(&root), "the lock-out");
+    world.engine.deactivate(operator(), &root, &phone.serial, DeactivateReason::Lost).await.unwrap();
+    assert!(world.engine.devices(&root).is_empty() && !world.engine.account(world.account).unwrap().root_has_mfa);
+    let after = world.engine.begin_sign_in(own(), &root).await.unwrap().value;
+    assert!(matches!(after, SignInStep::SignedIn(_)), "the password alone opens it now");
+    let taken = |event: &Event| match event {
+        Event::DeviceDeactivated(taken) => Some((taken.by, taken.reason)),
+        _ => None,
+    };
+    let taken: Vec<_> = events(&*world.journal).iter().filter_map(|(_, event)| taken(event)).collect();
+    assert_eq!(taken, [(Caller::operator().by(), DeactivateReason::Lost)]);
 }
 
 #[tokio::test]

@@ -108,6 +108,16 @@ impl Standalone {
         set.ok_or_else(|| DirectoryError::Unavailable("the new password is gone again".into()))
     }
 
+    /// Gives a principal a new password that nobody has chosen, in the place of the old one.
+    ///
+    /// # Errors
+    /// When there is no such principal, or the engine fails.
+    pub async fn give_password(&self, request: Request, principal: &PrincipalId) -> Result<Secret, DirectoryError> {
+        let password = ids::password(&self.engine)?;
+        self.record_password(request, principal, &password).await?;
+        Ok(password)
+    }
+
     /// Records where root is reached. Called with `changing` held.
     pub(super) async fn record_contact(
         &self,
