@@ -1,5 +1,6 @@
 //! The HTTP side: one path for the API, two for probes, one for reports of SMS gateways, and limits on everything.
 
+use std::borrow::Cow;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -15,7 +16,7 @@ use uuid::Builder;
 use crate::admin;
 use crate::config::Settings;
 use crate::console::{self, Console};
-use crate::engine::Countersign;
+use crate::engine::{Client, Countersign};
 use crate::errors::{ApiError, Service};
 use crate::gateway::{Gateway, Reply, refused};
 use crate::sigv4::Received;
@@ -46,7 +47,7 @@ const HEADER_BYTES_MAX: usize = 16 * 1024;
 /// The longest path and query, in bytes: a form that comes as a query.
 const URI_BYTES_MAX: usize = 16 * 1024;
 /// The longest user agent that is logged, in characters.
-pub(crate) const AGENT_CHARS_MAX: usize = 128;
+const AGENT_CHARS_MAX: usize = 128;
 
 const XML: &str = "text/xml";
 const REQUEST_ID: &str = "x-amzn-RequestId";
@@ -197,10 +198,19 @@ async fn receive(request: &HttpRequest, payload: web::Payload) -> Result<Receive
     Ok(Received { method, uri, headers, body })
 }
 
+/// What a client calls itself. Bytes that are no text are replaced, so that nobody goes unnamed by sending some.
+pub(crate) fn agent_of(request: &HttpRequest) -> Cow<'_, str> {
+    let agent = request.headers().get(header::USER_AGENT);
+    agent.map_or(Cow::Borrowed(""), |agent| String::from_utf8_lossy(agent.as_bytes()))
+}
+
+/// The same for a log line, tamed and cut.
+pub(crate) fn logged_agent(request: &HttpRequest) -> String {
+    Client::new(None, &agent_of(request)).agent().chars().take(AGENT_CHARS_MAX).collect()
+}
+
 /// One line for each request. It says who did what and how it ended; no code, token or body is in it.
 fn log(request: &HttpRequest, request_id: &str, reply: &Reply, took: Duration) {
-    let agent = request.headers().get(header::USER_AGENT).and_then(|agent| agent.to_str().ok());
-    let agent: String = agent.unwrap_or_default().chars().take(AGENT_CHARS_MAX).collect();
     tracing::info!(
         request_id,
         remote = request.peer_addr().map(tracing::field::display),
@@ -209,7 +219,7 @@ fn log(request: &HttpRequest, request_id: &str, reply: &Reply, took: Duration) {
         status = reply.status,
         code = reply.code.unwrap_or(""),
         took_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
-        agent,
+        agent = logged_agent(request),
         "request"
     );
 }

@@ -15,7 +15,7 @@ use super::route::{Methods, Route};
 use super::visit::{Answer, Visit};
 use super::{Console, account, development, devices, factor, home, password, recovery, sign_in, sms, users};
 use crate::config::is_this_machine;
-use crate::server::{AGENT_CHARS_MAX, BODY_TIMEOUT, is_too_large, new_request_id};
+use crate::server::{BODY_TIMEOUT, is_too_large, logged_agent, new_request_id};
 use crate::wire::form::{FORM_BYTES_MAX, Params};
 
 /// Nothing but our own files, no frame around us, no form to elsewhere.
@@ -68,8 +68,6 @@ async fn entry(request: HttpRequest, payload: web::Payload, console: web::Data<C
     let mut line = Line::default();
     let mut answer = answer(&request, payload, &console, &request_id, &mut line).await;
     protect(&mut answer, &request, &console);
-    let agent = request.headers().get(header::USER_AGENT).and_then(|agent| agent.to_str().ok());
-    let agent: String = agent.unwrap_or_default().chars().take(AGENT_CHARS_MAX).collect();
     tracing::info!(
         request_id,
         remote = request.peer_addr().map(tracing::field::display),
@@ -78,7 +76,7 @@ async fn entry(request: HttpRequest, payload: web::Payload, console: web::Data<C
         principal = line.principal.as_deref().unwrap_or(""),
         status = answer.status().as_u16(),
         took_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX),
-        agent,
+        agent = logged_agent(&request),
         "console"
     );
     answer

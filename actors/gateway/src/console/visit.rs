@@ -22,6 +22,7 @@ use super::sessions::Session;
 use super::{Console, at_console, words};
 use crate::directory::{Access, Identity, Resource, user_arn};
 use crate::engine::{Caller, Client, Credential, Path, PrincipalId, Request, UnixMillis, UserView};
+use crate::server::agent_of;
 use crate::wire::form::Params;
 
 /// Field of every form that holds its token.
@@ -92,18 +93,16 @@ impl<'a> Visit<'a> {
     /// Reads what comes with a request but the form, and says whether it can be read.
     pub(super) fn new(console: &'a Console, request: &HttpRequest) -> (Self, Result<(), Problem>) {
         let secure = console.settings.secure;
-        let text = |name: header::HeaderName| {
-            request.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
-        };
+        let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
         let address = client_address(request, console.settings.trusted_proxy);
         let mut visit = Self {
             console,
             post: false,
             query: Params::default(),
             form: Params::default(),
-            client: Client::new(address, text(header::USER_AGENT)),
+            client: Client::new(address, &agent_of(request)),
             address,
-            host: text(header::HOST).to_owned(),
+            host: host.to_owned(),
             now: console.engine.now(),
             principal: None,
             cookies: Cookies::default(),

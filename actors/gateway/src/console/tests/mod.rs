@@ -3,6 +3,7 @@
 mod devices;
 mod guards;
 mod passwords;
+mod recorded;
 mod recovery;
 mod sessions;
 mod sign_in;
@@ -14,9 +15,10 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use actix_web::http::header::{self, HeaderMap};
+use actix_web::http::header::{self, HeaderMap, HeaderValue};
 use actix_web::test::{TestRequest, call_service, init_service, read_body};
 use actix_web::{App, web};
+use countersign::store::{EphemeralKeyRing, Journal, MemoryJournal};
 use countersign::{ManualClock, SmsRoute, SmsTransport};
 use data_encoding::BASE32_NOPAD;
 
@@ -37,6 +39,7 @@ const PASSWORD: &str = "a long enough password";
 struct World {
     console: web::Data<Console>,
     engine: Countersign,
+    journal: Arc<dyn Journal>,
     directory: Arc<Standalone>,
     clock: ManualClock,
     outbox: Arc<DevelopmentTransports>,
@@ -99,7 +102,9 @@ impl World {
     async fn with(setup: Setup) -> Self {
         let clock = ManualClock::at(START);
         let outbox = DevelopmentTransports::new(true);
-        let engine = Countersign::in_memory(config(&setup, &clock, &outbox)).unwrap();
+        let ring = Arc::new(EphemeralKeyRing::new().unwrap());
+        let journal: Arc<dyn Journal> = Arc::new(MemoryJournal::new(ring.clone()).unwrap());
+        let engine = Countersign::on(Arc::clone(&journal), ring, config(&setup, &clock, &outbox)).unwrap();
         let directory = Arc::new(Standalone::open(engine.clone()).unwrap());
         let founding = Founding {
             account: Some(ACCOUNT.parse().unwrap()),
@@ -110,7 +115,7 @@ impl World {
         let founded = directory.found(founding).await.unwrap();
         let console = console(&engine, &directory, &setup, &outbox);
         let lee = user(&directory, "lee").await;
-        Self { console, engine, directory, clock, outbox, founded, lee }
+        Self { console, engine, journal, directory, clock, outbox, founded, lee }
     }
 
     fn account(&self) -> AccountId {
@@ -206,6 +211,8 @@ struct Browser {
     address: SocketAddr,
     /// How it calls the server.
     host: &'static str,
+    /// What it calls itself.
+    agent: &'static [u8],
 }
 
 /// What came back.
@@ -263,13 +270,14 @@ impl Reply {
 impl Browser {
     fn new(console: web::Data<Console>) -> Self {
         let address = SocketAddr::from(([192, 0, 2, 1], 4000));
-        Self { console, jar: BTreeMap::new(), token: String::new(), address, host: "localhost:7617" }
+        Self { console, jar: BTreeMap::new(), token: String::new(), address, host: "localhost:7617", agent: b"Test/1" }
     }
 
     /// One request and its answer, without following it.
     async fn send(&mut self, request: TestRequest, path: &str) -> Reply {
         let cookies: Vec<String> = self.jar.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let mut request = request.uri(path).peer_addr(self.address).insert_header((header::HOST, self.host));
+        request = request.insert_header((header::USER_AGENT, HeaderValue::from_bytes(self.agent).unwrap()));
         if !cookies.is_empty() {
             request = request.insert_header((header::COOKIE, cookies.join("; ")));
         }
