@@ -2,8 +2,8 @@
 
 use actix_web::http::header::{COOKIE, HeaderMap};
 
-/// The part of the site that gets the cookies.
-pub(super) const COOKIE_PATH: &str = "/console";
+/// The part of the site that gets the cookies where there is no TLS.
+const COOKIE_PATH: &str = "/console";
 /// Cookies of one request that are looked at.
 const COOKIES_MAX: usize = 64;
 
@@ -33,17 +33,19 @@ impl Cookie {
         }
     }
 
-    /// Its name on the wire. A browser takes a `__Secure-` cookie over TLS alone; `__Host-` would want the path `/`,
-    /// and the cookies would go to the API as well.
+    /// Its name on the wire. A browser takes a `__Host-` cookie over TLS and from this very host alone, so that no
+    /// neighbour of the same domain plants one of its own: a session of its own account, say, in which somebody
+    /// then registers a key. It wants the path `/` (RFC 6265bis, section 4.1.3.2).
     pub(super) fn wire_name(self, secure: bool) -> String {
-        let prefix = if secure { "__Secure-" } else { "" };
+        let prefix = if secure { "__Host-" } else { "" };
         format!("{prefix}{}", self.name())
     }
 
     /// The header that sets it, for as long as the browser runs or for some seconds.
     pub(super) fn set(self, value: &str, life_s: Option<u64>, secure: bool) -> String {
         let name = self.wire_name(secure);
-        let mut header = format!("{name}={value}; Path={COOKIE_PATH}; HttpOnly; SameSite=Strict");
+        let path = if secure { "/" } else { COOKIE_PATH };
+        let mut header = format!("{name}={value}; Path={path}; HttpOnly; SameSite=Strict");
         if secure {
             header.push_str("; Secure");
         }
@@ -92,17 +94,14 @@ mod tests {
         let plain = Cookie::Session.set("x", None, false);
         assert_eq!(plain, "countersign-session=x; Path=/console; HttpOnly; SameSite=Strict");
         let secure = Cookie::Attempt.set("x", Some(600), true);
-        assert_eq!(
-            secure,
-            "__Secure-countersign-attempt=x; Path=/console; HttpOnly; SameSite=Strict; Secure; Max-Age=600"
-        );
+        assert_eq!(secure, "__Host-countersign-attempt=x; Path=/; HttpOnly; SameSite=Strict; Secure; Max-Age=600");
         assert!(Cookie::Flash.clear(true).ends_with("Max-Age=0"));
     }
 
     #[test]
     fn only_the_name_of_the_transport_counts() {
         let mut headers = HeaderMap::new();
-        let line = "a; b=c; countersign-session=plain ;__Secure-countersign-session=safe; countersign-flash=";
+        let line = "a; b=c; countersign-session=plain ;__Host-countersign-session=safe; countersign-flash=";
         headers.insert(COOKIE, line.parse().unwrap());
         assert_eq!(Cookies::of(&headers, false).get(Cookie::Session), Some("plain"));
         assert_eq!(Cookies::of(&headers, true).get(Cookie::Session), Some("safe"));

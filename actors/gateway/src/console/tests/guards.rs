@@ -89,7 +89,7 @@ fn assets_are_kept_for_ever_under_names_of_their_content() {
 }
 
 #[test]
-fn cookies_are_for_the_console_alone_and_secure_where_tls_is() {
+fn cookies_are_for_the_console_alone_and_for_this_very_host_where_tls_is() {
     run(async {
         for secure in [false, true] {
             let world = World::with(Setup { secure, ..Setup::default() }).await;
@@ -111,10 +111,11 @@ fn cookies_are_for_the_console_alone_and_secure_where_tls_is() {
             let fields = [("email", "root@example.com"), ("password", &*password)];
             note(&root.post_once("/console/sign-in/root", &fields).await);
             for name in ["visitor", "flash", "session", "attempt"] {
-                let prefix = if secure { "__Secure-" } else { "" };
+                let (prefix, path) = if secure { ("__Host-", "; Path=/;") } else { ("", "; Path=/console;") };
                 let line = lines.iter().find(|line| line.starts_with(&format!("{prefix}countersign-{name}=")));
                 let line = line.unwrap_or_else(|| panic!("no {name} in {lines:?}"));
-                for flag in ["; Path=/console", "; HttpOnly", "; SameSite=Strict"] {
+                assert!(!line.contains("Domain"), "{line}");
+                for flag in [path, "; HttpOnly", "; SameSite=Strict"] {
                     assert!(line.contains(flag), "{line}");
                 }
                 assert_eq!(line.contains("; Secure"), secure, "{line}");
