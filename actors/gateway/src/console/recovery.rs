@@ -63,9 +63,8 @@ pub(super) async fn page(visit: &mut Visit<'_>, page: RecoveryPage) -> Result<An
     }
     let (attempt, token) = visit.attempt().await?;
     if attempt.of_associate || !visit.console.engine.recovery_allowed(&attempt.principal) {
-        return Err(Problem::Forbidden(
-            "Signing in by alternative factors is not possible for this account.".to_owned(),
-        ));
+        // There it says what can be done instead.
+        return visit.see("/console/mfa/help");
     }
     match page {
         RecoveryPage::Steps => steps(visit, &attempt, token).await,

@@ -82,12 +82,12 @@ fn it_is_for_root_alone_and_only_where_it_is_switched_on() {
         let mut lee = world.browser();
         lee.sign_in("lee", PASSWORD).await.at("/console/mfa");
         lee.get("/console/mfa/help").await.shows("Ask an administrator").hides("alternative factors");
-        lee.get("/console/recovery").await.status(403);
+        lee.get("/console/recovery").await.at("/console/mfa/help").shows("Ask an administrator");
         let request = Request::by(Caller::operator());
         world.engine.allow_alternative_factors(request, world.account(), false).await.unwrap();
         let mut root = at_the_help(&world).await;
         root.get("/console/mfa/help").await.hides("id=\"alternative-factors\"").shows("not possible for this account");
-        root.post("/console/recovery/mail/send", &[]).await.status(403);
+        root.post("/console/recovery/mail/send", &[]).await.at("/console/mfa/help").shows("Ask whoever operates");
         assert!(world.outbox.messages().is_empty());
     });
 }
