@@ -24,7 +24,7 @@ use crate::engine::{AccountId, Caller, Config, Countersign, DeviceName, PhoneNum
 use crate::gateway::Gateway;
 use crate::secret_file::{KEY_FILE_BYTES_MAX, first_line, read_file};
 use crate::server;
-use crate::site::{Site, console_url};
+use crate::site::{Site, console_url, hides_clients};
 use crate::tokens::{self, Format, ImportedToken, Inventory, Place, Unlock};
 
 /// Why a command failed, in words for the person who gave it.
@@ -154,6 +154,12 @@ fn serve_with(
     welcome: impl FnOnce(&str) -> io::Result<()>,
 ) -> Result<(), Failure> {
     let directory = Arc::new(directory);
+    if hides_clients(settings) {
+        tracing::warn!(
+            "TLS ends at a proxy that `trusted-proxy` does not name: all clients are counted and recorded as one, so that \
+             one who guesses passwords keeps everybody out"
+        );
+    }
     // The first one, to which every later one can be traced.
     if let Some(key) = engine.verifier_keys().first() {
         tracing::info!(%key, "the log is signed; who is to check receipts needs this key");

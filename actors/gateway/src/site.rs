@@ -63,6 +63,14 @@ impl Site {
     }
 }
 
+/// Whether every client looks like one and the same: browsers come over TLS, which then ends at a proxy, and no proxy is
+/// named. The tries at passwords of all people are counted together, and the log has the proxy's address.
+#[must_use]
+pub fn hides_clients(settings: &Settings) -> bool {
+    let https = settings.public_origin.as_ref().is_some_and(|origin| origin.starts_with("https://"));
+    https && settings.tls.is_none() && settings.trusted_proxy.is_none()
+}
+
 /// The host of an origin: what lies between the scheme and the port.
 fn host_of(origin: &str) -> Option<String> {
     let (_, rest) = origin.split_once("://")?;
@@ -112,6 +120,25 @@ mod tests {
         {
             assert!(site(Some(bad)).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_proxy_that_is_not_named_hides_the_clients() {
+        let hides = |origin: &str, tls: bool, proxy: Option<&str>| {
+            let file = |tls: bool| tls.then(|| "pem".into());
+            let layer = Layer {
+                public_origin: Some(origin.to_owned()),
+                tls_cert: file(tls),
+                tls_key: file(tls),
+                trusted_proxy: proxy.map(|proxy| proxy.parse().unwrap()),
+                ..Layer::default()
+            };
+            hides_clients(&layer.settle().unwrap())
+        };
+        assert!(hides("https://console.example.com", false, None));
+        assert!(!hides("https://console.example.com", false, Some("10.0.0.1")));
+        assert!(!hides("https://console.example.com", true, None));
+        assert!(!hides("http://localhost:7617", false, None));
     }
 
     #[test]
