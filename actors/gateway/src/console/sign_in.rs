@@ -12,10 +12,13 @@ use super::frame::{Field, Flash, Frame};
 use super::limits::{Admission, Try};
 use super::problem::{Problem, explained};
 use super::visit::{Answer, Visit};
+use super::words;
 use crate::directory::SignInName;
 use crate::engine::{AccountId, Caller, Channel, Credential, PrincipalId, SignInStep};
 use crate::secret::Secret;
 
+const HERE: &str = "/console/sign-in";
+const ROOT: &str = "/console/sign-in/root";
 const NAME_REFUSED: &str = "Sign-in failed. Check the name and the password, and try again.";
 /// The longest e-mail address of a root user, in characters.
 const EMAIL_CHARS_MAX: u16 = 254;
@@ -28,6 +31,11 @@ struct SignInPage {
     frame: Frame,
     root: bool,
     fields: Vec<Field>,
+}
+
+/// The first page that a principal signs in on (R97).
+pub(super) const fn door(principal: &PrincipalId) -> &'static str {
+    if principal.is_root() { ROOT } else { HERE }
 }
 
 /// Shows the page, or takes what was typed on it.
@@ -126,10 +134,10 @@ fn refused(visit: &mut Visit<'_>, root: bool) -> Result<Answer, Problem> {
     let flash = Flash::bad(NAME_REFUSED);
     if root {
         let flash = flash.keep("email", visit.field("email"));
-        return visit.tell("/console/sign-in/root", &flash);
+        return visit.tell(ROOT, &flash);
     }
     let flash = flash.keep("account", visit.field("account")).keep("user_name", visit.field("user_name"));
-    visit.tell("/console/sign-in", &flash)
+    visit.tell(HERE, &flash)
 }
 
 /// The password was right: in, or on to the second page (R97, R98).
@@ -139,7 +147,7 @@ async fn begin(visit: &mut Visit<'_>, entrant: Entrant) -> Result<Answer, Proble
     let begun = visit.console.engine.begin_sign_in(request, &entrant.principal).await;
     let step = match explained(begun, visit.now)? {
         Ok(ack) => ack.value,
-        Err(text) => return visit.tell("/console/sign-in", &Flash::bad(text)),
+        Err(text) => return visit.tell(door(&entrant.principal), &Flash::bad(text)),
     };
     match step {
         SignInStep::SignedIn(done) => enter(visit, entrant, done.credential()).await,
@@ -179,13 +187,19 @@ async fn close(visit: &mut Visit<'_>) -> Result<(), Problem> {
 
 /// Ends the session (or, for who has none, nothing).
 pub(super) async fn sign_out(visit: &mut Visit<'_>) -> Result<Answer, Problem> {
-    visit.signed_in().await?;
+    let user = visit.signed_in().await?.user;
     close(visit).await?;
     visit.clear(Cookie::Session);
     visit.clear(Cookie::Enrolment);
-    let flash = match visit.field("again") {
-        "mfa" => Flash::good("Sign in with your password and your MFA device."),
-        _ => Flash::good("You are signed out."),
+    if visit.field("again") != "mfa" {
+        return visit.tell(door(&user.id), &Flash::good("You are signed out."));
+    }
+    // Who comes back at once types the password alone. Root's address is not put anywhere.
+    let flash = Flash::good("Sign in with your password and your MFA device.");
+    let account = words::account(&visit.console.engine, user.id.account());
+    let flash = match user.id {
+        PrincipalId::Root(_) => flash,
+        PrincipalId::User(..) => flash.keep("account", &account).keep("user_name", user.name.as_str()),
     };
-    visit.tell("/console/sign-in", &flash)
+    visit.tell(door(&user.id), &flash)
 }

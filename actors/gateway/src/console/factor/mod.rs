@@ -11,6 +11,7 @@ use super::cookies::Cookie;
 use super::frame::{Field, Flash, Frame};
 use super::problem::Problem;
 use super::route::FactorPage;
+use super::sign_in::door;
 use super::visit::{Answer, Visit};
 use super::words;
 use crate::engine::{DeviceKind, DeviceView, FactorOf, KeyForm, PrincipalId};
@@ -25,7 +26,7 @@ pub(super) async fn page(visit: &mut Visit<'_>, page: FactorPage) -> Result<Answ
     if page != FactorPage::Cancel && devices(visit, &attempt).is_empty() {
         // The last device went away meanwhile: the password alone is asked for now (R129).
         visit.clear(Cookie::Attempt);
-        return visit.tell("/console/sign-in", &Flash::warn("Your MFA device was removed. Sign in again."));
+        return visit.tell(door(&attempt.principal), &Flash::warn("Your MFA device was removed. Sign in again."));
     }
     match page {
         FactorPage::Ask => ask(visit, &attempt, token),
@@ -39,7 +40,7 @@ pub(super) async fn page(visit: &mut Visit<'_>, page: FactorPage) -> Result<Answ
         FactorPage::Resync => answers::resync(visit, &attempt).await,
         FactorPage::Cancel => {
             visit.clear(Cookie::Attempt);
-            visit.see("/console/sign-in")
+            visit.see(door(&attempt.principal))
         }
     }
 }

@@ -65,7 +65,7 @@ fn starting_over_makes_what_was_confirmed_worthless() {
         browser.post("/console/recovery/mail/send", &[]).await;
         let code = last(&world).code.to_string();
         browser.post("/console/recovery/mail", &[("code", &code)]).await.shows("is confirmed");
-        browser.post("/console/mfa/cancel", &[]).await.at("/console/sign-in");
+        browser.post("/console/mfa/cancel", &[]).await.at("/console/sign-in/root");
         browser.get("/console/recovery").await.at("/console/sign-in");
         let mut again = at_the_help(&world).await;
         again.get("/console/recovery").await.shows("Step 1 of 3");

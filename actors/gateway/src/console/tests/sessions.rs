@@ -55,7 +55,31 @@ fn a_session_without_a_second_factor_cannot_change_devices() {
         assert_eq!(world.engine.devices(&world.lee).len(), 1);
         browser.get("/console/devices").await;
         let page = browser.post("/console/sign-out", &[("again", "mfa")]).await.at("/console/sign-in");
-        page.shows("Sign in with your password and your MFA device");
+        let page = page.shows("Sign in with your password and your MFA device");
+        page.shows("value=\"lee\"").shows(&format!("value=\"{ACCOUNT}\""));
+    });
+}
+
+#[test]
+fn whoever_leaves_is_led_to_the_page_that_they_came_in_by() {
+    run(async {
+        let world = World::new().await;
+        let door = "/console/sign-in/root";
+        for again in ["", "mfa"] {
+            let mut browser = world.root_browser().await;
+            let page = browser.post("/console/sign-out", &[("again", again)]).await.at(door);
+            page.hides("root@example.com");
+        }
+        let (serial, _) = world.virtual_device(&world.root(), "root-account-mfa-device").await;
+        let mut waiting = world.browser();
+        let password = world.founded.root_password.expose().to_owned();
+        waiting.sign_in_root("root@example.com", &password).await.at("/console/mfa");
+        let mut leaving = waiting.clone();
+        leaving.post("/console/mfa/cancel", &[]).await.at(door);
+        let by = Request::by(Caller::operator());
+        let reason = crate::engine::DeactivateReason::Lost;
+        world.engine.deactivate(by, &world.root(), &serial, reason).await.unwrap();
+        waiting.get("/console/mfa").await.at(door).shows("Your MFA device was removed");
     });
 }
 
