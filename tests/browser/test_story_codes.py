@@ -2,6 +2,7 @@
 
 import pytest
 from pskc import PSKC
+from selenium.webdriver.common.action_chains import ActionChains
 
 from stage.app import App, picture_text
 from stage.house import House, fields_of, path_of
@@ -211,3 +212,16 @@ def test_keyboard_alone(classic, sit):
     assert seat.path == "/console/devices"
     seat.tabs_to("sign-out").leaves(seat.enters)
     assert not seat.is_in
+
+
+def test_a_button_that_is_pressed_twice(classic, sit):
+    """Many people double-click: the browser drops the first answer, and the second has to let them in as well."""
+    lee, seat = classic.person(), sit(classic)
+    app = classic.with_app(lee)
+    for _ in range(3):
+        seat.gives_password(lee).fill(code=app.code())
+        twice = ActionChains(seat.driver).double_click(seat.find("#submit"))
+        seat.leaves(twice.perform)
+        seat.go("/console/devices")
+        assert seat.is_in and seat.level == "Signed in with MFA", seat.said()
+        seat.signs_out()

@@ -10,7 +10,7 @@
 //! | `visit` | one request: who it is, what it may see, what goes back |
 //! | `route` | the addresses |
 //! | `cookies`, `seal`, `csrf` | what the browser keeps for us, and what it cannot forge |
-//! | `sessions` | who is signed in |
+//! | `sessions`, `repeats` | who is signed in, also when a button was pressed twice |
 //! | `limits` | how often passwords may be tried |
 //! | `frame`, `words` | what pages have in common, and what things are called |
 //! | `sign_in`, `factor`, `recovery` | from the name to the session |
@@ -35,6 +35,7 @@ mod offers;
 mod password;
 mod problem;
 mod recovery;
+mod repeats;
 mod route;
 mod seal;
 mod serve;
@@ -60,6 +61,7 @@ use assets::Assets;
 use csrf::Csrf;
 use limits::PasswordLimits;
 use offers::Offers;
+use repeats::Repeats;
 use seal::Sealer;
 pub use serve::routes;
 use sessions::{Leftover, SessionKey, Sessions};
@@ -92,6 +94,7 @@ pub struct Console {
     sessions: Sessions,
     limits: PasswordLimits,
     offers: Offers,
+    repeats: Repeats,
 }
 
 /// Why the console cannot start.
@@ -142,6 +145,7 @@ impl Console {
             sessions: Sessions::read(&engine)?,
             limits: PasswordLimits::new(seed),
             offers: Offers::default(),
+            repeats: Repeats::default(),
             assets: Arc::new(Assets::new()),
             engine,
             directory,
@@ -151,6 +155,7 @@ impl Console {
 
     /// Ends sessions whose time is over, and takes away what their wizards left over.
     async fn sweep(&self, now: UnixMillis) {
+        self.repeats.sweep(now);
         if !self.sessions.sweep(now).await {
             return;
         }

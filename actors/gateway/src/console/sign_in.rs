@@ -167,11 +167,17 @@ pub(super) async fn enter(visit: &mut Visit<'_>, entrant: Entrant, credential: C
     let secret = visit.console.sessions.start(request, &principal, credential, password).await?;
     visit.console.limits.forgive(&charge, visit.now);
     close(visit).await?;
+    visit.principal = Some(principal.to_string());
+    let_in(visit, secret)
+}
+
+/// Gives the browser the secret of a session that is open.
+pub(super) fn let_in(visit: &mut Visit<'_>, secret: Secret) -> Result<Answer, Problem> {
     visit.clear(Cookie::Attempt);
     visit.clear(Cookie::Visitor);
     visit.clear(Cookie::Enrolment);
     visit.set(Cookie::Session, secret.expose(), None);
-    visit.principal = Some(principal.to_string());
+    visit.opened = Some(secret);
     visit.see("/console/")
 }
 

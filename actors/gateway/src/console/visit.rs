@@ -22,6 +22,7 @@ use super::sessions::Session;
 use super::{Console, at_console, words};
 use crate::directory::{Access, Identity, Resource, user_arn};
 use crate::engine::{Caller, Client, Credential, Path, PrincipalId, Request, UnixMillis, UserView};
+use crate::secret::Secret;
 use crate::server::agent_of;
 use crate::wire::form::Params;
 
@@ -53,6 +54,8 @@ pub(super) struct Visit<'a> {
     pub(super) now: UnixMillis,
     /// Who it is, for the log.
     pub(super) principal: Option<String>,
+    /// The secret of the session that was opened by it.
+    pub(super) opened: Option<Secret>,
     cookies: Cookies,
     outgoing: Vec<String>,
 }
@@ -105,6 +108,7 @@ impl<'a> Visit<'a> {
             host: host.to_owned(),
             now: console.engine.now(),
             principal: None,
+            opened: None,
             cookies: Cookies::default(),
             outgoing: Vec::new(),
         };

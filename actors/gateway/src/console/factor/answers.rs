@@ -3,7 +3,8 @@
 use super::super::attempt::{Attempt, Method, Progress, Sent, methods};
 use super::super::frame::Flash;
 use super::super::problem::{Problem, explained_in_attempt};
-use super::super::sign_in::enter;
+use super::super::repeats::Opened;
+use super::super::sign_in::{enter, let_in};
 use super::super::visit::{Answer, Visit};
 use super::super::words;
 use super::{HERE, METHODS, back, begin, devices, onto, resyncable};
@@ -105,6 +106,14 @@ pub(super) async fn code(visit: &mut Visit<'_>, mut attempt: Attempt) -> Result<
     let Some(code) = typed_code(visit, "code") else {
         return visit.tell(HERE, &Flash::bad(words::CODE_FORM).at("code"));
     };
+    let typed = zeroize::Zeroizing::new(visit.field("code").to_owned());
+    let turn = visit.console.repeats.turn(attempt.id, visit.now);
+    let mut turn = turn.lock().await;
+    if let Some(secret) = turn.as_ref().and_then(|opened| opened.again(&typed, visit.now))
+        && visit.console.sessions.find(secret.expose(), visit.now).is_some()
+    {
+        return let_in(visit, secret.clone());
+    }
     let request = at_the_door(visit, &attempt);
     let engine = &visit.console.engine;
     let result = engine.sign_in_with_code(request, &attempt.principal, attempt.id, &serial, code).await;
@@ -113,7 +122,11 @@ pub(super) async fn code(visit: &mut Visit<'_>, mut attempt: Attempt) -> Result<
             attempt.refused = attempt.refused.saturating_add(1);
             back(visit, &attempt, &Flash::bad(refused).at("code"))
         }
-        Ok(ack) => go_on(visit, attempt, ack.value).await,
+        Ok(ack) => {
+            let answer = go_on(visit, attempt, ack.value).await?;
+            *turn = visit.opened.take().map(|secret| Opened::new(&typed, secret, visit.now));
+            Ok(answer)
+        }
         Err(text) => back(visit, &attempt, &Flash::bad(text)),
     }
 }

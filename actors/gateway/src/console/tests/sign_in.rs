@@ -246,3 +246,56 @@ fn a_sign_in_is_for_the_browser_that_began_it() {
         browser.get("/console/mfa").await.at("/console/mfa");
     });
 }
+
+#[test]
+fn who_presses_the_button_twice_is_in_and_in_one_session() {
+    run(async {
+        let world = World::new().await;
+        let (_, seed) = world.virtual_device(&world.lee, "lee").await;
+        let mut browser = world.browser();
+        browser.sign_in("lee", PASSWORD).await.at("/console/mfa");
+        let right = world.code(&seed);
+        // A browser that sends a form once more drops the answer to the first.
+        let presses: Vec<_> = (0..4)
+            .map(|_| {
+                let (mut browser, right) = (browser.clone(), right.clone());
+                actix_rt::spawn(async move {
+                    let reply = browser.post_once("/console/mfa/code", &[("code", &right)]).await;
+                    (reply, browser)
+                })
+            })
+            .collect();
+        let mut secrets = std::collections::BTreeSet::new();
+        for press in presses {
+            let (reply, mut browser) = press.await.unwrap();
+            assert_eq!(reply.header("location"), "/console/");
+            secrets.insert(browser.cookie("countersign-session").unwrap());
+            browser.get("/console/devices").await.at("/console/devices").shows("Signed in with MFA");
+        }
+        assert_eq!(secrets.len(), 1, "a code opens one session (R96)");
+        // Not another code, not another browser, not later, and not when the session is over.
+        let wrong = browser.clone().post("/console/mfa/code", &[("code", "000000")]).await;
+        wrong.at("/console/sign-in");
+        let mut thief = world.browser();
+        thief.jar.insert("countersign-attempt".into(), browser.cookie("countersign-attempt").unwrap());
+        thief.token.clone_from(&browser.token);
+        thief.post("/console/mfa/code", &[("code", &right)]).await.at("/console/sign-in");
+        world.clock.advance_s(10);
+        browser.clone().post("/console/mfa/code", &[("code", &right)]).await.at("/console/sign-in");
+    });
+}
+
+#[test]
+fn a_code_that_is_sent_again_opens_no_session_that_was_ended() {
+    run(async {
+        let world = World::new().await;
+        let (_, seed) = world.virtual_device(&world.lee, "lee").await;
+        let mut browser = world.browser();
+        browser.sign_in("lee", PASSWORD).await.at("/console/mfa");
+        let before = browser.clone();
+        let right = world.code(&seed);
+        browser.post("/console/mfa/code", &[("code", &right)]).await.at("/console/");
+        browser.post("/console/sign-out", &[]).await;
+        before.clone().post("/console/mfa/code", &[("code", &right)]).await.at("/console/sign-in");
+    });
+}
