@@ -15,4 +15,5 @@ mod restarts;
 mod routes;
 pub mod stage;
 mod tries;
+mod unread;
 mod worth;
