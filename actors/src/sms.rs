@@ -7,6 +7,10 @@
 //!      (decides and records each try before it is made) └─────────────────┘    circuit ──> the gateway
 //! ```
 //!
+//! A clock may be set while something waits. Set forwards, it ends what is due by then. Set back, it makes nobody wait: what
+//! waits for a span of time waits for that span, and the next try of a code is at most two minutes late
+//! (`LEASE_MS_MAX`, A40), the longest that a try may be under way.
+//!
 //! The log is the outbox. A sender follows it from a position of its own, and asks the principal before every try, who
 //! alone knows whether the code is still waited for: what a sender does twice, the principal decides once.
 
@@ -18,6 +22,7 @@ mod follow;
 mod guard;
 mod news;
 mod numbers;
+mod pause;
 mod queue;
 mod receipts;
 mod sender;

@@ -9,7 +9,8 @@ use countersign_domain::ids::UnixMillis;
 use countersign_domain::sms::{MessageId, RouteName};
 
 use super::courier::{Courier, back_off};
-use super::door::{Door, soon};
+use super::door::{BUSY_MS, Door, soon};
+use super::pause::pause;
 use super::receipts;
 use super::step::{Next, Open, Routing};
 use crate::error::Error;
@@ -167,7 +168,7 @@ async fn ask_gateway(
     Some(tokio::select! {
         biased;
         outcome = &mut submit => outcome.unwrap_or(Err(SmsFailure::Unknown)),
-        () = shared.clock.wait_until(now.plus_ms(time_max_ms)) => {
+        () = pause(&*shared.clock, time_max_ms) => {
             submit.abort();
             Err(SmsFailure::Unknown)
         }
@@ -223,7 +224,7 @@ async fn record_end(shared: &Arc<Shared>, door: &Door, open: &Open, submit: u8, 
             Ok(_) => return None,
             Err(error) if error.rejection().is_some() || error.is_forgotten() => return Some(Next::Done),
             Err(error) if error.is_closed() => return Some(Next::Stop),
-            Err(error) if error.is_retryable() => shared.clock.wait_until(soon(shared)).await,
+            Err(error) if error.is_retryable() => pause(&*shared.clock, BUSY_MS).await,
             Err(error) => {
                 tracing::error!(challenge = %open.challenge, %error, "how a try ended cannot be recorded");
                 return Some(unreadable(shared, open));

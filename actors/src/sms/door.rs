@@ -14,7 +14,7 @@ use crate::resident::{Answer, Job};
 use crate::shared::Shared;
 
 /// How long a sender waits when the engine is busy, in milliseconds.
-const BUSY_MS: u64 = 100;
+pub(super) const BUSY_MS: u64 = 100;
 
 /// The senders' way to the principals.
 #[derive(Clone)]

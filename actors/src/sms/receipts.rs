@@ -5,7 +5,8 @@ use std::sync::Arc;
 use countersign_domain::ids::{ChallengeId, PrincipalId};
 use countersign_domain::sms::{MessageId, RouteName};
 
-use super::door::{Door, soon};
+use super::door::{BUSY_MS, Door};
+use super::pause::pause;
 use crate::error::Error;
 use crate::principal::CeremonyWork;
 use crate::shared::Shared;
@@ -43,7 +44,7 @@ pub(crate) async fn hear(shared: &Arc<Shared>, door: &Door, route: &RouteName, r
     loop {
         match receive(shared, door, route, receipt.clone()).await {
             Ok(()) => return,
-            Err(error) if error.is_retryable() => shared.clock.wait_until(soon(shared)).await,
+            Err(error) if error.is_retryable() => pause(&*shared.clock, BUSY_MS).await,
             Err(error) => {
                 tracing::warn!(%route, %error, "a delivery report was not recorded");
                 return;

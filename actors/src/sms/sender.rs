@@ -13,6 +13,7 @@ use tokio::task::JoinError;
 
 use super::courier::Ready;
 use super::door::Door;
+use super::pause::{is_due, pause, wait_for};
 use super::queue::{Queue, Routes};
 use super::step::{Next, Open, Routing};
 use super::{carry, follow, receipts};
@@ -183,7 +184,7 @@ async fn listen(shared: Arc<Shared>, door: Door, lane: RouteName, transport: Arc
             return;
         }
         tracing::error!(%route, "the transport panicked");
-        clock.wait_until(clock.now().plus_ms(READ_AGAIN_MS)).await;
+        pause(&*clock, READ_AGAIN_MS).await;
     }
 }
 
@@ -250,7 +251,7 @@ impl Sender {
             Err(error) => {
                 tracing::error!(route = %self.lane, %error, "the log cannot be read; nothing more is sent until it can");
                 let clock = Arc::clone(&self.shared.clock);
-                let wait = async move { clock.wait_until(clock.now().plus_ms(READ_AGAIN_MS)).await };
+                let wait = async move { pause(&*clock, READ_AGAIN_MS).await };
                 context.spawn(wait.into_actor(self).map(|(), sender, context| sender.look(context)));
                 return;
             }
@@ -296,7 +297,7 @@ impl Sender {
     /// Hands over what is due by some routes; says when to go on, if that is known.
     fn pump_line(&mut self, routes: &Routes, now: UnixMillis, context: &mut Context<Self>) -> Option<UnixMillis> {
         while let Some((due, position)) = self.due.first(routes) {
-            if due > now {
+            if !is_due(due, now) {
                 return Some(due);
             }
             let Some(open) = self.open.get(&position).map(|waiting| waiting.message.clone()) else {
@@ -410,7 +411,7 @@ impl Sender {
         self.pump(context);
     }
 
-    /// Wakes up at an instant, and at no other.
+    /// Wakes up at an instant, or when the span until then is over, and at no other.
     fn wake_at(&mut self, at: Option<UnixMillis>, context: &mut Context<Self>) {
         if self.alarm.map(|(at, _)| at) == at {
             return;
@@ -420,7 +421,7 @@ impl Sender {
         }
         let Some(at) = at else { return };
         let clock = Arc::clone(&self.shared.clock);
-        let wait = async move { clock.wait_until(at).await };
+        let wait = async move { wait_for(&*clock, at).await };
         let alarm = context.spawn(wait.into_actor(self).map(|(), sender, context| {
             sender.alarm = None;
             sender.pump(context);
