@@ -86,6 +86,15 @@ impl Faults {
         std::mem::take(&mut *self.lock()).len()
     }
 
+    /// Looks at the medium without reaching or counting down any cue: what an observer does is not what is tested. Others
+    /// are not to use it meanwhile.
+    pub fn unheeded<T>(&self, look: impl FnOnce() -> T) -> T {
+        let cues = std::mem::take(&mut *self.lock());
+        let seen = look();
+        self.lock().splice(..0, cues);
+        seen
+    }
+
     fn lock(&self) -> MutexGuard<'_, Vec<Cue>> {
         self.cues.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,9 +1,11 @@
 //! What several of the tests need.
 
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use countersign::domain::event::Event;
+use countersign::domain::ids::StreamId;
 use countersign::domain::wire;
 use countersign::store::{EphemeralKeyRing, Header, Journal, KeyError, KeyRing, MemoryJournal};
 use countersign::testing::{Authenticator, STEP_S, broken_laws, digits, from_base32};
@@ -35,6 +37,19 @@ pub fn events(journal: &dyn Journal) -> Vec<(Header, Event)> {
     });
     scanned.unwrap();
     all
+}
+
+/// The streams of which something was forgotten.
+pub fn forgotten(journal: &dyn Journal) -> BTreeSet<StreamId> {
+    let mut streams = BTreeSet::new();
+    let scanned = journal.scan(Position(0), &mut |entry| {
+        if matches!(journal.unseal(&entry.header, entry.body), Err(KeyError::Destroyed(_))) {
+            streams.insert(entry.header.stream);
+        }
+        ControlFlow::Continue(())
+    });
+    scanned.unwrap();
+    streams
 }
 
 /// Every law of the domain over a whole log.

@@ -40,7 +40,7 @@ impl Shaker {
 }
 
 /// What may go wrong in a run. Each seed has some of it, because faults hide one another.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Swarm {
     pub commit_fails: bool,
     pub crashes: bool,
@@ -53,6 +53,13 @@ pub struct Swarm {
     pub small_mailboxes: bool,
     pub pressure: bool,
     pub small_batches: bool,
+    pub read_fails: bool,
+    pub many_devices: bool,
+    // What people do in it.
+    pub texts: bool,
+    pub keys: bool,
+    pub recovery: bool,
+    pub removals: bool,
 }
 
 impl Swarm {
@@ -70,6 +77,12 @@ impl Swarm {
             small_mailboxes: some(),
             pressure: some(),
             small_batches: some(),
+            read_fails: some(),
+            many_devices: some(),
+            texts: !dice.one_in(4),
+            keys: some(),
+            recovery: some(),
+            removals: some(),
         }
     }
 }

@@ -7,9 +7,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use countersign::*;
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 use super::chance::{Death, NodeClock, Shaker, pass_ms};
 use crate::outbox::gateway::{Asked, Reply};
+
+/// How long its answer is waited for.
+pub const SUBMIT_TIME_MAX: Duration = Duration::from_secs(10);
 
 /// The gateway.
 pub struct Gate {
@@ -24,8 +28,45 @@ pub struct Gate {
 struct State {
     asked: Vec<Asked>,
     bad: bool,
+    /// What it answers next, whatever the dice say.
+    next: VecDeque<Reply>,
     /// Reports to come, and after how long.
     reports: VecDeque<(u64, SmsReceipt)>,
+    tries: Vec<Try>,
+}
+
+/// A try of a message: from when it was begun until nobody waits for its answer any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Try {
+    challenge: ChallengeId,
+    begun: Instant,
+    ended: Option<Instant>,
+}
+
+/// Ends a try when it is dropped, whatever happened to it.
+struct Trying {
+    gate: Arc<Gate>,
+    death: Death,
+    number: usize,
+}
+
+impl Drop for Trying {
+    fn drop(&mut self) {
+        let mut state = self.gate.state.lock().unwrap();
+        let tried = &mut state.tries[self.number];
+        // Of a process that died, the gateway may go on with what it was asked as long as it is given.
+        let answer_max = if self.death.is_there() { SUBMIT_TIME_MAX } else { Duration::ZERO };
+        tried.ended = Some(if answer_max.is_zero() { Instant::now() } else { tried.begun + answer_max });
+    }
+}
+
+/// No message is tried while a try of it is under way, by whichever gateway.
+pub fn one_try_at_a_time(gates: &[Arc<Gate>]) {
+    let mut tries: Vec<Try> = gates.iter().flat_map(|gate| gate.state.lock().unwrap().tries.clone()).collect();
+    tries.sort_unstable();
+    for pair in tries.windows(2).filter(|pair| pair[0].challenge == pair[1].challenge) {
+        assert!(pair[0].ended.is_some_and(|ended| ended <= pair[1].begun), "two tries at once: {pair:?}");
+    }
 }
 
 impl Gate {
@@ -37,6 +78,11 @@ impl Gate {
     /// From now on it misbehaves, or works as it should.
     pub fn set_bad(&self, bad: bool) {
         self.state.lock().unwrap().bad = bad;
+    }
+
+    /// What it answers next.
+    pub fn answers(&self, reply: Reply) {
+        self.state.lock().unwrap().next.push_back(reply);
     }
 
     pub fn asked(&self) -> Vec<Asked> {
@@ -80,9 +126,15 @@ impl Gate {
         self.news.notify_one();
     }
 
+    fn begin(self: &Arc<Self>, message: &SmsMessage, death: &Death) -> Trying {
+        let mut state = self.state.lock().unwrap();
+        state.tries.push(Try { challenge: message.challenge, begun: Instant::now(), ended: None });
+        Trying { gate: Arc::clone(self), death: death.clone(), number: state.tries.len() - 1 }
+    }
+
     fn take_down(&self, message: &SmsMessage) -> Asked {
         let mut state = self.state.lock().unwrap();
-        let reply = self.choose(state.bad);
+        let reply = state.next.pop_front().unwrap_or_else(|| self.choose(state.bad));
         let asked = Asked {
             at: self.clock.read(),
             key: message.key,
@@ -114,6 +166,7 @@ impl SmsTransport for Line {
             return std::future::pending().await;
         }
         let asked = self.gate.take_down(&message);
+        let _under_way = self.gate.begin(&message, &self.death);
         if self.gate.dice.one_in(4) {
             // The report may be quicker than the answer.
             self.gate.report(&asked.name);

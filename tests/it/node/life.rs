@@ -8,12 +8,12 @@ use std::task::Poll;
 use std::time::Duration;
 
 use countersign::store::faults::{Faults, FaultyBackend, Operation};
-use countersign::store::{Backend, EphemeralKeyRing, Journal, Log, MemoryBackend, Options, Table};
+use countersign::store::{Backend, DataKey, EphemeralKeyRing, Journal, Log, MemoryBackend, Options, Table};
 use countersign::*;
 use tokio::task::LocalSet;
 
 use super::chance::{Death, NodeClock, NodeEntropy, Shaker, Swarm, Trap, pass_ms};
-use super::gate::Gate;
+use super::gate::{Gate, SUBMIT_TIME_MAX};
 
 /// What outlives a node.
 #[derive(Clone)]
@@ -23,6 +23,8 @@ pub struct World {
     pub clock: NodeClock,
     pub dice: Shaker,
     pub gates: [Arc<Gate>; 2],
+    /// Mails and calls.
+    pub post: Arc<DevelopmentTransports>,
     pub swarm: Swarm,
     pub policy: Policy,
 }
@@ -47,6 +49,15 @@ fn journal(medium: MemoryBackend, ring: &Arc<EphemeralKeyRing>, faults: &Faults)
 }
 
 impl World {
+    /// An empty medium, and gateways that work.
+    pub fn new(dice: Shaker, swarm: Swarm, policy: Policy) -> Self {
+        let clock = NodeClock::new();
+        let ring = Arc::new(EphemeralKeyRing::from_key(DataKey::from_bytes([7; 32])).unwrap());
+        let gates = ["main", "other"].map(|name| Gate::new(name, &clock, &dice));
+        let post = DevelopmentTransports::new(true);
+        Self { medium: MemoryBackend::new(), ring, clock, dice, gates, post, swarm, policy }
+    }
+
     fn limits(&self) -> Limits {
         let (mut limits, swarm) = (Limits::default(), &self.swarm);
         limits.sms_wait = Duration::from_millis(300);
@@ -92,10 +103,13 @@ impl World {
     pub async fn start(&self) -> Life {
         let (faults, death, entropy) = (Faults::new(), Death::default(), Trap::default());
         let journal = journal(self.medium.clone(), &self.ring, &faults);
-        let route = |gate: &Arc<Gate>, name: &str| SmsRoute::new(name, gate.line(&death));
+        let route = |gate: &Arc<Gate>, name: &str| SmsRoute {
+            submit_time_max: SUBMIT_TIME_MAX,
+            ..SmsRoute::new(name, gate.line(&death))
+        };
         let main = SmsRoute { price_micros: 7_000, prefixes: vec!["+1".to_owned()], ..route(&self.gates[0], "main") };
         let other = SmsRoute { price_micros: 11_000, in_flight_max: 1, ..route(&self.gates[1], "other") };
-        let transports = Transports { sms: vec![main, other], ..Transports::default() };
+        let transports = Transports { sms: vec![main, other], mail: self.post.clone(), voice: self.post.clone() };
         let config = self.config(transports, entropy.clone());
         let tasks = LocalSet::new();
         let (on, ring, disk) = (Arc::clone(&journal), self.ring.clone(), self.disk());

@@ -21,8 +21,11 @@ mod chance;
 mod deed;
 mod gate;
 mod life;
+mod people;
 mod planted;
 mod play;
+mod rest;
+mod setback;
 mod watch;
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -49,6 +52,13 @@ const WANTED: &[&str] = &[
     "SmsReported",
     "SmsCodeAccepted",
     "SmsDropped",
+    "SmsRedriven",
+    "KeyRegistered",
+    "KeyAccepted",
+    "KeyRefused",
+    "PrincipalRemoved",
+    "PrincipalForgotten",
+    "by: AlternativeFactors",
 ];
 
 /// A seed failed: the other part of the seeds need not go on.
@@ -60,8 +70,13 @@ fn number_of(variable: &str) -> Option<u64> {
 
 /// A run of a seed on a machine of its own.
 fn run(seed: u64) -> Outcome {
+    simulated(Play::through(seed))
+}
+
+/// Something in simulated time.
+fn simulated<T>(work: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
-    runtime.block_on(Play::through(seed))
+    runtime.block_on(work)
 }
 
 /// A part of the seeds: so many, or as many as `COUNTERSIGN_CASES` says, from `COUNTERSIGN_SEED` on.

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::ControlFlow;
 
+use countersign::domain::device::seed_stream;
 use countersign::domain::event::Event;
 use countersign::domain::laws::{Fact, LawBook, Unread};
 use countersign::store::{Journal, KeyError};
@@ -40,9 +41,11 @@ pub struct Watch {
     laws: LawBook,
     /// What is known of each entry.
     entries: Vec<Known>,
-    /// Devices that have a seed, and how many of them were deleted.
-    seeded: BTreeSet<StreamId>,
-    deleted: usize,
+    /// Where each stream was written last, and of these the seeds of devices that were deleted.
+    last: BTreeMap<StreamId, usize>,
+    deleted: BTreeSet<usize>,
+    /// Somebody was forgotten: some sums cannot be had from the log any more.
+    pub forgot: bool,
     /// The same to read, of every life.
     entered: String,
     /// Up to where clients know the log to be durable.
@@ -60,8 +63,9 @@ impl Watch {
             policy,
             laws,
             entries: Vec::new(),
-            seeded: BTreeSet::new(),
-            deleted: 0,
+            last: BTreeMap::new(),
+            deleted: BTreeSet::new(),
+            forgot: false,
             entered: String::new(),
             acked: 0,
             taken: BTreeMap::new(),
@@ -72,7 +76,7 @@ impl Watch {
     /// Judges what is new in the log.
     pub fn look(&mut self, journal: &dyn Journal) {
         let (laws, entries, entered) = (&mut self.laws, &mut self.entries, &mut self.entered);
-        let (seeded, deleted) = (&mut self.seeded, &mut self.deleted);
+        let (last, deleted, forgot) = (&mut self.last, &mut self.deleted, &mut self.forgot);
         let scanned = journal.scan(Position(entries.len() as u64), &mut |entry| {
             let header = entry.header;
             let body = match journal.unseal(&header, entry.body) {
@@ -81,9 +85,10 @@ impl Watch {
             };
             let event = body.as_ref().map(|_| event_of(journal, &header, entry.body));
             let position = entry.position;
-            match event {
-                Some(Event::VirtualDeviceCreated(_)) => drop(seeded.insert(header.stream)),
-                Some(Event::DeviceDeleted(_)) => *deleted += usize::from(seeded.contains(&header.stream)),
+            last.insert(header.stream, entries.len());
+            match &event {
+                Some(Event::DeviceDeleted(gone)) => deleted.extend(last.get(&seed_stream(header.stream, gone.life))),
+                Some(Event::PrincipalForgotten(_)) => *forgot = true,
                 _ => {}
             }
             assert_eq!(position.0, entries.len() as u64, "positions have no gap");
@@ -114,8 +119,9 @@ impl Watch {
     pub fn after_end(&mut self, journal: &dyn Journal, died: bool) {
         let before = std::mem::take(&mut self.entries);
         self.laws = LawBook::new(self.policy.clone());
-        self.deleted = 0;
-        self.seeded.clear();
+        self.deleted.clear();
+        self.last.clear();
+        self.forgot = false;
         self.look(journal);
         let kept = if died { self.acked } else { before.len() };
         assert!(self.entries.len() >= kept, "{kept} entries were acked, {} are there", self.entries.len());
@@ -135,7 +141,11 @@ impl Watch {
         }
         // A device that is locked evaluates nothing, and may do so when the command comes again.
         if matches!(said, Said::Proof(Proof::Refused(Refusal::Wrong))) || said.is_yes() {
-            let told = format!("{said:?}");
+            let told = match said {
+                // A device that was deactivated in the meantime proves nothing any more.
+                Said::Step(SignInStep::SignedIn(done)) => format!("{} {:?}", done.attempt, done.at),
+                said => format!("{said:?}"),
+            };
             let before = self.answers.entry(command.id).or_insert_with(|| told.clone());
             assert_eq!(*before, told, "another answer to {command:?}");
         }
@@ -149,8 +159,8 @@ impl Watch {
 
     /// No seed can be read of a device that was deleted, after a restart at the latest.
     pub fn seeds_are_gone(&self) {
-        let gone = self.entries.iter().filter(|entry| entry.body.is_none()).count();
-        assert!(gone >= self.deleted, "{} devices were deleted, {gone} seeds are gone", self.deleted);
+        let left = self.deleted.iter().filter(|place| self.entries[**place].body.is_some()).count();
+        assert_eq!(left, 0, "seeds of {} devices that were deleted", self.deleted.len());
     }
 
     /// Every entry that was seen, in the order in which it was.
@@ -167,9 +177,15 @@ impl Watch {
 pub fn shown(engine: &Countersign, account: AccountId) -> String {
     let users = engine.users(account, None, 100);
     let lines = users.iter().map(|user| format!("{user:?} {:?}\n", engine.devices(&user.id)));
+    let root = engine.devices(&PrincipalId::Root(account));
     let spare = engine.virtual_devices(account, Assignment::Any, None, 100);
-    let report = engine.sms_report(None);
     let messages = engine.sms_messages(account, false, 1000);
     let of = engine.account(account);
-    format!("{}{spare:?} {of:?} {:?} {} {messages:?}", lines.collect::<String>(), report.lines, report.spent_micros)
+    format!("{}{root:?} {spare:?} {of:?} {messages:?}", lines.collect::<String>())
+}
+
+/// Sums that queries show. They stay when somebody is forgotten, as long as what is derived from the log does.
+pub fn sums(engine: &Countersign) -> String {
+    let report = engine.sms_report(None);
+    format!("{:?} {}", report.lines, report.spent_micros)
 }

@@ -9,7 +9,7 @@ use countersign::*;
 
 use super::play::Reached;
 use crate::outbox::gateway::Asked;
-use crate::support::events;
+use crate::support::{events, forgotten};
 
 /// One code.
 #[derive(Clone, Debug)]
@@ -43,13 +43,18 @@ pub struct Entry {
 pub struct Ledger {
     pub entries: BTreeMap<ChallengeId, Entry>,
     removed: BTreeSet<StreamId>,
+    /// Of these something was forgotten on purpose; nothing is known of their codes.
+    forgotten: BTreeSet<StreamId>,
 }
 
 impl Ledger {
     /// Reads a log, and holds every step of a code against the rules.
     pub fn read(journal: &dyn Journal, policy: &Policy) -> Self {
-        let mut ledger = Self::default();
+        let mut ledger = Self { forgotten: forgotten(journal), ..Self::default() };
         for (header, event) in events(journal) {
+            if ledger.forgotten.contains(&header.stream) {
+                continue;
+            }
             ledger.void_by(header.stream, &event);
             match &event {
                 Event::SmsCodeIssued(issued) => {
@@ -205,7 +210,7 @@ impl Ledger {
     pub fn against_gateways(&self, asked: &[Asked]) {
         let mut of_key: BTreeMap<SmsKey, ChallengeId> = BTreeMap::new();
         let mut of_code: BTreeMap<ChallengeId, (&str, &str)> = BTreeMap::new();
-        for asked in asked {
+        for asked in asked.iter().filter(|asked| !self.forgotten.contains(&asked.key.principal)) {
             let entry = &self.entries[&asked.challenge];
             let key = SmsKey { principal: entry.stream, version: entry.decision };
             assert_eq!(asked.key, key, "one key of one decision");
@@ -240,13 +245,18 @@ impl Ledger {
         let lines = engine.sms_report(None).lines;
         let shown = |of: fn(&SmsLine) -> u64| lines.iter().map(of).sum::<u64>();
         let said = |of: fn(&Entry) -> usize| self.entries.values().map(|entry| of(entry) as u64).sum::<u64>();
-        assert_eq!(shown(|line| line.taken), said(|entry| entry.taken));
-        assert_eq!(shown(|line| line.failed), said(|entry| entry.failed));
-        assert_eq!(shown(|line| line.unknown), said(|entry| entry.unknown_ever));
-        assert_eq!(shown(|line| line.dropped), said(|entry| entry.dropped));
-        assert_eq!(shown(|line| line.used), said(|entry| entry.used));
-        assert_eq!(shown(|line| line.delivered), said(|entry| entry.delivered));
-        assert_eq!(shown(|line| line.cost_micros), self.entries.values().map(|entry| entry.cost).sum::<u64>());
+        let sums = [
+            (shown(|line| line.taken), said(|entry| entry.taken)),
+            (shown(|line| line.failed), said(|entry| entry.failed)),
+            (shown(|line| line.unknown), said(|entry| entry.unknown_ever)),
+            (shown(|line| line.dropped), said(|entry| entry.dropped)),
+            (shown(|line| line.used), said(|entry| entry.used)),
+            (shown(|line| line.delivered), said(|entry| entry.delivered)),
+            (shown(|line| line.cost_micros), self.entries.values().map(|entry| entry.cost).sum::<u64>()),
+        ];
+        // What is counted of who was forgotten may stay.
+        let counted = |(shown, said): &(u64, u64)| shown == said || (shown > said && !self.forgotten.is_empty());
+        assert!(sums.iter().all(counted), "{sums:?}");
     }
 }
 
