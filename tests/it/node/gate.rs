@@ -12,6 +12,18 @@ use tokio::time::Instant;
 use super::chance::{Death, NodeClock, Shaker, pass_ms};
 use crate::outbox::gateway::{Asked, Reply};
 
+/// How a gateway does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mood {
+    #[default]
+    Works,
+    /// Anything may come of a message.
+    Moody,
+    Down,
+    /// It takes nothing from us.
+    Refuses,
+}
+
 /// How long its answer is waited for.
 pub const SUBMIT_TIME_MAX: Duration = Duration::from_secs(10);
 
@@ -27,7 +39,7 @@ pub struct Gate {
 #[derive(Default)]
 struct State {
     asked: Vec<Asked>,
-    bad: bool,
+    mood: Mood,
     /// What it answers next, whatever the dice say.
     next: VecDeque<Reply>,
     /// Reports to come, and after how long.
@@ -75,9 +87,9 @@ impl Gate {
         Arc::new(Self { name, clock, dice, state, news: Notify::new() })
     }
 
-    /// From now on it misbehaves, or works as it should.
-    pub fn set_bad(&self, bad: bool) {
-        self.state.lock().unwrap().bad = bad;
+    /// From now on it does so.
+    pub fn set(&self, mood: Mood) {
+        self.state.lock().unwrap().mood = mood;
     }
 
     /// What it answers next.
@@ -94,9 +106,12 @@ impl Gate {
         Arc::new(Line { gate: Arc::clone(self), death: death.clone() })
     }
 
-    fn choose(&self, bad: bool) -> Reply {
-        if !bad {
-            return Reply::Take;
+    fn choose(&self, mood: Mood) -> Reply {
+        match mood {
+            Mood::Works => return Reply::Take,
+            Mood::Down => return self.dice.pick(&[Reply::Fail(SmsFailure::Unavailable), Reply::Hang]),
+            Mood::Refuses => return Reply::Fail(SmsFailure::Refused),
+            Mood::Moody => {}
         }
         let again = Duration::from_millis(200 + self.dice.below(4000));
         match self.dice.below(14) {
@@ -134,7 +149,7 @@ impl Gate {
 
     fn take_down(&self, message: &SmsMessage) -> Asked {
         let mut state = self.state.lock().unwrap();
-        let reply = state.next.pop_front().unwrap_or_else(|| self.choose(state.bad));
+        let reply = state.next.pop_front().unwrap_or_else(|| self.choose(state.mood));
         let asked = Asked {
             at: self.clock.read(),
             key: message.key,

@@ -52,14 +52,15 @@ const WANTED: &[&str] = &[
     "SmsReported",
     "SmsCodeAccepted",
     "SmsDropped",
-    "SmsRedriven",
     "KeyRegistered",
     "KeyAccepted",
-    "KeyRefused",
     "PrincipalRemoved",
     "PrincipalForgotten",
-    "by: AlternativeFactors",
 ];
+
+/// What a run of so many times as many seeds has to reach as well.
+const LONGER: u64 = 5;
+const WANTED_LONGER: &[&str] = &["KeyRefused", "SmsRedriven", "by: AlternativeFactors"];
 
 /// A seed failed: the other part of the seeds need not go on.
 static FOUND: AtomicBool = AtomicBool::new(false);
@@ -84,7 +85,8 @@ fn campaign(part: u64, parts: u64) {
     let first = number_of("COUNTERSIGN_SEED").unwrap_or(0);
     let seeds = first..first + number_of("COUNTERSIGN_CASES").unwrap_or(EVERYDAY);
     let many = seeds.end - seeds.start;
-    let mut missing = WANTED.to_vec();
+    let longer = if many >= LONGER * EVERYDAY { WANTED_LONGER } else { &[] };
+    let mut missing = [WANTED, longer].concat();
     for seed in seeds.filter(|seed| seed % parts == part) {
         if FOUND.load(Ordering::Relaxed) {
             return;

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use countersign::*;
-use countersign_tests::keys::SecurityKey;
+use countersign::testing::SecurityKey;
 
 use super::deed::{Answer, Command, Deed, Question, Said, Touched};
 use super::play::Play;
@@ -101,9 +101,9 @@ impl Play {
             (9, Self::of_phones),
             (7, Self::of_codes),
             (7, Self::of_sign_ins),
-            (often(swarm.texts, 6), Self::of_texts),
-            (often(swarm.keys, 6), Self::of_keys),
-            (often(swarm.recovery && who == PEOPLE, 12), Self::of_recovery),
+            (often(swarm.texts, 10), Self::of_texts),
+            (often(swarm.keys, 9), Self::of_keys),
+            (often(swarm.recovery && who == PEOPLE, 30), Self::of_recovery),
             (often(swarm.removals, 2), Self::of_users),
         ];
         let mut rest = self.world.dice.below(kinds.iter().map(|(weight, _)| weight).sum());
@@ -176,7 +176,7 @@ impl Play {
         let dice = self.world.dice.clone();
         let sms = self.devices(who).into_iter().find(|device| device.kind == DeviceKind::Sms);
         let sms = sms.map(|device| device.serial);
-        Some(match dice.below(8) {
+        Some(match dice.below(10) {
             0 | 1 => Deed::Enrol(number(who)),
             2..4 => Deed::Send(self.people[who].attempt?, sms?),
             4..7 => self.type_what_was_sent(who)?,
@@ -193,6 +193,11 @@ impl Play {
         let dice = self.world.dice.clone();
         let sms = self.devices(who).into_iter().find(|device| device.kind == DeviceKind::Sms);
         let sent = *self.people[who].codes.iter().rev().nth(dice.pick(&[0, 0, 1]))?;
+        let message = self.asked_aside(|engine| engine.sms_message(sent.0));
+        if message.is_some_and(|message| message.state.is_given_up()) {
+            // It does not come.
+            return Some(Deed::Redrive(sent.0));
+        }
         self.type_sent(sent, sms.map(|device| device.serial), dice.one_in(4))
     }
 
@@ -218,7 +223,7 @@ impl Play {
         let whose = if dice.one_in(6) { dice.below(PEOPLE as u64) as usize } else { who };
         self.people[who].touches += 1;
         let counter = self.people[who].touches.saturating_sub(dice.pick(&[0, 0, 0, 0, 3]));
-        let key = SecurityKey { spoilt: dice.one_in(6), ..SecurityKey::new(whose as u8).at(counter) };
+        let key = SecurityKey { spoilt: dice.one_in(4), ..SecurityKey::new(whose as u8).at(counter) };
         Touched(key)
     }
 
@@ -253,10 +258,11 @@ impl Play {
     }
 
     fn of_recovery(&mut self, who: usize) -> Option<Deed> {
-        let (dice, attempt) = (self.world.dice.clone(), self.people[who].attempt?);
+        let dice = self.world.dice.clone();
+        let Some(attempt) = self.people[who].attempt else { return Some(Deed::Begin) };
         let mut mails = self.world.post.messages().into_iter().filter(|mail| mail.via == "mail");
         let mail = mails.rfind(|mail| mail.attempt == Some(attempt)).map(|mail| mail.code.to_string());
-        let (wrong, person) = (dice.one_in(4), &self.people[who]);
+        let (wrong, person) = (dice.one_in(8), &self.people[who]);
         let far = match () {
             () if mail.is_none() => 0,
             () if person.proven == 0 => 1,
@@ -264,7 +270,7 @@ impl Play {
             () => 2 + person.proven,
         };
         // As a rule it is what comes next.
-        Some(match if dice.one_in(3) { dice.below(6) } else { far } {
+        Some(match if dice.one_in(6) { dice.below(6) } else { far } {
             0 => Deed::Mail(attempt),
             1 if wrong => Deed::Follow(attempt, "nothing that was sent".to_owned()),
             1 => Deed::Follow(attempt, mail?),
@@ -323,7 +329,7 @@ impl Play {
         self.note((command.who, answer));
         self.watch.answered(command, answer);
         let Ok((said, _)) = answer else { return };
-        let goes_on = !self.world.dice.one_in(3);
+        let goes_on = command.who == PEOPLE || !self.world.dice.one_in(3);
         let person = &mut self.people[command.who];
         let mut follows = |wish: Wish| {
             if goes_on && person.next.len() < 4 {

@@ -7,12 +7,13 @@ use std::sync::atomic::Ordering;
 use countersign::store::faults::Operation;
 use countersign::store::{DataKey, EphemeralKeyRing, MemoryBackend};
 use countersign::*;
-use countersign_tests::authenticator::from_base32;
+use countersign::testing::from_base32;
 use tokio::task::JoinHandle;
 
 use super::chance::{NodeClock, Shaker, Swarm, pass_ms};
 use super::deed::{Answer, Command};
 use super::gate::Gate;
+use super::gate::Mood;
 use super::life::{Life, World};
 use super::people::{PEOPLE, Person};
 use super::watch::{Watch, shown, sums};
@@ -111,7 +112,8 @@ impl Play {
             people[PEOPLE].phones.extend(phone);
         }
         let trace = format!("{:?}\n", world.swarm);
-        world.gates.iter().for_each(|gate| gate.set_bad(world.swarm.bad_gateways));
+        let mood = if world.swarm.bad_gateways { Mood::Moody } else { Mood::Works };
+        world.gates.iter().for_each(|gate| gate.set(mood));
         Self {
             world,
             life: Some(life),
@@ -199,7 +201,7 @@ impl Play {
 
     async fn step(&mut self) {
         let (dice, swarm) = (self.world.dice.clone(), self.world.swarm.clone());
-        match dice.below(20) {
+        match dice.below(22) {
             0..8 => self.ask_something(),
             9 if swarm.read_fails && dice.one_in(2) => {
                 self.life().faults.fail_after(Operation::Read, dice.below(8) as u32)
@@ -242,6 +244,11 @@ impl Play {
                     self.life().faults.call_after(Operation::Read, skip, fall);
                 }
             },
+            20 if swarm.bad_gateways => {
+                let mood = dice.pick(&[Mood::Works, Mood::Moody, Mood::Moody, Mood::Down, Mood::Refuses]);
+                dice.pick(&[&self.world.gates[0], &self.world.gates[1]]).set(mood);
+            }
+            21 if dice.one_in(4) => self.lull().await,
             _ => self.go_on(1).await,
         }
     }

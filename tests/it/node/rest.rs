@@ -4,7 +4,7 @@ use countersign::domain::decide::LEASE_MS_MAX;
 use countersign::*;
 
 use super::deed::{Command, Deed};
-use super::gate::one_try_at_a_time;
+use super::gate::{Mood, one_try_at_a_time};
 use super::people::PEOPLE;
 use super::play::{Outcome, Play};
 use super::watch::sums;
@@ -19,12 +19,29 @@ const ANSWER_MS: u64 = 60_000;
 
 impl Play {
     /// From here on nothing fails, and all that was begun comes to an end.
-    pub async fn finish(mut self) -> Outcome {
-        self.note("everything works again");
+    /// For a while everything works, and what was begun goes on. Then things go wrong again.
+    pub async fn lull(&mut self) {
+        self.note("everything works for a while");
+        self.calm();
+        if !self.life().engine.is_ready() {
+            self.rise(false).await;
+        }
+        self.answers_come().await;
+        self.codes_arrive().await;
+        let mood = if self.world.swarm.bad_gateways { Mood::Moody } else { Mood::Works };
+        self.world.gates.iter().for_each(|gate| gate.set(mood));
+    }
+
+    fn calm(&mut self) {
         self.life().faults.clear();
         self.life().entropy.set(0);
         self.world.clock.trap.set(0);
-        self.world.gates.iter().for_each(|gate| gate.set_bad(false));
+        self.world.gates.iter().for_each(|gate| gate.set(Mood::Works));
+    }
+
+    pub async fn finish(mut self) -> Outcome {
+        self.note("everything works again");
+        self.calm();
         self.world.swarm.slow_disk = false;
         if !self.life().engine.is_ready() || self.world.dice.one_in(2) {
             self.rise(false).await;
@@ -73,13 +90,28 @@ impl Play {
         }
     }
 
-    async fn codes_come_to_an_end(&mut self) {
+    /// What waits and is good for long enough is handed over soon.
+    async fn codes_arrive(&mut self) {
         let now = self.world.clock.read();
-        let before = Ledger::read(&*self.life().journal, &self.world.policy);
         // A clock that was set back makes a code wait so much longer, and no more.
-        let late_ms = if self.world.swarm.clock_jumps { LEASE_MS_MAX } else { 0 };
-        let soon = |until: UnixMillis| until.0 > now.0 + SOON_MS + late_ms;
-        let in_time: Vec<ChallengeId> = before.waiting().filter(|(_, e)| soon(e.until)).map(|(id, _)| *id).collect();
+        let soon_ms = SOON_MS + if self.world.swarm.clock_jumps { LEASE_MS_MAX } else { 0 };
+        let ledger = Ledger::read(&*self.life().journal, &self.world.policy);
+        let in_time = ledger.waiting().filter(|(_, entry)| entry.until.0 > now.0 + soon_ms).map(|(id, _)| *id);
+        let in_time: Vec<ChallengeId> = in_time.collect();
+        if in_time.is_empty() {
+            return;
+        }
+        self.go_on(soon_ms).await;
+        for challenge in in_time {
+            let state = self.life().engine.sms_message(challenge).map(|message| message.state);
+            let late = matches!(state, None | Some(SmsState::Waiting | SmsState::Submitting));
+            let lost = state == Some(SmsState::Dropped(SmsDropReason::Expired));
+            assert!(!late && !lost, "it is late: {challenge} is {state:?}");
+        }
+    }
+
+    async fn codes_come_to_an_end(&mut self) {
+        self.codes_arrive().await;
         let waits = |message: &SmsMessageView| matches!(message.state, SmsState::Waiting | SmsState::Submitting);
         let mut left_ms: u64 = 3 * 3_600_000;
         while self.life().engine.sms_messages(self.account, false, 1000).iter().any(waits) {
@@ -91,10 +123,6 @@ impl Play {
         self.go_on(30_000).await;
         let ledger = Ledger::read(&*self.life().journal, &self.world.policy);
         assert_eq!(ledger.waiting().count(), 0, "nothing is left behind");
-        for challenge in in_time {
-            let state = ledger.entries[&challenge].state;
-            assert_ne!(state, SmsState::Dropped(SmsDropReason::Expired), "it was lost: {challenge}");
-        }
         if !self.world.swarm.clock_jumps {
             // Leases are instants: a clock that is set forwards ends them.
             one_try_at_a_time(&self.world.gates);
