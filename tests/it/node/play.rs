@@ -5,14 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use countersign::store::faults::Operation;
-use countersign::store::{DataKey, EphemeralKeyRing, MemoryBackend};
 use countersign::*;
 use countersign::testing::from_base32;
 use tokio::task::JoinHandle;
 
-use super::chance::{NodeClock, Shaker, Swarm, pass_ms};
+use super::chance::{Shaker, Swarm, pass_ms};
 use super::deed::{Answer, Command};
-use super::gate::Gate;
 use super::gate::Mood;
 use super::life::{Life, World};
 use super::people::{PEOPLE, Person};
