@@ -2,8 +2,8 @@
 
 use std::collections::VecDeque;
 
-use countersign::*;
 use countersign::testing::SecurityKey;
+use countersign::*;
 
 use super::deed::{Answer, Command, Deed, Question, Said, Touched};
 use super::play::Play;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use countersign::store::faults::Operation;
-use countersign::*;
 use countersign::testing::from_base32;
+use countersign::*;
 use tokio::task::JoinHandle;
 
 use super::chance::{Shaker, Swarm, pass_ms};
