@@ -5,7 +5,8 @@
 //! one too many, is asked to leave; commands that come meanwhile wait for the next one, so that there
 //! are never two actors of one principal.
 
-use std::collections::{HashMap, VecDeque};
+mod roster;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,8 +15,12 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
 use crate::error::Error;
-use crate::resident::{Core, Job, Passivate, Resident};
+use crate::resident::{Core, Goodbye, Job, Passivate, Resident};
 use crate::shared::Shared;
+use roster::{Activation, Actors, Room, Roster, Undelivered};
+
+#[cfg(test)]
+mod checked;
 
 /// Commands that are taken from the queue at once.
 const TAKE_MAX: usize = 256;
@@ -23,22 +28,47 @@ const TAKE_MAX: usize = 256;
 /// How long the registry waits for its actors to leave when the engine closes.
 const LEAVE_MAX: Duration = Duration::from_secs(10);
 
-enum Slot<C: Core> {
-    Live { address: Addr<Resident<C>>, used: Used },
-    Leaving { address: Addr<Resident<C>>, waiting: VecDeque<Job<C>> },
+/// How often it asks those again whose mailbox was full.
+const ASK_EVERY: Duration = Duration::from_millis(50);
+
+/// The actors of one kind.
+struct Residents<C: Core> {
+    shared: Arc<Shared>,
+    gone: mpsc::UnboundedSender<Goodbye<C::Key>>,
 }
 
-/// When an actor was asked last, and which question of all that was.
-type Used = (Instant, u64);
+impl<C: Core> Actors for Residents<C> {
+    type Key = C::Key;
+    type Job = Job<C>;
+    type Address = Addr<Resident<C>>;
 
-/// The registry of one kind of actor.
-pub(crate) struct Registry<C: Core> {
-    shared: Arc<Shared>,
-    slots: HashMap<C::Key, Slot<C>, foldhash::fast::RandomState>,
-    activated: usize,
-    /// Commands that came.
-    commands: u64,
-    gone: mpsc::UnboundedSender<C::Key>,
+    fn key(job: &Job<C>) -> &C::Key {
+        &job.key
+    }
+
+    fn activate(&mut self, key: &C::Key, activation: Activation) -> Self::Address {
+        let goodbye = Goodbye { key: key.clone(), activation };
+        Resident::activate(Arc::clone(&self.shared), goodbye, self.gone.clone())
+    }
+
+    fn deliver(&mut self, address: &Self::Address, job: Job<C>) -> Result<(), Undelivered<Job<C>>> {
+        address.try_send(job).map_err(|undelivered| match undelivered {
+            SendError::Full(job) => Undelivered::Full(job),
+            SendError::Closed(job) => Undelivered::Dead(job),
+        })
+    }
+
+    fn dismiss(&mut self, address: &Self::Address) -> bool {
+        address.try_send(Passivate).is_ok()
+    }
+
+    fn is_alive(&self, address: &Self::Address) -> bool {
+        address.connected()
+    }
+
+    fn refuse(&mut self, job: Job<C>) {
+        job.refuse(Error::busy());
+    }
 }
 
 /// Takes commands until the engine stops, then lets every actor leave.
@@ -48,143 +78,35 @@ pub(crate) async fn serve<C: Core>(
     mut stop: watch::Receiver<bool>,
 ) {
     let (gone, mut left) = mpsc::unbounded_channel();
-    let idle = shared.limits.idle;
-    let mut registry = Registry { shared, slots: HashMap::default(), activated: 0, commands: 0, gone };
-    let mut sweep = tokio::time::interval((idle / 4).max(Duration::from_millis(10)));
+    let (begun, limits) = (Instant::now(), shared.limits);
+    let room = Room { resident_max: limits.resident_max, waiting_max: limits.mailbox_max, idle: limits.idle };
+    let mut roster = Roster::new(Residents::<C> { shared, gone }, room);
+    let mut sweep = tokio::time::interval((limits.idle / 4).max(Duration::from_millis(10)));
     let mut taken = Vec::with_capacity(TAKE_MAX);
     loop {
         // In this order, so that a run can be repeated; what comes first is rare.
         tokio::select! {
             biased;
-            Some(key) = left.recv() => registry.forget(&key),
-            _ = sweep.tick() => registry.sweep(Instant::now()),
+            Some(goodbye) = left.recv() => roster.gone(&goodbye.key, goodbye.activation, begun.elapsed()),
+            _ = sweep.tick() => roster.sweep(begun.elapsed()),
             count = jobs.recv_many(&mut taken, TAKE_MAX) => {
                 if count == 0 {
                     break;
                 }
-                let now = Instant::now();
+                let now = begun.elapsed();
                 for job in taken.drain(..) {
-                    registry.dispatch(job, now);
+                    roster.dispatch(job, now);
                 }
             }
             _ = stop.changed() => jobs.close(),
         }
     }
-    registry.leave_all();
-    let until = Instant::now() + LEAVE_MAX;
-    while !registry.slots.is_empty() {
-        match tokio::time::timeout_at(until, left.recv()).await {
-            Ok(Some(key)) => registry.forget(&key),
-            Ok(None) | Err(_) => break,
+    let until = begun.elapsed() + LEAVE_MAX;
+    roster.dismiss_all(begun.elapsed());
+    while !roster.is_empty() && begun.elapsed() < until {
+        if let Ok(Some(goodbye)) = tokio::time::timeout(ASK_EVERY, left.recv()).await {
+            roster.gone(&goodbye.key, goodbye.activation, begun.elapsed());
         }
-    }
-}
-
-impl<C: Core> Registry<C> {
-    fn dispatch(&mut self, job: Job<C>, now: Instant) {
-        self.commands += 1;
-        let closed = match self.slots.get_mut(&job.key) {
-            Some(Slot::Leaving { waiting, .. }) => {
-                if waiting.len() < self.shared.limits.mailbox_max {
-                    waiting.push_back(job);
-                } else {
-                    job.refuse(Error::busy());
-                }
-                return;
-            }
-            Some(Slot::Live { address, used }) => {
-                *used = (now, self.commands);
-                match address.try_send(job) {
-                    Ok(()) => return,
-                    Err(SendError::Full(job)) => return job.refuse(Error::busy()),
-                    Err(SendError::Closed(job)) => job,
-                }
-            }
-            None => job,
-        };
-        self.activate(closed, now);
-    }
-
-    fn activate(&mut self, job: Job<C>, now: Instant) {
-        // A burst of new principals does not wait for the next sweep to make room.
-        self.activated += 1;
-        let room = self.shared.limits.resident_max;
-        if self.slots.len() >= room && self.activated > room / 8 {
-            self.sweep(now);
-        }
-        let key = job.key.clone();
-        let address = Resident::<C>::activate(Arc::clone(&self.shared), key.clone(), self.gone.clone());
-        match address.try_send(job) {
-            Ok(()) => {
-                self.slots.insert(key, Slot::Live { address, used: (now, self.commands) });
-            }
-            Err(SendError::Full(job) | SendError::Closed(job)) => job.refuse(Error::busy()),
-        }
-    }
-
-    /// An actor left, and another one may take the commands that waited.
-    fn forget(&mut self, key: &C::Key) {
-        match self.slots.get(key) {
-            Some(Slot::Live { address, .. }) if address.connected() => {}
-            Some(Slot::Live { .. }) => {
-                self.slots.remove(key);
-            }
-            Some(Slot::Leaving { .. }) => {
-                let Some(Slot::Leaving { waiting, .. }) = self.slots.remove(key) else { return };
-                let now = Instant::now();
-                for job in waiting {
-                    self.dispatch(job, now);
-                }
-            }
-            None => {}
-        }
-    }
-
-    fn sweep(&mut self, now: Instant) {
-        self.activated = 0;
-        let limits = self.shared.limits;
-        let mut dead = Vec::new();
-        let mut live: Vec<(Used, C::Key)> = Vec::new();
-        for (key, slot) in &self.slots {
-            match slot {
-                Slot::Live { address, used } if address.connected() => live.push((*used, key.clone())),
-                Slot::Leaving { address, .. } if address.connected() => {}
-                Slot::Live { .. } | Slot::Leaving { .. } => dead.push(key.clone()),
-            }
-        }
-        for key in dead {
-            self.forget(&key);
-        }
-        live.sort_unstable_by_key(|(used, _)| *used);
-        let surplus = live.len().saturating_sub(limits.resident_max);
-        let old = |used: Used| now.saturating_duration_since(used.0) >= limits.idle;
-        for (place, (used, key)) in live.into_iter().enumerate() {
-            if place < surplus || old(used) {
-                self.leave(key);
-            }
-        }
-    }
-
-    fn leave(&mut self, key: C::Key) {
-        let Some(Slot::Live { address, used }) = self.slots.remove(&key) else { return };
-        // A full mailbox is not idle after all.
-        let slot = match address.try_send(Passivate) {
-            Ok(()) => Slot::Leaving { address, waiting: VecDeque::new() },
-            Err(_) => Slot::Live { address, used },
-        };
-        self.slots.insert(key, slot);
-    }
-
-    fn leave_all(&mut self) {
-        self.slots.retain(|_, slot| matches!(slot, Slot::Live { address, .. } if address.connected()));
-        let live = self.slots.iter().filter_map(|(key, slot)| match slot {
-            Slot::Live { used, .. } => Some((used.1, key.clone())),
-            Slot::Leaving { .. } => None,
-        });
-        let mut keys: Vec<(u64, C::Key)> = live.collect();
-        keys.sort_unstable_by_key(|(used, _)| *used);
-        for (_, key) in keys {
-            self.leave(key);
-        }
+        roster.dismiss_all(begun.elapsed());
     }
 }

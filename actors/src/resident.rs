@@ -127,20 +127,33 @@ impl Message for Passivate {
     type Result = ();
 }
 
+/// What an actor says at its end.
+#[derive(Clone)]
+pub(crate) struct Goodbye<Key> {
+    /// Whose it was.
+    pub(crate) key: Key,
+    /// Which one of all that there were.
+    pub(crate) activation: u64,
+}
+
 /// The actor.
 pub(crate) struct Resident<C: Core> {
     shared: Arc<Shared>,
-    key: C::Key,
     core: Option<C>,
-    gone: mpsc::UnboundedSender<C::Key>,
+    goodbye: Goodbye<C::Key>,
+    gone: mpsc::UnboundedSender<Goodbye<C::Key>>,
 }
 
 impl<C: Core> Resident<C> {
     /// Starts an actor with a bounded mailbox; it reads its state at its first command.
-    pub(crate) fn activate(shared: Arc<Shared>, key: C::Key, gone: mpsc::UnboundedSender<C::Key>) -> Addr<Self> {
+    pub(crate) fn activate(
+        shared: Arc<Shared>,
+        goodbye: Goodbye<C::Key>,
+        gone: mpsc::UnboundedSender<Goodbye<C::Key>>,
+    ) -> Addr<Self> {
         Self::create(|context| {
             context.set_mailbox_capacity(shared.limits.mailbox_max);
-            Self { shared, key, core: None, gone }
+            Self { shared, core: None, goodbye, gone }
         })
     }
 }
@@ -150,7 +163,7 @@ impl<C: Core> Actor for Resident<C> {
 
     fn stopped(&mut self, _context: &mut Self::Context) {
         // The registry may have ended first.
-        let _ended = self.gone.send(self.key.clone());
+        let _ended = self.gone.send(self.goodbye.clone());
     }
 }
 
