@@ -13,6 +13,7 @@ mod outbox;
 mod promises;
 mod races;
 mod support;
+mod tamper;
 mod tidy;
 mod wire;
 
