@@ -93,6 +93,8 @@ pub(crate) enum LedgerWork {
     DeleteVirtual { serial: Serial },
     /// R27, A10.
     Import { serial: Serial, seed: Seed, manufacturer: String },
+    /// A token is taken out of the inventory.
+    RemoveToken { serial: Serial },
     /// What the account chooses.
     Change { setting: Setting },
     /// A wrong password, or the last one before none is looked at any more (R195).
@@ -116,6 +118,7 @@ impl Work for LedgerWork {
             Self::CreateVirtual { serial, .. } => identity.text("create").text(serial.as_str()),
             Self::DeleteVirtual { serial } => identity.text("delete").text(serial.as_str()),
             Self::Import { serial, seed, .. } => identity.text("import").text(serial.as_str()).part(seed.expose()),
+            Self::RemoveToken { serial } => identity.text("remove token").text(serial.as_str()),
             // Two wrong passwords of one request are one; a setting is what it is to be.
             Self::Change { setting } => identity.text("change").text(&format!("{setting:?}")),
             Self::Refused { who, locked } => {
@@ -223,6 +226,12 @@ impl LedgerCore {
                 let device = self.device(serial).await?;
                 let candidate = Candidate { serial, device: device.state.as_ref() };
                 let decision = decide::import_hardware_token(candidate, seed.clone(), manufacturer.clone(), &context);
+                (decision, vec![(serial.stream(), device.version)], None)
+            }
+            LedgerWork::RemoveToken { serial } => {
+                let device = self.device(serial).await?;
+                let candidate = Candidate { serial, device: device.state.as_ref() };
+                let decision = decide::remove_hardware_token(candidate, &context);
                 (decision, vec![(serial.stream(), device.version)], None)
             }
             LedgerWork::Change { setting } => {

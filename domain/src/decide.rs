@@ -21,7 +21,9 @@ mod recovery;
 mod settings;
 mod sign_in;
 
-pub use accounts::{create_virtual_device, delete_virtual_device, import_hardware_token, open_account};
+pub use accounts::{
+    create_virtual_device, delete_virtual_device, import_hardware_token, open_account, remove_hardware_token,
+};
 pub use codes::{resync, verify_code};
 pub use devices::deactivate;
 pub use enable::{Candidate, enable, rotate};

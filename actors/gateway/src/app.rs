@@ -58,6 +58,7 @@ fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Some(Command::Tokens(Tokens::Import(import))) => return import_tokens(&settings, &import),
         Some(Command::Release(whose)) => release::release(&settings, &whose)?,
         Some(Command::Password(whose)) => release::password(&settings, &whose)?,
+        Some(Command::Tokens(Tokens::Remove { serial })) => custody::remove_token(&settings, &serial)?,
         Some(Command::Keys(Keys::Add)) => custody::add_key(&settings)?,
         Some(Command::Keys(Keys::Rotate)) => custody::rotate_keys(&settings)?,
         Some(Command::Keys(Keys::Retire { key_id })) => custody::retire_key(&settings, key_id)?,

@@ -204,6 +204,11 @@ pub enum Keys {
 pub enum Tokens {
     /// Import the seeds of hardware tokens from a PSKC or CSV file; the server has to be stopped
     Import(Import),
+    /// Take a token that nobody has enabled out of the inventory, and destroy its seed; the server has to be stopped
+    Remove {
+        /// Serial number, as it was imported
+        serial: String,
+    },
 }
 
 /// Options of `tokens import`.

@@ -58,3 +58,18 @@ fn who_was_removed_is_forgotten_and_nobody_else() {
     let engine = Countersign::open(&data, Config::default()).unwrap();
     assert!(engine.forgotten_at(&lee).is_some());
 }
+
+#[test]
+fn a_token_is_taken_out_of_the_inventory_once_nobody_has_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let (data, file) = (dir.path().join("data"), dir.path().join("tokens.csv"));
+    assert!(countersign(&data, &["init", "--json"]).status.success());
+    std::fs::write(&file, "serial,seed\nGAHT00000001,3132333435363738393031323334353637383930\n").unwrap();
+    let imported = countersign(&data, &["tokens", "import", file.to_str().unwrap()]);
+    assert!(imported.status.success(), "{}", String::from_utf8_lossy(&imported.stderr));
+    let removed = countersign(&data, &["tokens", "remove", "GAHT00000001"]);
+    assert!(removed.status.success(), "{}", String::from_utf8_lossy(&removed.stderr));
+    let again = countersign(&data, &["tokens", "remove", "GAHT00000001"]);
+    assert!(!again.status.success() && String::from_utf8_lossy(&again.stderr).contains("does not exist"));
+    assert!(countersign(&data, &["tokens", "import", file.to_str().unwrap()]).status.success(), "a new life");
+}

@@ -127,6 +127,30 @@ impl Countersign {
             .await
     }
 
+    /// Takes a hardware token that nobody has enabled out of the inventory, and destroys its seed: it is lost, broken, or
+    /// given back to its maker. Until then the seed stays, whoever had the token and was forgotten since.
+    ///
+    /// The same serial number may be imported again.
+    ///
+    /// # Errors
+    /// `ChannelNotAllowed` to anybody but the operator, `DeviceUnknown`, `DeviceAssigned`.
+    ///
+    /// ```
+    /// # use countersign::*;
+    /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+    /// # let engine = Countersign::in_memory(Config::default())?;
+    /// # let operator = || Request::by(Caller::operator());
+    /// let (serial, seed) = (Serial::new("GAHT12345678")?, Seed::new(vec![7; 20])?);
+    /// engine.import_hardware_token(operator(), &serial, seed, "Example Tokens").await?;
+    /// engine.remove_hardware_token(operator(), &serial).await?;
+    /// assert_eq!(engine.device(&serial), None);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # }).unwrap();
+    /// ```
+    pub async fn remove_hardware_token(&self, request: Request, serial: &Serial) -> Result<Ack<()>, Error> {
+        self.ledger(LedgerKey::Inventory, request, LedgerWork::RemoveToken { serial: serial.clone() }).await
+    }
+
     /// Enables a device for a principal with two consecutive codes (R62..R67).
     ///
     /// # Errors

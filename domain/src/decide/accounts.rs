@@ -2,7 +2,8 @@
 
 use super::{Candidate, Context, Decision, Verdict, record};
 use crate::account::Account;
-use crate::device::{Device, DeviceKind, DeviceName, Path, seed_stream};
+use crate::caller::Channel;
+use crate::device::{Device, DeviceKind, DeviceName, Entity, Path, seed_stream};
 use crate::event::{
     AccountOpened, DeviceAdded, DeviceDeleted, DeviceRemoved, HardwareTokenImported, PrincipalRegistered, SeedStored,
     VirtualDeviceCreated,
@@ -84,7 +85,7 @@ pub fn delete_virtual_device(account: Option<&Account>, candidate: Candidate<'_>
 /// Puts a hardware token into the inventory (R27, A10).
 ///
 /// # Errors
-/// [`Rejection::DeviceExists`] when a token of this serial number is known;
+/// [`Rejection::DeviceExists`] when a token of this serial number is in it;
 /// [`Rejection::DeviceUnknown`] when the serial number is an ARN, which names no token.
 pub fn import_hardware_token(
     candidate: Candidate<'_>,
@@ -96,11 +97,34 @@ pub fn import_hardware_token(
     if is_arn || candidate.serial.kind() != DeviceKind::HardwareTotp {
         return Err(candidate.unknown());
     }
-    if candidate.device.is_some() {
+    if candidate.device.and_then(Device::entity).is_some() {
         return Err(Rejection::DeviceExists);
     }
     let (device, by) = (candidate.stream(), context.caller.by());
     let apart = seed_stream(device, Device::next_life(candidate.device));
     let imported = HardwareTokenImported { serial: candidate.serial.clone(), seed: apart, manufacturer, by };
     record(Verdict::Done, [(device, imported.into()), (apart, SeedStored { device, seed }.into())])
+}
+
+/// Takes a hardware token that nobody has enabled out of the inventory. Its seed goes, as that of a virtual device does (A36).
+///
+/// The seed is the inventory's and not its holder's: it outlives the forgetting of whoever had the token, who hands it back,
+/// and goes when the token does. Only the operator of the deployment has an inventory.
+///
+/// # Errors
+/// [`Rejection::ChannelNotAllowed`] to anybody else; [`Rejection::DeviceUnknown`] when no such token is in it;
+/// [`Rejection::DeviceAssigned`].
+pub fn remove_hardware_token(candidate: Candidate<'_>, context: &Context<'_>) -> Decision {
+    if context.caller.channel != Channel::Operator || context.caller.principal.is_some() {
+        return Err(Rejection::ChannelNotAllowed);
+    }
+    let is_it = |entity: &&Entity| entity.kind == DeviceKind::HardwareTotp && entity.serial == *candidate.serial;
+    let Some(entity) = candidate.device.and_then(Device::entity).filter(is_it) else {
+        return Err(candidate.unknown());
+    };
+    if matches!(candidate.device, Some(Device::Assigned(_))) {
+        return Err(Rejection::DeviceAssigned);
+    }
+    let deleted = DeviceDeleted { by: context.caller.by(), life: entity.life };
+    record(Verdict::Done, [(candidate.stream(), deleted.into())])
 }

@@ -17,7 +17,7 @@ use crate::door::is_in;
 use crate::outbox::canary::{has, listen};
 use crate::outbox::gateway::Gateway;
 use crate::outbox::stage::{End, Medium, Stage, clock};
-use crate::support::operator;
+use crate::support::{Phone, World, narrow, operator};
 
 /// What must be nowhere.
 #[derive(Default)]
@@ -278,4 +278,39 @@ async fn a_backup_from_before_the_deed_brings_nobody_back() {
     restore(&former, &again);
     let (_, found) = opened(&again, &ring, &canaries);
     assert!(found.contains(&"quentin".to_owned()), "the looking is good enough");
+}
+
+/// The seed of a token outlives who had it, and is nowhere once the token is out of the inventory.
+#[tokio::test]
+async fn nothing_of_the_seed_of_a_removed_token_is_found_anywhere() {
+    let (dir, ring) = (tempfile::tempdir().unwrap(), Arc::new(EphemeralKeyRing::new().unwrap()));
+    let (serial, secret) = (Serial::new("GAHT00000001").unwrap(), b"a seed of a token...".to_vec());
+    let mut canaries = Canaries::default();
+    canaries.bytes.extend([secret.clone(), base32(&secret)]);
+    let world = async || {
+        let limits = Limits { snapshot_every: 1, ..Limits::default() };
+        World::on(Arc::new(open(dir.path(), &ring)), ring.clone(), narrow(Policy::classic()), limits).await
+    };
+    let before = world().await;
+    let lee = before.user("lee").await;
+    let token = Phone { serial: serial.clone(), secret: secret.clone() };
+    before.engine.import_hardware_token(operator(), &serial, Seed::new(secret).unwrap(), "maker").await.unwrap();
+    assert_eq!(before.enable(&lee, &token, before.now()).await, Ok(Proof::Accepted));
+    before.engine.remove_user(operator(), &lee, Removal::TakeDevices).await.unwrap();
+    before.engine.forget(operator(), &lee, ForgetReason::Requested, &[]).await.unwrap();
+    before.engine.close().await.unwrap();
+    drop(before);
+    let (_, found) = opened(dir.path(), &ring, &canaries);
+    assert!(!found.is_empty(), "it is the inventory's, and who looks finds it");
+
+    let after = world().await;
+    after.engine.remove_hardware_token(operator(), &serial).await.unwrap();
+    after.engine.close().await.unwrap();
+    drop(after);
+    for (path, content) in files(dir.path()) {
+        assert_eq!(canaries.found_in(&content), Vec::<String>::new(), "{}", path.display());
+    }
+    let (count, found) = opened(dir.path(), &ring, &canaries);
+    assert_eq!(found, Vec::<String>::new(), "opened with the ring and every slot");
+    assert!(count > 0, "the account is still there");
 }

@@ -7,7 +7,7 @@ use countersign::store::faults::Operation;
 use countersign::*;
 
 use super::{Medium, is_readable};
-use crate::support::{World, events, narrow, operator};
+use crate::support::{Phone, World, events, narrow, operator};
 
 async fn delete(world: &World, serial: &Serial) -> Result<Ack<()>, Error> {
     world.engine.delete_virtual_device(operator(), world.account, serial).await
@@ -114,4 +114,40 @@ async fn a_retry_of_a_creation_gets_no_seed_once_the_device_is_gone() {
     assert_eq!(create().await.unwrap().value.base32(), made.base32(), "a retry gets the same answer");
     delete(&world, &made.serial).await.unwrap();
     assert_eq!(create().await.unwrap_err().rejection(), Some(&Rejection::DeviceExists));
+}
+
+/// A token is the inventory's, whoever has it: its seed goes with the token, and not with its holder.
+#[tokio::test]
+async fn a_token_takes_its_seed_along_when_it_leaves_the_inventory() {
+    let world = World::new(narrow(Policy::classic())).await;
+    let lee = world.user("lee").await;
+    let token = Phone { serial: Serial::new("GAHT00000001").unwrap(), secret: vec![9; 20] };
+    let import = |secret: &[u8]| {
+        let seed = Seed::new(secret.to_vec()).unwrap();
+        world.engine.import_hardware_token(operator(), &token.serial, seed, "maker")
+    };
+    let remove = |request| world.engine.remove_hardware_token(request, &token.serial);
+    let seed = |life| is_readable(&*world.journal, seed_stream(token.serial.stream(), life));
+    let unknown = remove(operator()).await.unwrap_err();
+    assert!(matches!(unknown.rejection(), Some(Rejection::DeviceUnknown { .. })), "{unknown}");
+    import(&token.secret).await.unwrap();
+    assert_eq!(world.enable(&lee, &token, world.now()).await, Ok(Proof::Accepted));
+    assert_eq!(remove(operator()).await.unwrap_err().rejection(), Some(&Rejection::DeviceAssigned));
+    let by_lee = Request::by(Caller::with_key(lee.clone()));
+    assert_eq!(remove(by_lee).await.unwrap_err().rejection(), Some(&Rejection::ChannelNotAllowed));
+
+    world.engine.remove_user(operator(), &lee, Removal::TakeDevices).await.unwrap();
+    world.engine.forget(operator(), &lee, ForgetReason::Requested, &[]).await.unwrap();
+    assert_eq!((seed(1), is_readable(&*world.journal, token.serial.stream())), (Some(true), Some(true)));
+    let kim = world.user("kim").await;
+    world.clock.advance_s(300);
+    assert_eq!(world.enable(&kim, &token, world.now()).await, Ok(Proof::Accepted), "who gets it next");
+    world.deactivate(&kim, &token).await.unwrap();
+
+    remove(operator()).await.unwrap();
+    assert_eq!((seed(1), world.engine.device(&token.serial)), (Some(false), None));
+    assert!(world.enable(&kim, &token, world.now()).await.is_err());
+    import(&[8; 20]).await.unwrap();
+    assert_eq!((seed(1), seed(2)), (Some(false), Some(true)), "imported again, it has another life");
+    assert!(world.journal.verify().is_ok());
 }

@@ -9,7 +9,7 @@ use super::{Failure, no_account, open};
 use crate::cli::Forget;
 use crate::config::Settings;
 use crate::directory::Standalone;
-use crate::engine::{Caller, PrincipalId, Request, UserId};
+use crate::engine::{Caller, PrincipalId, Request, Serial, UserId};
 use crate::site::Site;
 
 /// Forgets a user who was removed.
@@ -20,14 +20,35 @@ pub(super) fn forget(settings: &Settings, ask: &Forget) -> Result<(), Failure> {
     let engine = open(settings, &Site::of(settings)?)?;
     let directory = Standalone::open(engine.clone())?;
     let account = directory.account().ok_or_else(|| no_account(settings))?;
-    let user = PrincipalId::User(account, UserId::new(ask.user_id.as_str())?);
+    let id = UserId::new(ask.user_id.as_str())?;
+    let records = Standalone::records_of(&id);
+    let user = PrincipalId::User(account, id);
     actix_rt::System::new().block_on(async {
-        engine.forget(Request::by(Caller::operator()), &user, ask.reason.into(), &[]).await?;
+        engine
+            .forget(Request::by(Caller::operator()), &user, ask.reason.into(), &records.each_ref().map(String::as_str))
+            .await?;
         engine.close().await
     })?;
     let mut out = io::stdout().lock();
     let data = settings.data.display();
     writeln!(out, "forgot {user}; a copy of the keys of `{data}` made before could still tell: replace it")?;
+    Ok(out.flush()?)
+}
+
+/// Takes a hardware token out of the inventory.
+pub(super) fn remove_token(settings: &Settings, serial: &str) -> Result<(), Failure> {
+    if !settings.data.is_dir() {
+        return Err(no_account(settings));
+    }
+    let serial = Serial::new(serial)?;
+    let engine = open(settings, &Site::of(settings)?)?;
+    actix_rt::System::new().block_on(async {
+        let removed = engine.remove_hardware_token(Request::by(Caller::operator()), &serial).await;
+        engine.close().await?;
+        removed
+    })?;
+    let mut out = io::stdout().lock();
+    writeln!(out, "removed {serial}; its seed is destroyed here, destroy the file that it came in as well")?;
     Ok(out.flush()?)
 }
 

@@ -80,6 +80,17 @@ pub(super) struct RootContactSetV1<'a> {
     pub(super) phone: Option<&'a str>,
 }
 
+/// The stream of all records that are not about one user.
+pub(super) const STREAM: &str = "directory";
+
+/// The stream of what a user signs in with, apart from everybody else's so that it can be forgotten with the user.
+pub(super) fn stream_of(user: &UserId) -> String {
+    format!("{STREAM}/{user}")
+}
+
+/// What the marks of records in streams of users begin at: no number of records in the common one comes near.
+const USERS_FROM: u64 = 1 << 40;
+
 /// Deletions that are remembered by the id under which they were asked for.
 const DELETIONS_MAX: usize = 4096;
 
@@ -99,15 +110,17 @@ pub(super) struct Unreadable {
 #[derive(Clone)]
 pub(super) struct Password {
     pub(super) hash: Zeroizing<String>,
-    /// Version of the record that set it.
+    /// Mark of the record that set it.
     pub(super) version: u64,
 }
 
 /// What the directory knows besides what the engine knows.
 #[derive(Default)]
 pub(super) struct State {
-    /// Version of the record that was folded last, or is being folded.
-    pub(super) version: u64,
+    /// Of each stream, how many records were folded.
+    pub(super) folded: BTreeMap<String, u64>,
+    /// Mark of the record that was folded last, or is being folded: no two have the same.
+    pub(super) mark: u64,
     pub(super) founded: Option<AccountId>,
     root_emails: BTreeMap<String, AccountId>,
     root_contacts: BTreeMap<AccountId, RootContact>,
@@ -118,6 +131,18 @@ pub(super) struct State {
 }
 
 impl State {
+    /// Folds the next record of a stream.
+    pub(super) fn fold_next(
+        &mut self,
+        stream: &str,
+        version: u64,
+        (kind, body, at): (u16, &[u8], UnixMillis),
+    ) -> Result<(), Unreadable> {
+        self.folded.insert(stream.to_owned(), version);
+        self.mark = if stream == STREAM { version } else { USERS_FROM.saturating_add(version) };
+        self.fold(kind, body, at)
+    }
+
     /// Folds one record.
     pub(super) fn fold(&mut self, kind: u16, body: &[u8], at: UnixMillis) -> Result<(), Unreadable> {
         let unreadable = || Unreadable { kind };
@@ -220,7 +245,7 @@ impl State {
     }
 
     fn set_password(&mut self, principal: PrincipalId, hash: &str) {
-        let password = Password { hash: Zeroizing::new(hash.to_owned()), version: self.version };
+        let password = Password { hash: Zeroizing::new(hash.to_owned()), version: self.mark };
         self.passwords.insert(principal, password);
     }
 

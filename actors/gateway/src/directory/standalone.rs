@@ -1,7 +1,8 @@
 //! The directory of the server on its own.
 //!
 //! Users are the engine's. Their access keys and passwords, and who is an administrator, are records
-//! in the same log, folded in memory when the server starts.
+//! in the same log, folded in memory when the server starts. What one user signs in with is in a stream of its own, and
+//! goes when the user is forgotten; only what the first administrator was given is in the record of the founding.
 //!
 //! Who may do what is built in:
 //!
@@ -21,22 +22,20 @@ use tokio::sync::Mutex;
 use zeroize::Zeroizing;
 
 use super::records::{
-    ACCESS_KEY_CREATED, ACCESS_KEY_DELETED, AccessKeyCreatedV1, AccessKeyDeletedV1, FOUNDED, FoundedV1, State,
-    USER_FORGOTTEN, UserForgottenV1, encode,
+    ACCESS_KEY_CREATED, ACCESS_KEY_DELETED, AccessKeyCreatedV1, AccessKeyDeletedV1, FOUNDED, FoundedV1, STREAM, State,
+    USER_FORGOTTEN, UserForgottenV1, encode, stream_of,
 };
 use super::{
     ACCESS_KEYS_MAX, Access, AccessKey, Directory, DirectoryError, Identity, PasswordVerdict, RETRY_MS_MAX, Resource,
     RootContact, SignInName, ids, password,
 };
 use crate::engine::{
-    AccountId, Caller, Countersign, DeviceName, Error, Path, PhoneNumber, PrincipalId, RECORDS_MAX, Rejection, Removal,
-    Request, UserId, UserView,
+    AccountId, Caller, Countersign, DeviceName, Error, PAGE_MAX, Path, PhoneNumber, PrincipalId, RECORDS_MAX,
+    Rejection, Removal, Request, UserId, UserView,
 };
 use crate::secret::Secret;
 use passwords::Passwords;
 
-/// The stream of the directory's records.
-const STREAM: &str = "directory";
 /// The name under which root users are registered; it is no user name.
 const ROOT_NAME: &str = "root";
 
@@ -100,20 +99,16 @@ impl Standalone {
     /// When they cannot be read, or one is of a kind that this version does not know.
     pub fn open(engine: Countersign) -> Result<Self, DirectoryError> {
         let mut state = State::default();
-        let mut after = 0;
-        loop {
-            let page = engine.read_records(STREAM, after, RECORDS_MAX)?;
+        read(&engine, STREAM, &mut state)?;
+        let mut after: Option<DeviceName> = None;
+        while let Some(account) = state.founded {
+            let page = engine.users(account, after.as_ref().map(DeviceName::as_str), PAGE_MAX);
             let Some(last) = page.last() else { break };
-            after = last.version;
-            for entry in page {
-                state.version = entry.version;
-                state.fold(entry.kind, &entry.body, entry.at).map_err(|unreadable| {
-                    let text = format!(
-                        "record {} has kind {}, which this version cannot read",
-                        entry.version, unreadable.kind
-                    );
-                    DirectoryError::Unavailable(text)
-                })?;
+            after = Some(last.name.clone());
+            for user in &page {
+                if let PrincipalId::User(_, user) = &user.id {
+                    read(&engine, &stream_of(user), &mut state)?;
+                }
             }
         }
         let passwords = Passwords::new(&engine)?;
@@ -183,7 +178,7 @@ impl Standalone {
             let contact = RootContact { email: founded.root_email.clone(), phone: Some(phone.e164().to_owned()) };
             self.record_contact(operator(), account, &contact).await?;
         }
-        self.record(operator(), FOUNDED, encode(&record)).await?;
+        self.record(operator(), STREAM, (FOUNDED, encode(&record))).await?;
         Ok(founded)
     }
 
@@ -201,21 +196,32 @@ impl Standalone {
         self.engine.remove_user(request, user, removal).await?;
         // Should this be lost in a crash, what is left belongs to nobody: ids are not used again (R10).
         let record = UserForgottenV1 { account: user.account().into(), user: user_of(user)?.as_str(), command };
-        self.record(forgetting, USER_FORGOTTEN, encode(&record)).await
+        self.record(forgetting, STREAM, (USER_FORGOTTEN, encode(&record))).await
+    }
+
+    /// The streams of the engine that have what a user signs in with: to be named when the user is forgotten.
+    #[must_use]
+    pub fn records_of(user: &UserId) -> [String; 1] {
+        [stream_of(user)]
     }
 
     /// Records and folds. Called with `changing` held.
-    async fn record(&self, request: Request, kind: u16, body: Option<Vec<u8>>) -> Result<(), DirectoryError> {
+    async fn record(
+        &self,
+        request: Request,
+        stream: &str,
+        (kind, body): (u16, Option<Vec<u8>>),
+    ) -> Result<(), DirectoryError> {
         let unavailable = |text: &str| DirectoryError::Unavailable(text.to_owned());
         let body = Zeroizing::new(body.ok_or_else(|| unavailable("a record could not be encoded"))?);
-        let ack = self.engine.append_record(request, STREAM, None, kind, body.to_vec()).await?;
+        let ack = self.engine.append_record(request, stream, None, kind, body.to_vec()).await?;
         let mut state = self.write();
-        if ack.value <= state.version {
+        if ack.value <= state.folded.get(stream).copied().unwrap_or_default() {
             // A retry of a record that was folded when it was made.
             return Ok(());
         }
-        state.version = ack.value;
-        state.fold(kind, &body, ack.at).map_err(|_| unavailable("a record could not be read back"))
+        let folded = state.fold_next(stream, ack.value, (kind, &body, ack.at));
+        folded.map_err(|_| unavailable("a record could not be read back"))
     }
 
     fn read(&self) -> RwLockReadGuard<'_, State> {
@@ -230,6 +236,26 @@ impl Standalone {
 impl std::fmt::Debug for Standalone {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Standalone {{ account: {:?} }}", self.account())
+    }
+}
+
+/// Folds the records of one stream.
+fn read(engine: &Countersign, stream: &str, state: &mut State) -> Result<(), DirectoryError> {
+    let mut after = 0;
+    loop {
+        let page = engine.read_records(stream, after, RECORDS_MAX)?;
+        let Some(last) = page.last() else { return Ok(()) };
+        after = last.version;
+        for entry in page {
+            let folded = state.fold_next(stream, entry.version, (entry.kind, &entry.body, entry.at));
+            folded.map_err(|unreadable| {
+                let text = format!(
+                    "record {} of `{stream}` has kind {}, which this version cannot read",
+                    entry.version, unreadable.kind
+                );
+                DirectoryError::Unavailable(text)
+            })?;
+        }
     }
 }
 
@@ -342,7 +368,8 @@ impl Directory for Standalone {
             access_key_id: &id,
             secret_access_key: secret.expose(),
         };
-        self.record(request, ACCESS_KEY_CREATED, encode(&record)).await?;
+        let stream = stream_of(user_of(user)?);
+        self.record(request, &stream, (ACCESS_KEY_CREATED, encode(&record))).await?;
         let made = self.read().key(&id).cloned();
         made.ok_or_else(|| DirectoryError::Unavailable("the new key is gone again".into()))
     }
@@ -362,7 +389,8 @@ impl Directory for Standalone {
         }
         let command = request.command.map(|command| *command.as_bytes());
         let record = AccessKeyDeletedV1 { access_key_id: id, command };
-        self.record(request, ACCESS_KEY_DELETED, encode(&record)).await
+        let stream = stream_of(user_of(user)?);
+        self.record(request, &stream, (ACCESS_KEY_DELETED, encode(&record))).await
     }
 
     async fn principal_of(&self, who: &SignInName) -> Result<Option<PrincipalId>, DirectoryError> {

@@ -7,7 +7,9 @@ use actix_rt::time::timeout;
 use tokio::sync::Semaphore;
 use zeroize::Zeroizing;
 
-use super::super::records::{PASSWORD_SET, PasswordSetV1, ROOT_CONTACT_SET, RootContactSetV1, encode};
+use super::super::records::{
+    PASSWORD_SET, PasswordSetV1, ROOT_CONTACT_SET, RootContactSetV1, STREAM, encode, stream_of,
+};
 use super::super::{DirectoryError, PasswordVerdict, RootContact, SignInName, ids, password};
 use super::Standalone;
 use crate::engine::{AccountId, Countersign, Error, PrincipalId, Rejection, Request};
@@ -103,7 +105,11 @@ impl Standalone {
         if self.engine.principal(principal).is_none() {
             return Err(Error::from(Rejection::PrincipalUnknown).into());
         }
-        self.record(request, PASSWORD_SET, encode(&record)).await?;
+        let stream = match principal {
+            PrincipalId::Root(_) => STREAM.to_owned(),
+            PrincipalId::User(_, user) => stream_of(user),
+        };
+        self.record(request, &stream, (PASSWORD_SET, encode(&record))).await?;
         let set = self.read().password(principal).map(|password| password.version);
         set.ok_or_else(|| DirectoryError::Unavailable("the new password is gone again".into()))
     }
@@ -127,7 +133,7 @@ impl Standalone {
     ) -> Result<(), DirectoryError> {
         let record =
             RootContactSetV1 { account: account.into(), email: &contact.email, phone: contact.phone.as_deref() };
-        self.record(request, ROOT_CONTACT_SET, encode(&record)).await
+        self.record(request, STREAM, (ROOT_CONTACT_SET, encode(&record))).await
     }
 
     /// Does what takes tens of milliseconds of a processor off the executor's thread, a few at once.

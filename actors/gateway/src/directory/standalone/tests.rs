@@ -218,3 +218,45 @@ fn where_root_is_reached_is_kept_and_can_be_changed() {
         assert_eq!(directory.root_of_email("root@example.com"), None);
     });
 }
+
+/// What a user signs in with is read again while it is there, and cannot be opened once it is forgotten.
+#[test]
+fn what_a_user_signed_in_with_is_forgotten_with_the_user() {
+    run(async {
+        let (engine, directory, founded) = founded().await;
+        let mut secrets = Vec::new();
+        let mut users = Vec::new();
+        for name in ["lee", "kim"] {
+            let name = DeviceName::new(name).unwrap();
+            let user = directory.create_user(by(), founded.account, name, Path::root()).await.unwrap().id;
+            directory.set_password(by(), &user, &Secret::new("a long enough one")).await.unwrap();
+            let key = directory.create_access_key(by(), &user).await.unwrap();
+            secrets.push(key.secret.expose().to_owned());
+            users.push((user, key.id));
+        }
+        let again = Standalone::open(engine.clone()).unwrap();
+        for (user, key) in &users {
+            let version = again.password_version(user).await.unwrap();
+            assert_eq!(version, directory.password_version(user).await.unwrap());
+            assert!(version.is_some() && again.access_key(key).await.unwrap().is_some());
+        }
+        // Nothing of it is among what is kept for good.
+        let kept = engine.read_records(STREAM, 0, RECORDS_MAX).unwrap();
+        for secret in secrets.iter().map(String::as_bytes).chain([b"lee".as_slice()]) {
+            assert!(!kept.iter().any(|entry| entry.body.windows(secret.len()).any(|bytes| bytes == secret)));
+        }
+        let hashes = kept.iter().map(|entry| entry.body.windows(9).filter(|bytes| *bytes == b"$argon2id").count());
+        assert_eq!(hashes.sum::<usize>(), 2, "root's, and what the first administrator was given");
+
+        let (lee, key) = &users[0];
+        directory.remove_user(by(), lee).await.unwrap();
+        let records = Standalone::records_of(user_of(lee).unwrap());
+        let names = records.each_ref().map(String::as_str);
+        assert_eq!(engine.read_records(names[0], 0, RECORDS_MAX).unwrap().len(), 2);
+        engine.forget(by(), lee, crate::engine::ForgetReason::Requested, &names).await.unwrap();
+        assert!(engine.read_records(names[0], 0, RECORDS_MAX).unwrap_err().is_forgotten());
+        let again = Standalone::open(engine).unwrap();
+        assert!(again.access_key(key).await.unwrap().is_none() && !again.has_password(lee).await.unwrap());
+        assert!(again.has_password(&users[1].0).await.unwrap(), "others sign in as ever");
+    });
+}
