@@ -71,14 +71,20 @@ fn rules() -> Rules {
     toml::from_str(&std::fs::read_to_string(root().join(".deny.toml")).unwrap()).unwrap()
 }
 
-/// Every package of the lock file.
+/// Every package of the lock files: the workspace's, and that of the fuzzer, which is a workspace of its own.
 fn packages() -> Vec<Package> {
-    let mut cargo = Command::new(env!("CARGO"));
-    let output =
-        cargo.args(["metadata", "--format-version", "1", "--locked", "--all-features"]).current_dir(root()).output();
-    let metadata: Metadata = serde_json::from_slice(&output.unwrap().stdout).unwrap();
-    assert!(metadata.packages.len() > 100, "{}", metadata.packages.len());
-    metadata.packages
+    let of = |folder: &str| {
+        let mut cargo = Command::new(env!("CARGO"));
+        cargo
+            .args(["metadata", "--format-version", "1", "--locked", "--all-features"])
+            .current_dir(root().join(folder));
+        let output = cargo.output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let metadata: Metadata = serde_json::from_slice(&output.stdout).unwrap();
+        assert!(metadata.packages.len() > 100, "{}", metadata.packages.len());
+        metadata.packages
+    };
+    ["", "tests/fuzz"].into_iter().flat_map(of).collect()
 }
 
 fn is_allowed(licence: &str, allowed: &[&str]) -> bool {
