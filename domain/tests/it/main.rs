@@ -13,6 +13,7 @@ mod lifecycle;
 mod messages;
 mod numbers;
 mod outbox;
+mod pairs;
 mod pending;
 mod people;
 mod receipts;

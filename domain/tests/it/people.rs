@@ -103,6 +103,28 @@ impl Stage {
         assert!(matches!(enabled, Ok(Verdict::PairAccepted { .. })), "{enabled:?}");
     }
 
+    /// Types a pair for a new device; the second code is what it shows at these counters.
+    pub fn enable(&mut self, who: &PrincipalId, serial: &Serial, pair: &[u64]) -> Answer {
+        self.step(
+            who,
+            |stage, found: Option<&Vec<u64>>, context| {
+                enable(stage.principal(who), stage.candidate(serial), found.map(Vec::as_slice), context)
+            },
+            |_| pair.to_vec(),
+        )
+    }
+
+    /// As [`Self::enable`], for a device that is enabled.
+    pub fn resync(&mut self, who: &PrincipalId, serial: &Serial, pair: &[u64]) -> Answer {
+        self.step(
+            who,
+            |stage, found: Option<&Vec<u64>>, context| {
+                resync(stage.principal(who), stage.candidate(serial), found.map(Vec::as_slice), context)
+            },
+            |_| pair.to_vec(),
+        )
+    }
+
     pub fn deactivate(&mut self, who: &PrincipalId, serial: &Serial) -> Answer {
         self.ask(who, |stage, context| {
             deactivate(stage.principal(who), stage.candidate(serial), DeactivateReason::Lost, context)

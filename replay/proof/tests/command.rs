@@ -116,6 +116,26 @@ fn the_tool_says_what_holds_and_what_does_not() {
 }
 
 #[test]
+fn an_entry_is_one_whole_entry_of_a_known_form() {
+    let good = entry(0x0310, b"enabled");
+    let read = Entry::read(&good).unwrap();
+    assert_eq!((read.event_type, read.type_version, read.key_id, read.body), (0x0310, 1, None, &b"enabled"[..]));
+    assert_eq!(read.time_ms, 1_700_000_000_000);
+    // The magic, the version of the envelope, the flag of a sealed body, a key without the flag, the length.
+    for (at, byte) in [(0, 0), (1, 0), (2, 2), (3, 1), (72, 1), (79, 1), (107, 6), (104, 1)] {
+        let mut other = good.clone();
+        other[at] = byte;
+        assert!(Entry::read(&other).is_err(), "byte {at}");
+    }
+    assert!(Entry::read(&good[..111]).is_err() && Entry::read(&good[..118]).is_err());
+    let mut sealed = good;
+    (sealed[3], sealed[79]) = (1, 9);
+    let read = Entry::read(&sealed).unwrap();
+    assert_eq!(read.key_id, Some(9));
+    assert!(read.to_string().contains("body: sealed, 7 bytes"));
+}
+
+#[test]
 fn a_change_of_keys_takes_both_signatures_and_the_right_place() {
     let [old, new, other] = [1, 2, 3].map(Signer::of);
     let open = |text: &str| KeyRotation::open(text, &old.key());

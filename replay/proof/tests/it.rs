@@ -135,6 +135,17 @@ fn a_root_of_the_specification() {
     assert_eq!(hex, "5dc9da79a70659a9ad559cb701ded9a2ab9d823aad2f4960cfe370eff4604328");
 }
 
+#[test]
+fn a_tree_of_the_same_size_is_the_same_tree_and_before_the_first_entry_there_is_one_root_only() {
+    let [one, two] = [leaves(3), leaves(4)].map(|all| root(&all));
+    assert_eq!(verify_consistency((3, one), (3, one), &[]), Ok(()));
+    assert_eq!(verify_consistency((3, two), (3, one), &[]), Err(ProofError::Mismatch), "a fork");
+    assert_eq!(verify_consistency((3, one), (3, one), &[two]), Err(ProofError::Mismatch), "a proof of nothing");
+    assert_eq!(verify_consistency((0, Hash::of_nothing()), (3, one), &[]), Ok(()));
+    assert_eq!(verify_consistency((0, one), (3, one), &[]), Err(ProofError::Mismatch));
+    assert_eq!(verify_consistency((4, two), (3, one), &[]), Err(ProofError::OutOfRange));
+}
+
 proptest! {
     #[test]
     fn a_proof_of_which_anything_was_changed_is_none(
@@ -222,6 +233,34 @@ fn what_is_signed_by_nobody_that_is_trusted_is_not_believed() {
 }
 
 #[test]
+fn a_checkpoint_continues_an_earlier_one_of_its_log_only() {
+    let log = Signer::of(1);
+    let all = leaves(5);
+    let of = |origin: &str, count: usize| {
+        Checkpoint::open(&log.checkpoint(origin, &all[..count]), &[log.key(origin)]).unwrap()
+    };
+    let (earlier, later) = (of(ORIGIN, 3), of(ORIGIN, 5));
+    assert_eq!((earlier.origin(), earlier.size(), earlier.root()), (ORIGIN, 3, root(&all[..3])));
+    let proof = growth(3, &all, true);
+    assert_eq!(later.continues(&earlier, &proof), Ok(()));
+    assert_eq!(later.continues(&earlier, &[]), Err(ProofError::Mismatch));
+    assert_eq!(later.continues(&of("example.com/other", 3), &proof), Err(ProofError::OtherLog));
+}
+
+#[test]
+fn a_key_has_a_name_that_fits_one_word_of_a_line() {
+    let log = Signer::of(1);
+    let name = |name: &str| VerifierKey::new(name, [7; 32]).map(|key| key.name().len());
+    assert_eq!(name(&"a".repeat(256)), Ok(256));
+    for bad in ["", &"a".repeat(257), "a b", "a\u{a0}b", "a+b", "a\u{7}b", "a\nb"] {
+        assert_eq!(name(bad), Err(ProofError::Malformed("no key can have this name")), "{bad:?}");
+        assert!(format!("hello\n\n— {bad} AAAAAAAA\n").parse::<SignedNote>().is_err(), "{bad:?}");
+    }
+    let key = log.key(ORIGIN);
+    assert_eq!((format!("{key:?}"), key.to_string().parse()), (key.to_string(), Ok(key)));
+}
+
+#[test]
 fn what_is_no_checkpoint_is_none_though_it_is_signed() {
     let log = Signer::of(1);
     for body in ["", "\n", "example.com/mfa\n", "example.com/mfa\n05\nAAAA\n", "example.com/mfa\n-1\n\n"] {
@@ -235,6 +274,11 @@ fn what_is_no_checkpoint_is_none_though_it_is_signed() {
         Checkpoint::open(&format!("{body}\n{}", log.line(ORIGIN, &body)), &[log.key(ORIGIN)]).is_ok()
     });
     assert_eq!(right, [true, false, false, false, false, false]);
+    let right = ["", "more\n", "\nmore\n", "more\n\n"].map(|more| {
+        let body = format!("{ORIGIN}\n3\n{root}\n{more}");
+        Checkpoint::open(&format!("{body}\n{}", log.line(ORIGIN, &body)), &[log.key(ORIGIN)]).is_ok()
+    });
+    assert_eq!(right, [true, true, false, false], "further lines are for others, and none of them is empty");
 }
 
 // ---- receipts ----
