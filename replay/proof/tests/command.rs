@@ -160,6 +160,14 @@ fn a_change_of_keys_takes_both_signatures_and_the_right_place() {
     let mut trust = Trust::new(old.key());
     trust.follow(&read, 7).unwrap();
     assert_eq!(trust.current(), &new.key());
+    let again = |size| entry(0x7f01, statement(&new, &other, size, &[&new, &other]).as_bytes());
+    let (early, next) = (again(6), again(8));
+    assert_eq!(
+        trust.clone().follow(&Entry::read(&early).unwrap(), 7),
+        Err(ProofError::OutOfRange),
+        "before the last one"
+    );
+    trust.clone().follow(&Entry::read(&next).unwrap(), 8).unwrap();
     let late = |size, by: &Signer| trust.checkpoint(&self::checkpoint(size, Hash::of_nothing(), &[by]));
     assert!(late(8, &old).is_ok() && late(9, &new).is_ok());
     assert_eq!(late(9, &old), Err(ProofError::NoTrustedSignature));

@@ -256,6 +256,7 @@ fn a_key_has_a_name_that_fits_one_word_of_a_line() {
         assert_eq!(name(bad), Err(ProofError::Malformed("no key can have this name")), "{bad:?}");
         assert!(format!("hello\n\n— {bad} AAAAAAAA\n").parse::<SignedNote>().is_err(), "{bad:?}");
     }
+    assert_eq!(format!("{:?}", leaves(1)[0]), leaves(1)[0].to_string());
     let key = log.key(ORIGIN);
     assert_eq!((format!("{key:?}"), key.to_string().parse()), (key.to_string(), Ok(key)));
 }
@@ -338,5 +339,14 @@ fn receipts_have_limits() {
     assert_eq!(of(0, &extra(64 * 1024 + 1)), Some(ProofError::TooLong { what: "bytes sent along", max: 64 * 1024 }));
     let many = format!("a\n\n{}", "— a AAAAAAAA\n".repeat(65)).parse::<SignedNote>();
     assert_eq!(many.unwrap_err(), ProofError::TooLong { what: "signatures", max: 64 });
-    assert!("a".repeat(200_000).parse::<SignedNote>().is_err());
+    // A note of 128 KiB is as long as one may be, and a receipt is longer by what it may have with it.
+    let note = |bytes: usize| format!("{}\n\n— a AAAAAAAA\n", "a".repeat(bytes - 17));
+    let most = note(128 * 1024);
+    assert_eq!((most.len(), most.parse::<SignedNote>().err()), (128 * 1024, None));
+    let long = Some(ProofError::TooLong { what: "bytes of a note", max: 128 * 1024 });
+    assert_eq!(note(128 * 1024 + 1).parse::<SignedNote>().err(), long);
+    assert_eq!("a".repeat(200_000).parse::<SignedNote>().err(), long);
+    let [most, more] = [256 * 1024, 256 * 1024 + 1].map(|bytes| "a".repeat(bytes).parse::<Receipt>().err());
+    assert_eq!(most, Some(ProofError::Malformed("a receipt has a checkpoint below an empty line")));
+    assert_eq!(more, Some(ProofError::TooLong { what: "bytes of a receipt", max: 256 * 1024 }));
 }
