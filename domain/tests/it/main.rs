@@ -1,6 +1,8 @@
 //! The domain from outside: scenarios of the decisions, forged histories, the generated table.
 
+mod bounds;
 mod checked;
+mod folds;
 mod forged_messages;
 mod forged_sign_ins;
 mod forger;
