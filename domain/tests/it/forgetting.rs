@@ -32,6 +32,13 @@ fn only_the_operator_forgets_and_only_who_was_removed() {
     assert_eq!(asked(&mut stage, &lee, &keys(1)), Err(Rejection::ChannelNotAllowed), "not for oneself");
     stage.caller = Some(Caller::at_console(root(), None));
     assert_eq!(asked(&mut stage, &lee, &keys(1)), Err(Rejection::ChannelNotAllowed), "nor does root");
+    for nearly in [
+        Caller { principal: Some(root()), ..Caller::operator() },
+        Caller { principal: None, ..Caller::at_console(root(), None) },
+    ] {
+        stage.caller = Some(nearly);
+        assert_eq!(asked(&mut stage, &lee, &keys(1)), Err(Rejection::ChannelNotAllowed), "half an operator");
+    }
     stage.caller = Some(Caller::operator());
     assert_eq!(asked(&mut stage, &lee, &keys(1)), Err(Rejection::PrincipalNotRemoved));
     assert_eq!(asked(&mut stage, &root(), &keys(1)), Err(Rejection::PrincipalNotRemoved), "root goes with its account");

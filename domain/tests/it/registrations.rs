@@ -54,6 +54,17 @@ fn a_credential_is_registered_once_anywhere_while_it_is_held() {
 }
 
 #[test]
+fn an_id_of_a_credential_is_taken_up_to_its_longest() {
+    let (mut stage, lee, _) = equipped();
+    let long = vec![7; CREDENTIAL_ID_BYTES_MAX + 1];
+    let asked = challenge(stage.begin_key(&lee, &key(&lee, "long"), SecurityKey, None));
+    assert_eq!(stage.finish_key(&lee, asked, &long, 0), refused(KeyFault::CredentialTooLong));
+    let asked = challenge(stage.begin_key(&lee, &key(&lee, "long"), SecurityKey, None));
+    let answer = stage.finish_key(&lee, asked, &long[1..], 0);
+    assert_eq!(answer, Ok(Verdict::KeyRegistered { device: key(&lee, "long").stream() }));
+}
+
+#[test]
 fn a_sign_in_challenge_registers_nothing() {
     let (mut stage, lee, _) = equipped();
     let (_, asked) = asked(&mut stage, &lee, SecurityKey);

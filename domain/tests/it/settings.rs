@@ -1,7 +1,7 @@
 //! What an account chooses, and who may choose it (A16, R5, R130 b).
 
 use countersign_domain::account::Claim;
-use countersign_domain::caller::Caller;
+use countersign_domain::caller::{Caller, Channel, Credential};
 use countersign_domain::decide::*;
 use countersign_domain::ids::*;
 use countersign_domain::policy::Policy;
@@ -78,6 +78,50 @@ fn the_way_back_in_and_the_link_are_roots_own() {
         let mut stage = Stage::new(Policy::classic());
         stage.caller = Some(Caller::operator());
         assert_eq!(stage.set(&setting), DONE, "R130 b: support does it");
+    }
+}
+
+/// R182: who has a device has proven one, or root its alternative factors, to change anything in the console.
+#[test]
+fn whoever_has_a_device_sets_nothing_in_the_console_without_it() {
+    let at_console = |credential| Caller { credential, ..Caller::at_console(root(), None) };
+    let unproven = Caller::at_console(root(), None);
+    let refused = Err(Rejection::SelfManagementNeedsMfa);
+    let cases = [
+        (unproven.clone(), true, refused.clone()),
+        (unproven.clone(), false, DONE),
+        (at_console(Credential::LongTermKey), true, refused),
+        (Caller::at_console(root(), Some(START)), true, DONE),
+        (at_console(Credential::Recovered), true, DONE),
+        (Caller { channel: Channel::Api, ..unproven }, true, DONE),
+    ];
+    for (caller, has_device, expected) in cases {
+        let mut stage = Stage::new(Policy::classic());
+        stage.caller = Some(caller.clone());
+        let setting = Setting::Policy(Some(Preset::Strict));
+        let answer =
+            stage.ask(&root(), |stage, context| change_setting(stage.account(), &setting, (None, has_device), context));
+        assert_eq!(answer, expected, "{caller:?}");
+    }
+}
+
+#[test]
+fn roots_own_are_set_in_its_console_and_the_others_anywhere() {
+    for setting in every_setting() {
+        let roots_own = matches!(setting, Setting::AlternativeFactors(_) | Setting::Associate(_));
+        let elsewhere = if roots_own { NOT_ALLOWED } else { DONE };
+        let key_at_console = Caller { channel: Channel::Console, ..Caller::with_key(root()) };
+        let session = Caller::with_session(root(), Some(START));
+        for (caller, expected) in [
+            (Caller::at_console(root(), None), DONE),
+            (key_at_console, elsewhere.clone()),
+            (Caller::with_key(root()), elsewhere.clone()),
+            (session, elsewhere.clone()),
+        ] {
+            let mut stage = Stage::new(Policy::classic());
+            stage.caller = Some(caller.clone());
+            assert_eq!(stage.set(&setting), expected, "{caller:?} {setting:?}");
+        }
     }
 }
 
