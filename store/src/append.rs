@@ -134,3 +134,24 @@ impl Append {
 fn at_most(what: &'static str, found: usize, max: usize) -> Result<(), AppendError> {
     if found > max { Err(AppendError::TooLarge { what, found, max }) } else { Ok(()) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_shows_how_much_it_holds_and_not_what() {
+        let (event_type, type_version, time) = (7, 1, UnixMillis(9));
+        let entry = NewEntry { event_type, type_version, time, body: vec![183; 5], seal: true };
+        let shown = format!("{entry:?}");
+        assert!(shown.contains("event_type: 7") && shown.contains("body_bytes: 5"), "{shown}");
+        assert!(!shown.contains("183"), "{shown}");
+    }
+
+    #[test]
+    fn an_append_ends_behind_its_last_entry() {
+        let at = |first, count| Committed { first: Position(first), count };
+        assert_eq!((at(7, 3).last(), at(7, 3).end()), (Position(9), Position(10)));
+        assert_eq!((at(u64::MAX, 3).last(), at(u64::MAX, 3).end()), (Position(u64::MAX), Position(u64::MAX)));
+    }
+}

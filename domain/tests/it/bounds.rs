@@ -10,6 +10,7 @@ use countersign_domain::principal::{CHALLENGES_OPEN_MAX, Principal};
 use countersign_domain::rejection::Rejection;
 
 use crate::people::Touch;
+use crate::senders::waiting;
 use crate::stage::*;
 
 /// Somebody with a security key.
@@ -91,6 +92,16 @@ fn a_sent_code_is_forgotten_at_its_end_by_the_next_that_is_sent() {
 }
 
 #[test]
+fn messages_are_told_oldest_first() {
+    let (mut stage, lee, first) = waiting();
+    stage.wait_s(30);
+    let attempt = stage.begin(&lee);
+    let second = challenge(stage.send(&lee, attempt, &sms("lee")));
+    let told: Vec<_> = stage.registered(&lee).outgoing.iter().map(|message| message.challenge).collect();
+    assert_eq!(told, [first, second]);
+}
+
+#[test]
 fn a_device_is_that_of_exactly_this_serial_in_this_account() {
     let mut stage = Stage::new(Policy::classic());
     let lee = stage.user("lee");
@@ -116,7 +127,9 @@ fn a_device_is_that_of_exactly_this_serial_in_this_account() {
             import_hardware_token(stage.candidate(serial), seed, "vendor".to_owned(), context)
         })
     };
-    assert_eq!(import(&mut stage, &phone("new")), unknown(&phone("new")), "an ARN is no token's");
+    for arn in [phone("new"), Serial::new("arn:aws:iam::123456789012:other/new").unwrap()] {
+        assert_eq!(import(&mut stage, &arn), unknown(&arn), "an ARN is no token's");
+    }
     assert_eq!(import(&mut stage, &token), Ok(Verdict::Done));
     assert_eq!(import(&mut stage, &token), Err(Rejection::DeviceExists));
     assert_eq!(delete(&mut stage, account(), &token), unknown(&token), "R75");

@@ -48,6 +48,22 @@ fn who_still_has_a_device_cannot_have_been_removed() {
 }
 
 #[test]
+fn a_device_is_enabled_once_at_a_time_and_deactivated_only_where_it_is() {
+    let mut stage = Stage::new(Policy::classic());
+    let lee = stage.user("lee");
+    stage.phone(&lee, "lee");
+    stage.user("dana");
+    let of = |wanted: fn(&Event) -> bool| stage.log.iter().map(|(_, event)| event).find(|event| wanted(event)).unwrap();
+    let enabled = of(|event| matches!(event, Event::DeviceEnabled(_)));
+    let device = phone("lee").stream();
+    let by = Caller::operator().by();
+    let gone = Event::from(DeviceDeactivated { device, by, reason: DeactivateReason::Lost });
+    let follows = |who: &PrincipalId, event| Principal::evolve(stage.principal(who).cloned(), event, START).is_ok();
+    assert!(!follows(&lee, enabled) && follows(&lee, &gone));
+    assert!(follows(&user("dana"), enabled) && !follows(&user("dana"), &gone));
+}
+
+#[test]
 fn a_principal_has_the_name_and_the_path_that_it_was_given_last() {
     let mut stage = Stage::new(Policy::classic());
     let lee = stage.user("lee");

@@ -108,6 +108,9 @@ pub fn limits_are_kept<M: Medium>() {
     assert_eq!(journal.append(long(entries)), too_large("entries", entries, APPEND_ENTRIES_MAX));
     let bytes = APPEND_BYTES_MAX + 1;
     assert_eq!(journal.append(fat(bytes)), too_large("bytes", bytes, APPEND_BYTES_MAX));
+    let body = vec![7; bytes - frame - crate::keys::SEAL_BYTES];
+    let closed = append(3, vec![on(101, 0, vec![sealed(&body)])]);
+    assert_eq!(journal.append(closed), too_large("bytes", bytes, APPEND_BYTES_MAX), "a seal takes its room, too");
     assert_eq!(journal.head(), Position(0));
     let group = vec![wide(APPEND_STREAMS_MAX), long(APPEND_ENTRIES_MAX), fat(APPEND_BYTES_MAX)];
     assert!(journal.append_group(group).iter().all(Result::is_ok));
