@@ -96,9 +96,9 @@ impl SledJournal {
 /// Waits until an engine of this process that was dropped lets go of its file.
 ///
 /// The engine's own threads may hold it for a moment after the drop. Nobody else can: we have the store's lock.
-fn wait_for_former_engine(file: &Path) -> Result<(), Fault> {
+fn wait_for_former_engine(file: &Path, at_most: Duration) -> Result<(), Fault> {
     let Ok(file) = File::open(file) else { return Ok(()) };
-    let until = Instant::now() + FORMER_ENGINE_WAIT;
+    let until = Instant::now() + at_most;
     loop {
         match file.try_lock() {
             Err(TryLockError::WouldBlock) if Instant::now() < until => std::thread::sleep(Duration::from_millis(1)),
@@ -130,7 +130,7 @@ impl SledBackend {
     pub fn open(dir: &Path, options: StoreOptions) -> Result<Self, OpenError> {
         let directory = Directory::open(dir, options.read_only)?;
         let path = directory.log();
-        wait_for_former_engine(&path.join(ENGINE_FILE))?;
+        wait_for_former_engine(&path.join(ENGINE_FILE), FORMER_ENGINE_WAIT)?;
         let config = Config::new()
             .path(&path)
             .segment_size(SEGMENT_BYTES)
@@ -263,5 +263,42 @@ impl Backend for SledBackend {
 
     fn replace_document(&self, document: Document, bytes: &[u8]) -> Result<(), Fault> {
         self.directory.replace_document(document, bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_former_engine_is_waited_for_until_it_is_gone_or_for_so_long() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(ENGINE_FILE);
+        let at_most = Duration::from_millis(50);
+        assert_eq!(wait_for_former_engine(&path, at_most), Ok(()), "there was none");
+        let held = File::create(&path).unwrap();
+        held.lock().unwrap();
+        let began = Instant::now();
+        assert!(wait_for_former_engine(&path, at_most).is_err());
+        assert!(began.elapsed() >= at_most);
+        drop(held);
+        assert_eq!(wait_for_former_engine(&path, at_most), Ok(()));
+    }
+
+    #[test]
+    fn the_medium_keeps_what_was_acknowledged_and_takes_no_value_that_the_engine_cannot_sync() {
+        let dir = tempfile::tempdir().unwrap();
+        let open = || SledBackend::open(dir.path(), StoreOptions::default()).unwrap();
+        let backend = open();
+        assert_eq!(backend.high_water(), Ok(Some(0)), "nothing yet");
+        assert_eq!(backend.raise_high_water(7), Ok(()));
+        assert_eq!(backend.commit(vec![(Position(0), vec![1; VALUE_BYTES_MAX])]), Ok(()));
+        assert!(backend.commit(vec![(Position(1), vec![1; VALUE_BYTES_MAX + 1])]).is_err());
+        assert!(format!("{backend:?}").starts_with("SledBackend { directory"));
+        drop(backend);
+        assert_eq!(open().high_water(), Ok(Some(7)));
+        let backend = crate::memory::MemoryBackend::new();
+        assert_eq!((backend.high_water(), backend.raise_high_water(7)), (Ok(None), Ok(())));
+        assert_eq!(backend.high_water(), Ok(Some(7)));
     }
 }
