@@ -8,7 +8,7 @@ use super::{Medium, all_entries, append, clear, command, on, sealed, stream};
 use crate::append::Committed;
 use crate::error::AppendError;
 use crate::journal::Journal;
-use crate::limits::{APPEND_BYTES_MAX, APPEND_ENTRIES_MAX, APPEND_STREAMS_MAX};
+use crate::limits::{APPEND_BYTES_MAX, APPEND_ENTRIES_MAX, APPEND_STREAMS_MAX, GROUP_APPENDS_MAX, GROUP_BYTES_MAX};
 
 /// A new journal has no entry, no stream and no command.
 pub fn an_empty_journal_is_empty<M: Medium>() {
@@ -116,6 +116,21 @@ pub fn limits_are_kept<M: Medium>() {
     assert!(journal.append_group(group).iter().all(Result::is_ok));
     let entries = (APPEND_STREAMS_MAX + APPEND_ENTRIES_MAX + 1) as u64;
     assert_eq!(journal.verify().expect("it verifies").entries, entries);
+
+    let small = (0..=GROUP_APPENDS_MAX as u64).map(|n| append(1000 + n, vec![on(1000 + n, 0, vec![clear(b"a")])]));
+    let answers = journal.append_group(small.collect());
+    let over = too_large("appends in its group", GROUP_APPENDS_MAX + 1, GROUP_APPENDS_MAX);
+    assert_eq!(answers.iter().position(Result::is_err), Some(GROUP_APPENDS_MAX));
+    assert_eq!(answers[GROUP_APPENDS_MAX], over);
+
+    let large = |n: u64, bytes: usize| append(n, vec![on(n, 0, vec![clear(&vec![7; bytes - frame])])]);
+    let (whole, rest) = ((GROUP_BYTES_MAX / APPEND_BYTES_MAX) as u64, GROUP_BYTES_MAX % APPEND_BYTES_MAX);
+    let mut group: Vec<_> = (0..whole).map(|n| large(50_000 + n, APPEND_BYTES_MAX)).collect();
+    group.extend([large(90_000, rest), large(90_001, frame + 1)]);
+    let answers = journal.append_group(group);
+    let over = too_large("bytes in its group", GROUP_BYTES_MAX + frame + 1, GROUP_BYTES_MAX);
+    assert_eq!(answers.iter().position(Result::is_err), Some(answers.len() - 1), "to the last byte");
+    assert_eq!(answers.last(), Some(&over));
 }
 
 /// What makes no sense is refused before anything else is looked at.
