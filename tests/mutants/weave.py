@@ -6,10 +6,12 @@ one run of the tests, up to the first that fails. A mutant that does not compile
 takes it out. The few that cannot be woven in, in constants and behind `impl Trait`, are built one by one.
 """
 
+import contextlib
 import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -29,6 +31,12 @@ pub fn chosen_mutant() -> u32 {{
     *CHOSEN.get_or_init(|| std::env::var("{CHOSEN}").ok().and_then(|number| number.parse().ok()).unwrap_or(0))
 }}
 """
+
+
+def end(running):
+    """Ends a test and every process that it began."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(running.pid, signal.SIGKILL)
 
 
 class Source:
@@ -171,13 +179,13 @@ class Scope:
         for binary in binaries:
             running = subprocess.Popen(
                 [binary, *self.spec.get("test", [])], cwd=self.tree / self.spec["cwd"], env=env,
-                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
             )
-            clock = threading.Timer(limit_s, running.kill)
+            clock = threading.Timer(limit_s, end, [running])
             clock.start()
             failed = any(line.rstrip().endswith(b"... FAILED") for line in running.stdout)
             if failed:
-                running.kill()
+                end(running)
             running.stdout.close()
             status = running.wait()
             clock.cancel()
