@@ -144,6 +144,35 @@ mod tests {
     }
 
     #[test]
+    fn a_code_is_found_where_it_is_looked_for_and_nowhere_else() {
+        let generator = Generator::new(&rfc_seed()).unwrap();
+        let shown = |counter: usize| {
+            let codes = ["755224", "287082", "359152", "969429", "338314", "254676", "287922", "162583"];
+            Code::parse(codes[counter]).unwrap()
+        };
+        let wide = PairSearch { first: 1, last: 6, centre: 3 };
+        let search = CodeSearch { first: 2, last: 4, unused: true, wide };
+        let window = |counters: &[u64]| CodeMatches { window: counters.to_vec(), wide: None };
+        assert_eq!(generator.try_now(&shown(3), &search), window(&[3]));
+        assert_eq!(generator.try_now(&shown(4), &search), window(&[]));
+        let found: Vec<CodeMatches> = (0..8).map(|at| generator.try_window(&shown(at), &search)).collect();
+        let nothing = || window(&[]);
+        let expected =
+            [nothing(), nothing(), window(&[2]), window(&[3]), window(&[4]), nothing(), nothing(), nothing()];
+        assert_eq!(found, expected);
+        let wide: Vec<Option<u64>> = (0..8).map(|at| generator.try_wide(&shown(at), &search.wide)).collect();
+        assert_eq!(wide, [None, Some(1), Some(2), Some(3), Some(4), Some(5), Some(6), None]);
+        assert_eq!(format!("{generator:?}"), "Generator(..)");
+    }
+
+    #[test]
+    fn the_secret_is_shown_as_a_picture_and_as_text() {
+        let provisioning = Provisioning::new(&rfc_seed(), "Countersign", "lee@123456789012").unwrap();
+        assert!(provisioning.qr_png().unwrap().starts_with(b"\x89PNG\r\n\x1a\n"));
+        assert_eq!(base32(&rfc_seed()).as_str(), "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ");
+    }
+
+    #[test]
     fn the_uri_has_the_defaults_only() {
         let provisioning = Provisioning::new(&rfc_seed(), "Countersign", "lee@123456789012").unwrap();
         let uri = provisioning.uri().unwrap();

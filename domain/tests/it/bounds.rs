@@ -98,7 +98,8 @@ fn messages_are_told_oldest_first() {
     let attempt = stage.begin(&lee);
     let second = challenge(stage.send(&lee, attempt, &sms("lee")));
     let told: Vec<_> = stage.registered(&lee).outgoing.iter().map(|message| message.challenge).collect();
-    assert_eq!(told, [first, second]);
+    // The first of all was the one of the enrolment.
+    assert_eq!(told[1..], [first, second]);
 }
 
 #[test]

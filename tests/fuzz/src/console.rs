@@ -23,7 +23,7 @@ pub fn console(data: &[u8]) {
     }
     pairs.truncate(64);
     for secure in [false, true] {
-        let prefix = if secure { "__Secure-" } else { "" };
+        let prefix = if secure { "__Host-" } else { "" };
         let plain = NAMES.map(|name| {
             let wanted = format!("{prefix}countersign-{name}");
             let found = pairs.iter().find(|(name, _)| *name == wanted);
