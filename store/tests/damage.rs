@@ -67,6 +67,29 @@ fn every_flipped_bit_of_every_chunk_is_found() {
     }
 }
 
+/// An entry that cannot be read is named itself, and not the chunk that it is in.
+#[test]
+fn what_cannot_be_read_is_found_at_its_own_position() {
+    let medium = InMemory::fresh();
+    fill(&medium.open(), 2);
+    let journal = medium.open();
+    let (first, bytes) = medium.backend.chunks().pop().unwrap();
+    let mut behind = 0;
+    for at in 0..bytes.len() - 4 {
+        let mut bad = bytes.clone();
+        bad[at] ^= 0x80;
+        refresh_crc(&mut bad);
+        medium.backend.set_chunk(first, Some(bad));
+        for problem in journal.verify().unwrap_err() {
+            let says = problem.what.strip_prefix("the log is corrupt at position ");
+            let Some((position, _)) = says.and_then(|rest| rest.split_once(':')) else { continue };
+            assert_eq!(problem.position.to_string(), position);
+            behind += u32::from(problem.position > first);
+        }
+    }
+    assert!(behind > 0);
+}
+
 #[test]
 fn missing_moved_and_cut_chunks_are_found() {
     let medium = InMemory::fresh();
