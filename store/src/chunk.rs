@@ -8,7 +8,7 @@ use countersign_domain::ids::Position;
 use crate::error::ReadError;
 use crate::header::{HEADER_BYTES, Header, HeaderError, LEAF_BYTES, Leaf};
 use crate::journal::EntryRef;
-use crate::limits::{CHUNK_BYTES_TARGET, CHUNK_ENTRIES_MAX};
+use crate::limits::CHUNK_BYTES_TARGET;
 
 /// The first bytes of a chunk: magic, format 1, a zero.
 const MAGIC: [u8; 6] = *b"CSch\x01\x00";
@@ -52,10 +52,8 @@ impl ChunkBuilder {
     }
 
     /// Makes room for an append, which is never split over two chunks.
-    pub(crate) fn reserve(&mut self, entries: usize, bytes: usize) {
-        let full = usize::from(self.count) + entries > CHUNK_ENTRIES_MAX
-            || self.bytes.len() + bytes + CHUNK_TAIL_BYTES > CHUNK_BYTES_TARGET;
-        if full {
+    pub(crate) fn reserve(&mut self, bytes: usize) {
+        if self.bytes.len() + bytes + CHUNK_TAIL_BYTES > CHUNK_BYTES_TARGET {
             self.close();
         }
         if self.count == 0 {
@@ -253,7 +251,7 @@ mod tests {
     }
 
     fn push(builder: &mut ChunkBuilder, body: &[u8]) {
-        builder.reserve(1, LEAF_BYTES + HEADER_BYTES + body.len());
+        builder.reserve(LEAF_BYTES + HEADER_BYTES + body.len());
         let write = |out: &mut Vec<u8>| -> Result<(), ()> {
             out.extend_from_slice(body);
             Ok(())
@@ -273,12 +271,45 @@ mod tests {
         for (key, bytes) in &chunks {
             let chunk = Chunk::open(*key, bytes).unwrap();
             let count = chunk.entries().map(Result::unwrap).count();
-            assert!(chunk.first() == next && count <= CHUNK_ENTRIES_MAX);
+            assert_eq!(chunk.first(), next);
             assert!(bytes.len() <= CHUNK_BYTES_TARGET || count == 1);
             next = chunk.end();
         }
         assert_eq!(next, Position(7 + 252));
         assert!(chunks.len() > 4);
+    }
+
+    fn counts(builder: ChunkBuilder) -> Vec<usize> {
+        let chunks = builder.finish();
+        chunks.iter().map(|(key, bytes)| Chunk::open(*key, bytes).unwrap().entries().count()).collect()
+    }
+
+    #[test]
+    fn a_chunk_takes_as_many_bytes_as_its_target_says() {
+        let room = CHUNK_BYTES_TARGET - CHUNK_HEAD_BYTES - CHUNK_TAIL_BYTES - 2 * (LEAF_BYTES + HEADER_BYTES);
+        for (more, expected) in [(0, vec![2]), (1, vec![1, 1])] {
+            let mut builder = ChunkBuilder::new(Position(7));
+            push(&mut builder, &[1; 1000]);
+            push(&mut builder, &vec![2; room - 1000 + more]);
+            assert_eq!(counts(builder), expected);
+        }
+    }
+
+    #[test]
+    fn a_chunk_of_nothing_or_beyond_the_last_position_is_refused() {
+        let mut builder = ChunkBuilder::new(Position(7));
+        push(&mut builder, b"a");
+        let (_, bytes) = builder.finish().remove(0);
+        let with = |first: u64, count: u16| {
+            let mut bytes = bytes.clone();
+            bytes[6..8].copy_from_slice(&count.to_be_bytes());
+            bytes[8..16].copy_from_slice(&first.to_be_bytes());
+            Chunk::trusted(Position(first), &bytes).is_ok()
+        };
+        assert!(with(7, 1));
+        assert!(with(u64::MAX - 1, 1));
+        assert!(!with(7, 0));
+        assert!(!with(u64::MAX, 1));
     }
 
     #[test]
@@ -287,7 +318,7 @@ mod tests {
         push(&mut plain, b"a");
         push(&mut plain, b"b");
         push(&mut rolled, b"a");
-        rolled.reserve(2, 500);
+        rolled.reserve(500);
         let mark = rolled.mark();
         rolled
             .push(&header(1), |out| -> Result<(), ()> {

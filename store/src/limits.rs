@@ -10,8 +10,6 @@ pub const APPEND_BYTES_MAX: usize = 24 * 1024;
 pub const GROUP_APPENDS_MAX: usize = 16_384;
 /// Stored bytes of one group; what does not fit is refused.
 pub const GROUP_BYTES_MAX: usize = 32 * 1024 * 1024;
-/// Entries after which a chunk is closed.
-pub const CHUNK_ENTRIES_MAX: usize = 64;
 /// Bytes after which a chunk is closed. One larger append has a chunk of its own.
 pub const CHUNK_BYTES_TARGET: usize = 8 * 1024;
 /// Appends whose command ids are remembered, so that a retry is answered and not done again.

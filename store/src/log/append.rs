@@ -149,7 +149,7 @@ impl<B: Backend> Inner<B> {
         shape: Shape,
         touched: &[Touched],
     ) -> Answer {
-        staging.chunks.reserve(shape.entries, shape.bytes);
+        staging.chunks.reserve(shape.bytes);
         let mark = staging.chunks.mark();
         let mut rows = Vec::with_capacity(touched.len());
         let mut part = 0;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use countersign_domain::ids::{Position, StreamId, UnixMillis, Version};
 use countersign_store::header::{HEADER_BYTES, LEAF_BYTES};
-use countersign_store::limits::{CHUNK_BYTES_TARGET, CHUNK_ENTRIES_MAX};
+use countersign_store::limits::CHUNK_BYTES_TARGET;
 use countersign_store::{Append, Backend, Journal, NewEntry, SledBackend, StoreOptions, StreamAppend};
 
 use crate::args::Args;
@@ -84,7 +84,7 @@ fn commits<T>(
 
 /// The chunks that the journal would make of some entries.
 fn chunks(numbers: &mut Numbers, next: &mut u64, entries: usize) -> Vec<(Position, Vec<u8>)> {
-    let whole = CHUNK_ENTRIES_MAX.min(CHUNK_BYTES_TARGET / ENTRY_BYTES);
+    let whole = CHUNK_BYTES_TARGET / ENTRY_BYTES;
     let mut left = entries;
     let mut made = Vec::new();
     while left > 0 {
