@@ -334,10 +334,20 @@ impl Stage {
         tokio::time::timeout(PATIENCE, came).await.unwrap_or_else(|_| panic!("never: {what}"));
     }
 
+    /// The next instant that somebody waits for. A wait that lasts for its span in real time is begun anew, and is not there
+    /// for a moment: nobody waits when nobody does twice.
+    async fn next_wake(&self) -> Option<UnixMillis> {
+        let next = self.clock.next_wake();
+        if next.is_none() {
+            self.settle().await;
+        }
+        next.or_else(|| self.clock.next_wake())
+    }
+
     /// Moves the clock to the next instant that somebody waits for, if there is one by then; everything is settled before
     /// and after.
     pub async fn jump(&self, by: UnixMillis) -> bool {
-        let Some(next) = self.clock.next_wake().filter(|next| *next <= by) else { return false };
+        let Some(next) = self.next_wake().await.filter(|next| *next <= by) else { return false };
         self.clock.hands().set(next);
         self.settle().await;
         true
@@ -350,10 +360,11 @@ impl Stage {
             if holds() {
                 return;
             }
-            if !self.jump(UnixMillis(u64::MAX)).await {
-                // Nobody waits any more; on a busy machine a thread may still be on its way.
-                return self.until(what, holds).await;
+            if self.jump(UnixMillis(u64::MAX)).await {
+                continue;
             }
+            // Nobody waits any more; on a busy machine a thread may still be on its way, to the end or to the next wait.
+            self.until(what, || holds() || self.clock.next_wake().is_some()).await;
         }
         panic!("never: {what}");
     }
